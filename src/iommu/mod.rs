@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What every IOMMU model shares: the guest's memory as a trait, DMA requests and their outcomes,
+//! the effects that a model asks its device shell to carry out, and the translation caches.
+#![forbid(unsafe_code)]
+
+pub mod effects;
+pub mod memory;
+pub mod request;
+
+pub use effects::{Effect, Effects};
+pub use memory::{GuestMemory, MemoryError};
+pub use request::{Access, DmaRequest, Permissions, StreamId, SubstreamId, Translation};

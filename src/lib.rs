@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Device models of the Arm SMMUv3 and of Intel VT-d for QEMU, with everything that Shared Virtual
+//! Memory needs, and a PCIe endpoint that uses it.
+//!
+//! | module     | what it holds                                                              |
+//! |------------|----------------------------------------------------------------------------|
+//! | [`iommu`]  | what both models share: guest memory, requests, caches, effects            |
+//! | [`smmuv3`] | the Arm SMMUv3: `spec/` (formats), logic, `device.rs` (QOM)                |
+//! | [`testdev`]| `sva-testdev`, the PCIe endpoint                                           |
+//! | `qemu`     | safe wrappers over QEMU's API; the only `unsafe` besides the device files  |
+//! | `plugin`   | the entry point that QEMU calls when it loads this library                 |
+
+pub mod iommu;
+pub mod smmuv3;
+pub mod testdev;
+
+#[cfg(all(feature = "qemu", not(test)))]
+pub mod plugin;
+#[cfg(all(feature = "qemu", not(test)))]
+pub mod qemu;

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod effects;
+pub mod layout;
 pub mod memory;
 pub mod request;
 

@@ -7,6 +7,8 @@ pub mod effects;
 pub mod layout;
 pub mod memory;
 pub mod request;
+#[cfg(test)]
+pub mod testing;
 
 pub use effects::{Effect, Effects};
 pub use memory::{GuestMemory, MemoryError};

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! From a request's StreamID and SubstreamID to the STE and CD that say what becomes of it (`IHI0070 §3.3`).
+
+mod context;
+mod stream_table;
+#[cfg(test)]
+mod tests;
+
+pub use context::Region;
+
+use super::fault::{Fault, FaultAction, FaultClass, FaultKind};
+use super::features::{AddressSize, Features};
+use super::spec::cd::{Cd0, Cd1, Cd2, Cd3};
+use super::spec::ste::{Ste0, Ste1, Ste2, config, s1dss};
+use crate::iommu::{Access, DmaRequest, GuestMemory, Permissions, Translation};
+
+/// What the registers say about the stream table, sampled once a translation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamTable {
+    /// `STRTAB_BASE.ADDR`, as the guest wrote it: the lookup aligns it.
+    pub base: u64,
+    /// `STRTAB_BASE_CFG.LOG2SIZE`, as written.
+    pub log2size: u8,
+    /// `STRTAB_BASE_CFG.SPLIT`, as written; reserved values behave as 6.
+    pub split: u8,
+    /// `STRTAB_BASE_CFG.FMT` is 1; ignored where the SMMU has no two-level tables.
+    pub two_level: bool,
+    /// `CR2.RECINVSID`: `C_BAD_STREAMID` is recorded.
+    pub record_bad_stream: bool,
+}
+
+/// What happens to the traffic of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamAction {
+    /// Terminated, without an event.
+    Abort,
+    /// Passed through untranslated: see [`bypass`].
+    Bypass,
+    /// Translated by stage 1: see [`walk_stage1`](super::walk::walk_stage1).
+    Translate,
+}
+
+/// The valid STE, and with stage 1 the valid CD, of one StreamID and SubstreamID: the words that matter, decoded by
+/// getters. Stage 1 that is bypassed for this SubstreamID (`S1DSS`) is represented as an STE that bypasses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamContext {
+    /// STE bits 255:0.
+    pub ste: [u64; 4],
+    /// CD bits 255:0; zero unless [`StreamAction::Translate`].
+    pub cd: [u64; 4],
+}
+
+/// [`StreamContext`] as words, for a cache entry.
+pub const CONTEXT_WORDS: usize = 8;
+
+impl StreamContext {
+    /// Words for a cache entry.
+    #[must_use]
+    pub const fn to_words(self) -> [u64; CONTEXT_WORDS] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.ste, self.cd);
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// The inverse of [`to_words`](Self::to_words).
+    #[must_use]
+    pub const fn from_words([a, b, c, d, e, f, g, h]: [u64; CONTEXT_WORDS]) -> Self {
+        Self { ste: [a, b, c, d], cd: [e, f, g, h] }
+    }
+
+    /// STE bits 63:0.
+    #[must_use]
+    pub fn ste0(&self) -> Ste0 {
+        self.ste[0].into()
+    }
+
+    /// STE bits 127:64.
+    #[must_use]
+    pub fn ste1(&self) -> Ste1 {
+        self.ste[1].into()
+    }
+
+    /// STE bits 191:128.
+    #[must_use]
+    pub fn ste2(&self) -> Ste2 {
+        self.ste[2].into()
+    }
+
+    /// CD bits 63:0.
+    #[must_use]
+    pub fn cd0(&self) -> Cd0 {
+        self.cd[0].into()
+    }
+
+    /// CD bits 127:64.
+    #[must_use]
+    pub fn cd1(&self) -> Cd1 {
+        self.cd[1].into()
+    }
+
+    /// CD bits 191:128.
+    #[must_use]
+    pub fn cd2(&self) -> Cd2 {
+        self.cd[2].into()
+    }
+
+    /// CD bits 255:192: `MAIR`.
+    #[must_use]
+    pub fn cd3(&self) -> Cd3 {
+        self.cd[3].into()
+    }
+
+    /// What happens to the traffic.
+    #[must_use]
+    pub fn action(&self) -> StreamAction {
+        match self.ste0().config() {
+            config::BYPASS => StreamAction::Bypass,
+            config::S1 => StreamAction::Translate,
+            // Stage 2 is refused as ILLEGAL before a context comes to be; what is left is 0b0xx.
+            _ => StreamAction::Abort,
+        }
+    }
+
+    /// `CD.ASID`, the tag of non-global translations.
+    #[must_use]
+    pub fn asid(&self) -> u16 {
+        u16::try_from(self.cd0().asid()).unwrap_or(0)
+    }
+
+    /// The tag of the virtual machine; without stage 2 there is one only, and `STE.S2VMID` is ignored.
+    #[must_use]
+    pub fn vmid(&self) -> u16 {
+        0
+    }
+
+    /// Size of output addresses: `CD.IPS`, capped to the output address size.
+    #[must_use]
+    pub fn output_size(&self, f: &Features) -> AddressSize {
+        AddressSize::from_encoding(self.cd0().ips()).min(f.oas)
+    }
+
+    /// The access as translation sees it: writes are data, and `STE.PRIVCFG` and `STE.INSTCFG` override
+    /// (`IHI0070 §13.1.2`, `§13.1.4`).
+    #[must_use]
+    pub fn effective_access(&self, f: &Features, access: Access) -> Access {
+        let mut effective = access;
+        if f.attr_perms_override {
+            match self.ste1().privcfg() {
+                0b10 => effective.privileged = false,
+                0b11 => effective.privileged = true,
+                _ => {}
+            }
+            match self.ste1().instcfg() {
+                0b10 => {
+                    effective.read |= access.exec;
+                    effective.exec = false;
+                }
+                // Only of reads; a request that does nothing stays so.
+                0b11 => effective.exec = access.exec || access.read,
+                _ => {}
+            }
+        }
+        effective.exec &= !access.write;
+        effective
+    }
+}
+
+/// Finds what the tables say of a request: fetches and validates the STE and, with stage 1, the CD.
+///
+/// At most two reads of level 1 descriptors and eight of STE and CD words.
+///
+/// # Errors
+/// `C_BAD_STREAMID`, `F_STE_FETCH`, `C_BAD_STE`, `F_STREAM_DISABLED`, `C_BAD_SUBSTREAMID`, `F_CD_FETCH`, `C_BAD_CD`.
+pub fn lookup_stream(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &StreamTable,
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
+    let ste = stream_table::fetch(mem, f, table, req)?;
+    if stream_table::is_illegal(f, ste) {
+        return Err(config_fault(FaultKind::BadSte, req));
+    }
+    let mut context = StreamContext { ste, cd: [0; 4] };
+    match context.action() {
+        StreamAction::Abort => Ok(context),
+        StreamAction::Bypass if req.substream.is_some() => Err(config_fault(FaultKind::BadSubstreamId, req)),
+        StreamAction::Bypass => Ok(context),
+        StreamAction::Translate => {
+            let log2_contexts = if f.ssid_bits == 0 { 0 } else { context.ste0().s1cdmax() };
+            let default = context.ste1().s1dss();
+            let index = match req.substream {
+                Some(_) if log2_contexts == 0 => return Err(config_fault(FaultKind::BadSubstreamId, req)),
+                Some(ssid) if u64::from(ssid) >= 1 << log2_contexts => {
+                    return Err(config_fault(FaultKind::BadSubstreamId, req));
+                }
+                Some(0) if default == s1dss::SSID0 => {
+                    return Err(config_fault(FaultKind::StreamDisabled, req));
+                }
+                Some(ssid) => ssid,
+                None if log2_contexts == 0 || default == s1dss::SSID0 => 0,
+                None if default == s1dss::BYPASS => {
+                    context.ste[0] = context.ste0().with_config(config::BYPASS).bits();
+                    return Ok(context);
+                }
+                None => return Err(config_fault(FaultKind::StreamDisabled, req)),
+            };
+            context.cd = context::fetch(mem, f, &context, log2_contexts, index, req)?;
+            if context::is_illegal(f, &context) {
+                return Err(config_fault(FaultKind::BadCd, req));
+            }
+            Ok(context)
+        }
+    }
+}
+
+/// What becomes of a request whose stream bypasses: the address itself, unless it exceeds the output address size.
+///
+/// # Errors
+/// `F_ADDR_SIZE`, always recorded and never stalled (`IHI0070 §3.4`).
+pub fn bypass(f: &Features, context: &StreamContext, req: &DmaRequest) -> Result<Translation, Fault> {
+    if f.oas.contains(req.addr) {
+        Ok(Translation {
+            addr: req.addr,
+            page_mask: f.oas.mask(),
+            perm: Permissions { read: true, write: true, exec: true },
+        })
+    } else {
+        let access = context.effective_access(f, req.access);
+        Err(Fault {
+            privileged: access.privileged,
+            instruction: access.exec,
+            ..config_fault(FaultKind::AddressSize, req)
+        })
+    }
+}
+
+/// The fault of a request whose stream aborts: nothing is recorded.
+#[must_use]
+pub fn silent_abort(req: &DmaRequest) -> Fault {
+    Fault { record: false, ..config_fault(FaultKind::StreamDisabled, req) }
+}
+
+/// A fault that does not depend on `CD.{A,R,S}`: it aborts, and is recorded.
+pub(super) fn config_fault(kind: FaultKind, req: &DmaRequest) -> Fault {
+    Fault {
+        kind,
+        request: *req,
+        substream: req.substream,
+        class: FaultClass::Input,
+        stage2: false,
+        ipa: 0,
+        fetch_addr: 0,
+        action: FaultAction::Abort,
+        record: true,
+        privileged: req.access.privileged,
+        instruction: req.access.exec && !req.access.write,
+    }
+}
+
+/// [`config_fault`] of a structure that could not be read.
+fn fetch_fault(kind: FaultKind, req: &DmaRequest, fetch_addr: u64) -> Fault {
+    Fault { fetch_addr, ..config_fault(kind, req) }
+}
+
+/// Reads a structure's first `N` words, each single-copy atomic.
+fn read_words<const N: usize>(mem: &dyn GuestMemory, f: &Features, addr: u64) -> Option<[u64; N]> {
+    let mut words = [0; N];
+    let mut at = addr;
+    for word in &mut words {
+        if !f.oas.contains(at) {
+            return None;
+        }
+        *word = mem.read_u64(at).ok()?;
+        at = at.wrapping_add(8);
+    }
+    Some(words)
+}
+
+/// `addr` with its low `log2` bits cleared.
+const fn align_down(addr: u64, log2: u32) -> u64 {
+    match u64::MAX.checked_shl(log2) {
+        Some(mask) => addr & mask,
+        None => 0,
+    }
+}

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What one SMMU can do: everything its properties decide, and the identification registers that say so.
+
+use super::spec::id::{Idr0, Idr1, Idr3, Idr5};
+
+/// Size of physical addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressSize {
+    /// 32 bits.
+    Bits32,
+    /// 36 bits.
+    Bits36,
+    /// 40 bits.
+    Bits40,
+    /// 42 bits.
+    Bits42,
+    /// 44 bits.
+    Bits44,
+    /// 48 bits.
+    Bits48,
+    /// 52 bits.
+    Bits52,
+}
+
+impl AddressSize {
+    /// All sizes, ascending; the index is the encoding in `IDR5.OAS` and `CD.IPS`.
+    pub const ALL: [Self; 7] =
+        [Self::Bits32, Self::Bits36, Self::Bits40, Self::Bits42, Self::Bits44, Self::Bits48, Self::Bits52];
+
+    /// Number of address bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Bits32 => 32,
+            Self::Bits36 => 36,
+            Self::Bits40 => 40,
+            Self::Bits42 => 42,
+            Self::Bits44 => 44,
+            Self::Bits48 => 48,
+            Self::Bits52 => 52,
+        }
+    }
+
+    /// Encoding in `IDR5.OAS` and `CD.IPS`.
+    #[must_use]
+    pub const fn encoding(self) -> u32 {
+        match self {
+            Self::Bits32 => 0,
+            Self::Bits36 => 1,
+            Self::Bits40 => 2,
+            Self::Bits42 => 3,
+            Self::Bits44 => 4,
+            Self::Bits48 => 5,
+            Self::Bits52 => 6,
+        }
+    }
+
+    /// The size that an encoding stands for; the reserved `0b111` behaves as 52 bits (`IHI0070 §5.4`, `CD.IPS`).
+    #[must_use]
+    pub const fn from_encoding(encoding: u64) -> Self {
+        match encoding {
+            0 => Self::Bits32,
+            1 => Self::Bits36,
+            2 => Self::Bits40,
+            3 => Self::Bits42,
+            4 => Self::Bits44,
+            5 => Self::Bits48,
+            _ => Self::Bits52,
+        }
+    }
+
+    /// The size of that many bits, if there is one.
+    #[must_use]
+    pub fn from_bits(bits: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|size| size.bits() == bits)
+    }
+
+    /// Whether `addr` needs no more bits than that.
+    #[must_use]
+    pub const fn contains(self, addr: u64) -> bool {
+        addr & !self.mask() == 0
+    }
+
+    /// The highest address.
+    #[must_use]
+    pub const fn mask(self) -> u64 {
+        u64::MAX >> (u64::BITS.saturating_sub(self.bits()))
+    }
+}
+
+/// Which fault models there are (`IDR0.STALL_MODEL`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StallModel {
+    /// Faults terminate.
+    Off,
+    /// `CD.S` chooses.
+    #[default]
+    On,
+    /// Faults stall.
+    Force,
+}
+
+/// Hardware translation table update (`IDR0.HTTU`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Httu {
+    /// None.
+    None,
+    /// The access flag.
+    Access,
+    /// The access flag and dirty state.
+    #[default]
+    Dirty,
+}
+
+/// Everything that the properties decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Bits of SubstreamIDs, 0 to 20; 0: no substreams.
+    pub ssid_bits: u8,
+    /// Bits of StreamIDs, 0 to 32.
+    pub sid_bits: u8,
+    /// Size of physical addresses.
+    pub oas: AddressSize,
+    /// 4 KiB granule.
+    pub gran4k: bool,
+    /// 16 KiB granule.
+    pub gran16k: bool,
+    /// 64 KiB granule.
+    pub gran64k: bool,
+    /// 52-bit input addresses, with the 64 KiB granule.
+    pub va52: bool,
+    /// Fault models.
+    pub stall: StallModel,
+    /// Hardware translation table update.
+    pub httu: Httu,
+    /// Two-level stream tables.
+    pub two_level_streams: bool,
+    /// Two-level CD tables.
+    pub two_level_contexts: bool,
+    /// Range invalidation and level hints.
+    pub range_invalidation: bool,
+    /// Message-signalled interrupts.
+    pub msi: bool,
+    /// Wake-up events on `CMD_SYNC`.
+    pub sev: bool,
+    /// EL2 contexts. Not there yet.
+    pub hyp: bool,
+    /// 16-bit ASIDs.
+    pub asid16: bool,
+    /// `STE.PRIVCFG`, `STE.INSTCFG` and their like in `GBPA` have effect.
+    pub attr_perms_override: bool,
+    /// `CD.A = 0` is allowed: terminated transactions read as zero and write nothing, without an abort.
+    pub raz_wi: bool,
+    /// Break-before-make level, 0 to 2.
+    pub bbml: u8,
+    /// How many transactions can be stalled, at least 1.
+    pub stall_max: u16,
+    /// Log2 of the largest command queue, 0 to 19. Linux wants at least 7.
+    pub cmdq_log2: u8,
+    /// Log2 of the largest event queue, 0 to 19.
+    pub evtq_log2: u8,
+    /// The SMMU's accesses are coherent with PEs.
+    pub coherent: bool,
+    /// Cache all that may be cached, and forget no more than asked.
+    pub adversarial: bool,
+}
+
+impl Default for Features {
+    /// The rich defaults of `arm-smmuv3-rs`.
+    fn default() -> Self {
+        Self {
+            ssid_bits: 20,
+            sid_bits: 16,
+            oas: AddressSize::Bits48,
+            gran4k: true,
+            gran16k: true,
+            gran64k: true,
+            va52: true,
+            stall: StallModel::On,
+            httu: Httu::Dirty,
+            two_level_streams: true,
+            two_level_contexts: true,
+            range_invalidation: true,
+            msi: true,
+            sev: true,
+            hyp: false,
+            asid16: true,
+            attr_perms_override: true,
+            raz_wi: false,
+            bbml: 2,
+            stall_max: 256,
+            cmdq_log2: 19,
+            evtq_log2: 19,
+            coherent: true,
+            adversarial: false,
+        }
+    }
+}
+
+/// A combination of properties that cannot be, with the way out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeatureError {
+    /// A number is outside its range.
+    #[error("property '{property}' is {value}, but must be from {min} to {max}; {way_out}")]
+    Range {
+        /// Property name.
+        property: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// Lowest allowed.
+        min: u64,
+        /// Highest allowed.
+        max: u64,
+        /// What to do.
+        way_out: &'static str,
+    },
+    /// Two properties contradict each other.
+    #[error("property '{property}' is {value}, which needs {needs}; {way_out}")]
+    Needs {
+        /// Property name.
+        property: &'static str,
+        /// What it was set to.
+        value: &'static str,
+        /// What is missing.
+        needs: &'static str,
+        /// What to do.
+        way_out: &'static str,
+    },
+}
+
+fn range(
+    property: &'static str,
+    value: u64,
+    min: u64,
+    max: u64,
+    way_out: &'static str,
+) -> Result<(), FeatureError> {
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        Err(FeatureError::Range { property, value, min, max, way_out })
+    }
+}
+
+impl Features {
+    /// What QEMU's own `arm-smmuv3` does by default, as far as this model goes: no substreams, no stall, no table
+    /// updates, 44-bit output.
+    #[must_use]
+    pub fn compat() -> Self {
+        Self {
+            ssid_bits: 0,
+            oas: AddressSize::Bits44,
+            va52: false,
+            stall: StallModel::Off,
+            httu: Httu::None,
+            two_level_contexts: false,
+            msi: false,
+            sev: false,
+            attr_perms_override: false,
+            ..Self::default()
+        }
+    }
+
+    /// Checks every property and combination.
+    ///
+    /// # Errors
+    /// The first violation found.
+    pub fn validate(&self) -> Result<(), FeatureError> {
+        range("ssidsize", self.ssid_bits.into(), 0, 20, "20 serves every PASID, 0 switches substreams off")?;
+        range("sidsize", self.sid_bits.into(), 0, 32, "16 serves one PCI segment")?;
+        range("bbml", self.bbml.into(), 0, 2, "2 lets software change page sizes in place")?;
+        range("cmdq-log2", self.cmdq_log2.into(), 0, 19, "Linux needs at least 7")?;
+        range("evtq-log2", self.evtq_log2.into(), 0, 19, "19 is the architecture's limit")?;
+        if self.stall != StallModel::Off {
+            range(
+                "stall-max",
+                self.stall_max.into(),
+                1,
+                0xffff,
+                "use stall=off for an SMMU that cannot stall",
+            )?;
+        }
+        let needs =
+            |property, value, needs, way_out| Err(FeatureError::Needs { property, value, needs, way_out });
+        if !(self.gran4k || self.gran16k || self.gran64k) {
+            return needs(
+                "granules",
+                "empty",
+                "at least one of 4k, 16k and 64k",
+                "leave it out for all three",
+            );
+        }
+        if self.va52 && !self.gran64k {
+            return needs("vax", "on", "the 64k granule", "add 64k to granules, or set vax=off");
+        }
+        if self.oas == AddressSize::Bits52 && !self.gran64k {
+            return needs("oas", "52", "the 64k granule", "add 64k to granules, or set oas=48");
+        }
+        if self.hyp {
+            return needs("hyp", "on", "stage 2, which this model does not have", "set hyp=off");
+        }
+        Ok(())
+    }
+
+    /// Whether pages of `1 << log2` bytes are a supported granule.
+    #[must_use]
+    pub const fn supports_granule(&self, log2: u32) -> bool {
+        match log2 {
+            12 => self.gran4k,
+            14 => self.gran16k,
+            16 => self.gran64k,
+            _ => false,
+        }
+    }
+
+    /// `SMMU_IDR0`, `IHI0070 §6.3.1`.
+    #[must_use]
+    pub fn idr0(&self) -> u32 {
+        Idr0::default()
+            .with_s1p(1)
+            .with_ttf(0b10)
+            .with_cohacc(self.coherent.into())
+            .with_httu(match self.httu {
+                Httu::None => 0,
+                Httu::Access => 1,
+                Httu::Dirty => 2,
+            })
+            .with_asid16(self.asid16.into())
+            .with_msi(self.msi.into())
+            .with_sev(self.sev.into())
+            .with_cd2l((self.two_level_contexts && self.ssid_bits != 0).into())
+            .with_ttendian(0b10)
+            .with_stall_model(match self.stall {
+                StallModel::On => 0,
+                StallModel::Off => 1,
+                StallModel::Force => 2,
+            })
+            .with_term_model((!self.raz_wi).into())
+            .with_st_level(self.two_level_streams.into())
+            .bits()
+    }
+
+    /// `SMMU_IDR1`, `IHI0070 §6.3.2`.
+    #[must_use]
+    pub fn idr1(&self) -> u32 {
+        Idr1::default()
+            .with_sidsize(self.sid_bits.into())
+            .with_ssidsize(self.ssid_bits.into())
+            .with_eventqs(self.evtq_log2.into())
+            .with_cmdqs(self.cmdq_log2.into())
+            .with_attr_perms_ovr(self.attr_perms_override.into())
+            .bits()
+    }
+
+    /// `SMMU_IDR2`, `IHI0070 §6.3.3`: no VATOS page.
+    #[must_use]
+    pub fn idr2(&self) -> u32 {
+        0
+    }
+
+    /// `SMMU_IDR3`, `IHI0070 §6.3.4`.
+    #[must_use]
+    pub fn idr3(&self) -> u32 {
+        Idr3::default()
+            .with_had(1)
+            .with_ril(self.range_invalidation.into())
+            .with_bbml(self.bbml.into())
+            .bits()
+    }
+
+    /// `SMMU_IDR4`, `IHI0070 §6.3.5`: nothing implementation defined.
+    #[must_use]
+    pub fn idr4(&self) -> u32 {
+        0
+    }
+
+    /// `SMMU_IDR5`, `IHI0070 §6.3.6`.
+    #[must_use]
+    pub fn idr5(&self) -> u32 {
+        let stall_max = if self.stall == StallModel::Off { 0 } else { self.stall_max };
+        Idr5::default()
+            .with_oas(self.oas.encoding())
+            .with_gran4k(self.gran4k.into())
+            .with_gran16k(self.gran16k.into())
+            .with_gran64k(self.gran64k.into())
+            .with_vax(self.va52.into())
+            .with_stall_max(stall_max.into())
+            .bits()
+    }
+
+    /// `SMMU_IIDR`, `IHI0070 §6.3.7`: no implementer, so that no driver applies another implementation's errata.
+    #[must_use]
+    pub fn iidr(&self) -> u32 {
+        0
+    }
+
+    /// `SMMU_AIDR`, `IHI0070 §6.3.8`: SMMUv3.1. Version 3.2 would promise `IDR3.FWB`; what is there of later versions
+    /// is advertised by itself.
+    #[must_use]
+    pub fn aidr(&self) -> u32 {
+        1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_say_what_they_can() {
+        let f = Features::default();
+        f.validate().unwrap();
+        // S1P, AArch64, COHACC, HTTU 2, ASID16, MSI, SEV, CD2L, LE, stall and terminate, abort only, two levels.
+        assert_eq!(f.idr0(), 0x0c48_709a);
+        assert_eq!(f.idr1(), (1 << 26) | (19 << 21) | (19 << 16) | (20 << 6) | 16);
+        assert_eq!(f.idr3(), 0x1404);
+        assert_eq!(f.idr5(), (256 << 16) | (1 << 10) | (7 << 4) | 5);
+        assert_eq!((f.idr2(), f.idr4(), f.iidr(), f.aidr()), (0, 0, 0, 1));
+    }
+
+    #[test]
+    fn compat_is_the_c_model_without_stage_2() {
+        let f = Features::compat();
+        f.validate().unwrap();
+        // The C model reads 0x0d44_101b with both stages: S2P, VMID16 and XNX are what is missing.
+        assert_eq!(f.idr0(), 0x0d44_101b & !(1 | 1 << 18));
+        assert_eq!(f.idr1(), 0x0273_0010);
+        assert_eq!(f.idr3(), 0x0000_1414 & !(1 << 4));
+        assert_eq!(f.idr5(), 0x0000_0074);
+    }
+
+    #[test]
+    fn impossible_combinations_name_property_range_and_way_out() {
+        let bad = |change: fn(&mut Features)| {
+            let mut f = Features::default();
+            change(&mut f);
+            f.validate().unwrap_err().to_string()
+        };
+        assert_eq!(
+            bad(|f| f.ssid_bits = 21),
+            "property 'ssidsize' is 21, but must be from 0 to 20; 20 serves every PASID, 0 switches substreams off"
+        );
+        assert!(bad(|f| f.stall_max = 0).contains("'stall-max' is 0, but must be from 1 to 65535"));
+        assert!(bad(|f| f.gran64k = false).contains("'vax' is on, which needs the 64k granule"));
+        assert!(
+            bad(|f| {
+                f.va52 = false;
+                f.gran64k = false;
+                f.oas = AddressSize::Bits52;
+            })
+            .contains("'oas' is 52, which needs the 64k granule; add 64k")
+        );
+        assert!(
+            bad(|f| {
+                f.va52 = false;
+                (f.gran4k, f.gran16k, f.gran64k) = (false, false, false);
+            })
+            .contains("'granules'")
+        );
+        assert!(bad(|f| f.cmdq_log2 = 20).contains("'cmdq-log2'"));
+        assert!(bad(|f| f.hyp = true).contains("'hyp'"));
+    }
+
+    #[test]
+    fn nothing_is_advertised_that_is_off() {
+        let mut f = Features { ssid_bits: 0, ..Features::default() };
+        assert_eq!(Idr0::from(f.idr0()).cd2l(), 0);
+        f.stall = StallModel::Off;
+        assert_eq!(Idr5::from(f.idr5()).stall_max(), 0);
+        assert_eq!(Idr0::from(f.idr0()).stall_model(), 1);
+        f.stall = StallModel::Force;
+        assert_eq!(Idr0::from(f.idr0()).stall_model(), 2);
+        f.raz_wi = true;
+        assert_eq!(Idr0::from(f.idr0()).term_model(), 0);
+    }
+
+    #[test]
+    fn address_sizes() {
+        for (encoding, size) in AddressSize::ALL.into_iter().enumerate() {
+            assert_eq!(size.encoding() as usize, encoding);
+            assert_eq!(AddressSize::from_encoding(encoding as u64), size);
+            assert_eq!(AddressSize::from_bits(size.bits()), Some(size));
+            assert!(size.contains((1 << size.bits()) - 1) && !size.contains(1 << size.bits()));
+        }
+        assert_eq!(AddressSize::from_encoding(7), AddressSize::Bits52);
+        assert_eq!(AddressSize::from_bits(41), None);
+    }
+}

@@ -5,4 +5,6 @@ pub mod config;
 pub mod fault;
 pub mod features;
 pub mod spec;
+#[cfg(test)]
+pub mod testing;
 pub mod walk;

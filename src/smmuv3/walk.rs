@@ -130,7 +130,9 @@ impl Walk<'_> {
         let va = self.req.addr;
         let region = self.context.region(va >> 55 & 1 != 0);
         let input_bits = 64u32.saturating_sub(region.size);
-        if !region.enabled || !in_range(va, &region, input_bits) {
+        // A reserved or absent granule is refused with the CD; here it only keeps the arithmetic sound.
+        let granule_absent = !self.f.supports_granule(region.granule_log2);
+        if !region.enabled || granule_absent || !in_range(va, &region, input_bits) {
             return Err(self.fault(FaultKind::Translation));
         }
         // Bits that one level resolves, and the level to start from.

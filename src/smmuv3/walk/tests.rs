@@ -1,1 +1,724 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::iommu::MemoryError;
+use crate::smmuv3::spec::cd::{Cd0, Cd1, Cd2};
+use crate::smmuv3::testing::*;
+
+const VA: u64 = 0x1234_5678_9000;
+const PA: u64 = 0x8765_4321_0000;
+
+/// One address space.
+struct Space {
+    guest: TestGuest,
+    f: Features,
+    tables: Tables,
+    cd: Cd,
+    ste: Ste,
+}
+
+impl Space {
+    fn new(granule_log2: u32, input_bits: u32) -> Self {
+        let guest = TestGuest::new();
+        let tables = guest.tables(granule_log2, input_bits);
+        let cd = cd(&tables, 42);
+        let f = Features { oas: AddressSize::Bits52, ..Features::default() };
+        Self { guest, f, tables, cd, ste: ste_stage1(0, 0, 0, 0) }
+    }
+
+    /// A 4K, 48-bit space with one page at [`VA`].
+    fn with_page(attrs: Pte) -> Self {
+        let space = Self::new(12, 48);
+        space.guest.map(&space.tables, VA, PA, 3, attrs);
+        space
+    }
+
+    fn edit(mut self, change: impl Fn(Cd0) -> Cd0) -> Self {
+        self.cd = edit_cd(self.cd, change);
+        self
+    }
+
+    fn context(&self) -> StreamContext {
+        let [a, b, c, d, ..] = self.ste;
+        let [e, f, g, h, ..] = self.cd;
+        StreamContext { ste: [a, b, c, d], cd: [e, f, g, h] }
+    }
+
+    fn walk(&self, va: u64, access: Access) -> Result<Mapping, Fault> {
+        walk_stage1(&self.guest.mem, &self.f, &self.context(), &request(1, Some(5), va, access))
+    }
+
+    fn kind(&self, va: u64, access: Access) -> Result<u64, FaultKind> {
+        self.walk(va, access).map(|m| m.addr | va & low_bits(m.log2size.into())).map_err(|fault| fault.kind)
+    }
+
+    fn pte(&self) -> Pte {
+        Pte::from(self.guest.mem.get(self.pte_addr()))
+    }
+
+    fn pte_addr(&self) -> u64 {
+        self.guest.pte_addr(&self.tables, VA, 3)
+    }
+}
+
+#[test]
+fn pages_and_blocks_of_every_granule() {
+    // Granule, input bits, level, log2 of the size.
+    for (granule, input_bits, level, log2size) in [
+        (12, 48, 3, 12),
+        (12, 48, 2, 21),
+        (12, 48, 1, 30),
+        (12, 39, 3, 12),
+        (12, 25, 3, 12),
+        (12, 31, 1, 30),
+        (14, 48, 3, 14),
+        (14, 48, 2, 25),
+        (14, 47, 2, 25),
+        (14, 25, 3, 14),
+        (16, 48, 3, 16),
+        (16, 48, 2, 29),
+        (16, 48, 1, 42),
+        (16, 52, 3, 16),
+        (16, 52, 2, 29),
+        (16, 52, 1, 42),
+        (16, 42, 2, 29),
+        (16, 25, 3, 16),
+    ] {
+        let s = Space::new(granule, input_bits);
+        let va = 0xd_1234_5678_9abc & low_bits(input_bits);
+        let pa = 0xffff_ffff_ffff & !low_bits(log2size);
+        s.guest.map(&s.tables, va, pa, level, user_rw().with_attrindx(1));
+        let before = s.guest.mem.reads();
+        let m = s.walk(va, READ).unwrap_or_else(|e| panic!("{granule} {input_bits} {level}: {e:?}"));
+        assert_eq!(
+            m,
+            Mapping {
+                addr: pa,
+                log2size: log2size as u8,
+                level: level as u8,
+                granule_log2: granule as u8,
+                global: false,
+                perms: m.perms,
+                mair: 0x44,
+                updates: Updates::default(),
+            }
+        );
+        assert_eq!(s.guest.mem.reads() - before, u64::from(level - s.tables.root_level() + 1));
+        // The ends of the page, and its neighbours.
+        let first = va & !low_bits(log2size);
+        assert_eq!(s.kind(first, READ), Ok(pa));
+        assert_eq!(s.kind(first | low_bits(log2size), READ), Ok(pa | low_bits(log2size)));
+        if log2size < input_bits {
+            assert_eq!(s.kind(first ^ 1 << log2size, READ), Err(FaultKind::Translation));
+        }
+    }
+}
+
+#[test]
+fn blocks_where_there_are_none() {
+    for (granule, level, oas, ok) in [
+        (12, 0, AddressSize::Bits52, false),
+        (14, 0, AddressSize::Bits52, false),
+        (14, 1, AddressSize::Bits52, false),
+        (16, 1, AddressSize::Bits48, false),
+        (16, 1, AddressSize::Bits52, true),
+    ] {
+        let mut s = Space::new(granule, 48);
+        s.f.oas = oas;
+        s.guest.map(&s.tables, VA, 0, level, user_rw());
+        assert_eq!(s.walk(VA, READ).is_ok(), ok, "granule {granule} level {level} OAS {oas:?}");
+    }
+    // A last-level descriptor without bit 1 is reserved.
+    let s = Space::with_page(user_rw());
+    s.guest.mem.put(s.pte_addr(), s.pte().with_table(0).bits());
+    assert_eq!(s.kind(VA, READ), Err(FaultKind::Translation));
+}
+
+#[test]
+fn output_addresses_of_52_bits() {
+    let pa = 0xf_8765_4321_0000;
+    let mut s = Space::new(16, 48).edit(|c| c.with_ips(6));
+    s.guest.map(&s.tables, VA, pa, 3, user_rw());
+    assert_eq!(s.kind(VA & !0xffff, READ), Ok(pa));
+    // IPS of 48 bits: the address is out of range; an OAS of 48: bits 15:12 are not part of an address.
+    s.cd = edit_cd(s.cd, |c| c.with_ips(5));
+    assert_eq!(s.kind(VA, READ), Err(FaultKind::AddressSize));
+    s.f.oas = AddressSize::Bits48;
+    assert_eq!(s.kind(VA & !0xffff, READ), Ok(pa & low_bits(48)));
+    // Next-level tables carry those bits too.
+    let s = Space::new(16, 48).edit(|c| c.with_ips(6));
+    let high_table = 0x5_0000_0001_0000;
+    let table = Pte::default().with_valid(1).with_table(1).with_addr_47_12(0x10).with_addr_51_48(5);
+    s.guest.mem.put(s.guest.pte_addr(&s.tables, VA, 2), table.bits());
+    let leaf = user_rw().with_valid(1).with_table(1).with_addr_47_12(0x55550);
+    s.guest.mem.put(high_table + 8 * (VA >> 16 & 0x1fff), leaf.bits());
+    assert_eq!(s.kind(VA & !0xffff, READ), Ok(0x5555_0000));
+}
+
+#[test]
+fn output_sizes() {
+    for (ips, oas, bits) in [
+        (0, AddressSize::Bits48, 32),
+        (1, AddressSize::Bits48, 36),
+        (2, AddressSize::Bits48, 40),
+        (3, AddressSize::Bits48, 42),
+        (4, AddressSize::Bits48, 44),
+        (5, AddressSize::Bits48, 48),
+        (6, AddressSize::Bits44, 44),
+        (7, AddressSize::Bits40, 40),
+    ] {
+        let mut s = Space::new(12, 48).edit(|c| c.with_ips(ips));
+        s.f.oas = oas;
+        s.guest.map(&s.tables, VA, 1 << (bits - 1), 3, user_rw());
+        assert_eq!(s.kind(VA & !0xfff, READ), Ok(1 << (bits - 1)));
+        if bits < 48 {
+            s.guest.map(&s.tables, VA, 1 << bits, 3, user_rw());
+            assert_eq!(s.kind(VA, READ), Err(FaultKind::AddressSize));
+            // Table descriptors are checked as well.
+            let at = s.guest.pte_addr(&s.tables, VA, 2);
+            let table = Pte::from(s.guest.mem.get(at));
+            s.guest.mem.put(at, table.with_addr_47_12(1 << (bits - 12)).bits());
+            assert_eq!(s.kind(VA, READ), Err(FaultKind::AddressSize));
+        }
+    }
+    // An address that is too large comes before a clear access flag, and that before permissions.
+    let s = Space::with_page(kernel_rw().with_af(0)).edit(|c| c.with_ips(0));
+    assert_eq!(s.kind(VA, READ), Err(FaultKind::AddressSize));
+    let s = Space::with_page(kernel_rw().with_af(0));
+    assert_eq!(s.kind(VA, READ), Err(FaultKind::AccessFlag));
+    let s = Space::with_page(kernel_rw());
+    assert_eq!(s.kind(VA, READ), Err(FaultKind::Permission));
+}
+
+#[test]
+fn both_halves_and_the_gap_between() {
+    for granule in [12, 14, 16] {
+        for bits in [25u32, 36, 39, 47, 48] {
+            let mut s = Space::new(granule, bits);
+            let upper = s.guest.tables(granule, bits);
+            s.cd = with_upper(s.cd, &upper);
+            let page = 1 << granule;
+            let last = (1 << bits) - page;
+            s.guest.map(&s.tables, 0, 0x1_0000, 3, user_rw());
+            s.guest.map(&s.tables, last, 0x2_0000, 3, user_rw());
+            s.guest.map(&upper, 0, 0x3_0000, 3, user_rw());
+            s.guest.map(&upper, last, 0x4_0000, 3, user_rw());
+            let top = u64::MAX << bits;
+            for (va, pa) in [(0, 0x1_0000), (last, 0x2_0000), (top, 0x3_0000), (top + last, 0x4_0000)] {
+                assert_eq!(s.kind(va, READ), Ok(pa), "{granule} {bits} {va:#x}");
+            }
+            for va in [1 << bits, top - page, 1 << 55, (1 << 55) - page, 1 << 63, u64::MAX >> 1 & !(page - 1)]
+            {
+                assert_eq!(s.kind(va, READ), Err(FaultKind::Translation), "{granule} {bits} {va:#x}");
+            }
+            // A disabled half faults, whatever its tables hold.
+            let lower_off = edit_cd(s.cd, |c| c.with_epd0(1));
+            s.cd = edit_cd(s.cd, |c| c.with_epd1(1));
+            assert_eq!(s.kind(top, READ), Err(FaultKind::Translation));
+            assert_eq!(s.kind(0, READ), Ok(0x1_0000));
+            s.cd = lower_off;
+            assert_eq!(s.kind(0, READ), Err(FaultKind::Translation));
+            assert_eq!(s.kind(top, READ), Ok(0x3_0000));
+        }
+    }
+}
+
+/// The C model's defect S2: TTBR1 addresses obeyed TBI0.
+#[test]
+fn top_byte_ignore_is_per_half() {
+    let mut s = Space::new(12, 48);
+    let upper = s.guest.tables(12, 48);
+    s.cd = with_upper(s.cd, &upper);
+    s.guest.map(&s.tables, VA, PA, 3, user_rw());
+    s.guest.map(&upper, VA, PA + 0x1000, 3, user_rw());
+    let low = VA;
+    let high = VA | 0xffff << 48;
+    let cd = s.cd;
+    for tbi in 0..4u64 {
+        s.cd = edit_cd(cd, |c| c.with_tbi0(tbi & 1).with_tbi1(tbi >> 1));
+        for tag in [0x00, 0x01, 0x5a, 0xff] {
+            let tagged = |va: u64| va & low_bits(56) | tag << 56;
+            let expect = |ok: bool, pa| if ok { Ok(pa) } else { Err(FaultKind::Translation) };
+            assert_eq!(s.kind(tagged(low), READ), expect(tbi & 1 != 0 || tag == 0, PA), "{tbi} {tag:#x}");
+            assert_eq!(s.kind(tagged(high), READ), expect(tbi & 2 != 0 || tag == 0xff, PA + 0x1000));
+            // Bits 55:48 are never ignored.
+            assert_eq!(s.kind(tagged(low) | 1 << 48, READ), Err(FaultKind::Translation));
+            assert_eq!(s.kind(tagged(high) & !(1 << 54), READ), Err(FaultKind::Translation));
+        }
+    }
+}
+
+#[test]
+fn starting_tables_are_aligned_to_their_size() {
+    let mut s = Space::with_page(user_rw());
+    s.cd[1] = Cd1::from(s.cd[1]).with_ttb0(s.tables.root >> 4 | 0xff).bits();
+    assert_eq!(s.kind(VA, READ), Ok(PA));
+    // Two entries: 16 bytes, or 64 with 52-bit addresses.
+    for (ips, ok) in [(5, true), (6, false)] {
+        let mut s = Space::new(14, 48).edit(|c| c.with_ips(ips));
+        s.guest.map(&s.tables, VA, PA, 3, user_rw());
+        let entry = s.guest.mem.get(s.tables.root);
+        s.guest.mem.put(s.tables.root, 0);
+        s.guest.mem.put(s.tables.root + 0x10, entry);
+        s.cd[1] = Cd1::from(s.cd[1]).with_ttb0(s.tables.root + 0x10 >> 4).bits();
+        assert_eq!(s.walk(VA, READ).is_ok(), ok, "IPS {ips}");
+    }
+}
+
+#[test]
+fn every_invalid_level_is_a_translation_fault() {
+    for granule in [12, 14, 16] {
+        let s = Space::new(granule, 48);
+        for level in (s.tables.root_level()..=3).rev() {
+            s.guest.map(&s.tables, VA, PA, 3, user_rw());
+            assert!(s.walk(VA, READ).is_ok());
+            s.guest.unmap(&s.tables, VA, level);
+            let fault = s.walk(VA, READ).unwrap_err();
+            assert_eq!((fault.kind, fault.class), (FaultKind::Translation, FaultClass::Input));
+            assert_eq!((fault.fetch_addr, fault.ipa, fault.stage2), (0, 0, false));
+        }
+    }
+}
+
+#[test]
+fn external_aborts_name_the_descriptor() {
+    for level in 0..=3 {
+        let s = Space::with_page(user_rw());
+        let at = s.guest.pte_addr(&s.tables, VA, level);
+        s.guest.mem.hole(at..at + 8);
+        // Recorded and aborted even if the CD wants stalls.
+        let s = s.edit(|c| c.with_s(1).with_r(0));
+        let fault = s.walk(VA, WRITE).unwrap_err();
+        assert_eq!(
+            fault,
+            Fault {
+                kind: FaultKind::WalkAbort,
+                request: request(1, Some(5), VA, WRITE),
+                substream: Some(5),
+                class: FaultClass::TableDescriptor,
+                stage2: false,
+                ipa: 0,
+                fetch_addr: at,
+                action: FaultAction::Abort,
+                record: true,
+                privileged: false,
+                instruction: false,
+            }
+        );
+    }
+}
+
+#[test]
+fn fault_configuration() {
+    use FaultAction::{Abort, ReadZeroWriteIgnored, Stall};
+    for (a, r, stall, action, record) in [
+        (0, 0, 0, ReadZeroWriteIgnored, false),
+        (0, 1, 0, ReadZeroWriteIgnored, true),
+        (1, 0, 0, Abort, false),
+        (1, 1, 0, Abort, true),
+        (0, 0, 1, Stall, true),
+        (1, 0, 1, Stall, true),
+        (0, 1, 1, Stall, true),
+        (1, 1, 1, Stall, true),
+    ] {
+        let s = Space::with_page(user_ro()).edit(|c| c.with_a(a).with_r(r).with_s(stall));
+        for (va, access) in [(VA, WRITE), (0, READ), (1 << 50, READ)] {
+            let fault = s.walk(va, access).unwrap_err();
+            assert_eq!((fault.action, fault.record), (action, record), "ARS {a}{r}{stall}");
+            assert_eq!(fault.request.addr, va);
+        }
+    }
+}
+
+#[test]
+fn events_carry_the_attributes_after_overrides() {
+    let mut s = Space::new(12, 48);
+    s.ste = edit_ste1(s.ste, |ste1| ste1.with_privcfg(3).with_instcfg(3));
+    let fault = s.walk(VA, READ).unwrap_err();
+    assert_eq!((fault.privileged, fault.instruction), (true, true));
+    let fault = s.walk(VA, WRITE).unwrap_err();
+    assert_eq!((fault.privileged, fault.instruction), (true, false));
+}
+
+#[test]
+fn access_flag() {
+    // HA, AFFD: outcome and AF afterwards.
+    for (ha, affd, ok, af) in [(0, 0, false, 0), (0, 1, true, 0), (1, 0, true, 1), (1, 1, true, 1)] {
+        let s = Space::with_page(user_rw().with_af(0)).edit(|c| c.with_ha(ha).with_affd(affd));
+        let result = s.walk(VA, READ);
+        assert_eq!(result.is_ok(), ok);
+        assert_eq!(s.pte(), user_rw().with_af(af).with_valid(1).with_table(1).with_addr_47_12(PA >> 12));
+        match result {
+            Ok(m) => assert_eq!(m.updates, Updates { accessed: af == 1, dirtied: false }),
+            Err(fault) => assert_eq!(fault.kind, FaultKind::AccessFlag),
+        }
+    }
+    // No update for an access that is refused, none for one that needs none.
+    let s = Space::with_page(user_ro().with_af(0)).edit(|c| c.with_ha(1));
+    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Permission));
+    assert_eq!((s.guest.mem.updates(), s.pte().af()), (0, 0));
+    assert!(s.walk(VA, READ).is_ok() && s.walk(VA, READ).is_ok());
+    assert_eq!(s.guest.mem.updates(), 1);
+}
+
+#[test]
+fn access_flag_of_blocks() {
+    let s = Space::new(12, 48).edit(|c| c.with_ha(1));
+    s.guest.map(&s.tables, VA, 0x4000_0000, 2, user_rw().with_af(0));
+    assert!(s.walk(VA, READ).is_ok());
+    let pte = Pte::from(s.guest.mem.get(s.guest.pte_addr(&s.tables, VA, 2)));
+    assert_eq!((pte.af(), pte.table()), (1, 0));
+}
+
+#[test]
+fn dirty_state() {
+    // HA, HD, DBM: may one write?
+    for (ha, hd, dbm) in [(0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1)] {
+        let s = Space::with_page(user_ro().with_dbm(dbm)).edit(|c| c.with_ha(ha).with_hd(hd));
+        let writable = ha & hd & dbm == 1;
+        // A read changes nothing and grants no write.
+        let m = s.walk(VA, READ).unwrap();
+        assert_eq!(m.perms.is_clean(), writable);
+        let granted = check(m.perms, &s.f, &s.context(), READ).unwrap();
+        assert_eq!(granted, Permissions { read: true, write: false, exec: false });
+        let refusal = check(m.perms, &s.f, &s.context(), WRITE).unwrap_err();
+        assert_eq!(refusal, if writable { Refusal::Clean } else { Refusal::Permission });
+        assert_eq!(s.pte().ap2(), 1);
+        // A write makes it dirty.
+        for access in [WRITE, ATOMIC] {
+            let s =
+                Space::with_page(user_ro().with_dbm(dbm).with_af(1 - ha)).edit(|c| c.with_ha(ha).with_hd(hd));
+            match s.walk(VA, access) {
+                Ok(m) if writable => {
+                    assert_eq!(m.updates, Updates { accessed: true, dirtied: true });
+                    assert!(!m.perms.is_clean());
+                    assert!(check(m.perms, &s.f, &s.context(), WRITE).unwrap().write);
+                    assert_eq!((s.pte().ap2(), s.pte().dbm(), s.pte().af()), (0, 1, 1));
+                    assert_eq!(s.guest.mem.updates(), 1);
+                }
+                Err(fault) if !writable => {
+                    assert_eq!(fault.kind, FaultKind::Permission);
+                    assert_eq!(s.guest.mem.updates(), 0);
+                }
+                other => panic!("HA {ha} HD {hd} DBM {dbm}: {other:?}"),
+            }
+        }
+    }
+}
+
+use crate::iommu::Permissions;
+
+#[test]
+fn table_attributes_make_clean_pages_read_only() {
+    let s = Space::with_page(user_clean()).edit(|c| c.with_ha(1).with_hd(1));
+    let at = s.guest.pte_addr(&s.tables, VA, 1);
+    let table = Pte::from(s.guest.mem.get(at));
+    s.guest.mem.put(at, table.with_aptable1(1).bits());
+    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Permission));
+    assert!(!s.walk(VA, READ).unwrap().perms.is_clean());
+    assert_eq!(s.pte().ap2(), 1);
+}
+
+/// The C model's defect S4: a read's walk, then a write's hit, went past `APTable`.
+#[test]
+fn table_attributes_accumulate() {
+    for level in 0..3 {
+        for had in [0, 1] {
+            let s = Space::with_page(user_rw().with_pxn(0).with_uxn(0));
+            let at = s.guest.pte_addr(&s.tables, VA, level);
+            let table = Pte::from(s.guest.mem.get(at));
+            let with = |change: fn(Pte) -> Pte| {
+                s.guest.mem.put(at, change(table).bits());
+                let mut cd = s.cd;
+                cd[1] = Cd1::from(cd[1]).with_had0(had).bits();
+                let context = StreamContext { cd: [cd[0], cd[1], cd[2], cd[3]], ..s.context() };
+                // Privileged, so that it is the table that decides.
+                let req = request(1, None, VA, privileged(READ));
+                walk_stage1(&s.guest.mem, &s.f, &context, &req).unwrap().perms
+            };
+            let all = with(|pte| pte);
+            let rights = |perms: PagePerms| {
+                let (p, u) = (perms.permissions(true), perms.permissions(false));
+                (p.read, p.write, p.exec, u.read, u.write, u.exec)
+            };
+            // EL0 may write, so EL1 may not execute.
+            assert_eq!(rights(all), (true, true, false, true, true, true));
+            for (change, limited) in [
+                ((|pte| pte.with_aptable0(1)) as fn(Pte) -> Pte, (true, true, true, false, false, true)),
+                (|pte| pte.with_aptable1(1), (true, false, true, true, false, true)),
+                (|pte| pte.with_pxntable(1), (true, true, false, true, true, true)),
+                (|pte| pte.with_uxntable(1), (true, true, false, true, true, false)),
+            ] {
+                let expected = if had == 1 { rights(all) } else { limited };
+                assert_eq!(rights(with(change)), expected, "level {level} HAD {had}");
+            }
+        }
+    }
+    // HAD1 is the upper half's.
+    let mut s = Space::new(12, 48);
+    let upper = s.guest.tables(12, 48);
+    s.cd = with_upper(s.cd, &upper);
+    s.guest.map(&upper, VA, PA, 3, user_rw());
+    let at = s.guest.pte_addr(&upper, VA, 2);
+    s.guest.mem.put(at, Pte::from(s.guest.mem.get(at)).with_aptable1(1).bits());
+    let va = VA | 0xffff << 48;
+    s.cd[1] = Cd1::from(s.cd[1]).with_had0(1).bits();
+    assert_eq!(s.kind(va, WRITE), Err(FaultKind::Permission));
+    s.cd[2] = Cd2::from(s.cd[2]).with_had1(1).bits();
+    assert_eq!(s.kind(va, WRITE), Ok(PA));
+}
+
+#[test]
+fn lost_races_are_judged_again() {
+    let new = || Space::with_page(user_clean().with_af(0)).edit(|c| c.with_ha(1).with_hd(1));
+    // Somebody else sets the access flag.
+    let s = new();
+    s.guest.mem.race(s.pte_addr(), s.pte().with_af(1).bits());
+    assert_eq!(s.walk(VA, READ).unwrap().updates, Updates::default());
+    let s = new();
+    s.guest.mem.race(s.pte_addr(), s.pte().with_af(1).bits());
+    assert_eq!(s.walk(VA, WRITE).unwrap().updates, Updates { accessed: false, dirtied: true });
+    // The page goes away, becomes read-only, or another one.
+    let s = new();
+    s.guest.mem.race(s.pte_addr(), 0);
+    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Translation));
+    assert_eq!(s.guest.mem.get(s.pte_addr()), 0);
+    let s = new();
+    s.guest.mem.race(s.pte_addr(), s.pte().with_dbm(0).bits());
+    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Permission));
+    let s = new();
+    s.guest.mem.race(s.pte_addr(), s.pte().with_addr_47_12(0x77).bits());
+    assert_eq!(s.kind(VA, WRITE), Ok(0x7_7000));
+    assert_eq!((s.pte().ap2(), s.pte().addr_47_12()), (0, 0x77));
+    // A block becomes a table.
+    let s = Space::new(12, 48).edit(|c| c.with_ha(1));
+    s.guest.map(&s.tables, VA, 0x4000_0000, 2, user_rw().with_af(0));
+    let at = s.guest.pte_addr(&s.tables, VA, 2);
+    let table = s.guest.alloc(0x1000);
+    s.guest.mem.put(table + 8 * (VA >> 12 & 0x1ff), user_rw().with_valid(1).with_table(1).bits() | PA);
+    s.guest.mem.race(at, Pte::default().with_valid(1).with_table(1).with_addr_47_12(table >> 12).bits());
+    assert_eq!(s.kind(VA, READ), Ok(PA));
+}
+
+#[test]
+fn races_that_never_end_are_given_up() {
+    let s = Space::with_page(user_rw().with_af(0)).edit(|c| c.with_ha(1));
+    for i in 0..100 {
+        s.guest.mem.race(s.pte_addr(), s.pte().with_addr_47_12(i).bits());
+    }
+    let fault = s.walk(VA, READ).unwrap_err();
+    assert_eq!((fault.kind, fault.fetch_addr), (FaultKind::WalkAbort, s.pte_addr()));
+}
+
+#[test]
+fn global_pages() {
+    assert!(Space::with_page(user_rw().with_ng(0)).walk(VA, READ).unwrap().global);
+    assert!(!Space::with_page(user_rw()).walk(VA, READ).unwrap().global);
+}
+
+#[test]
+fn a_probe_needs_a_mapping_and_no_permission() {
+    let s = Space::with_page(kernel_rw());
+    let m = s.walk(VA, Access::default()).unwrap();
+    assert_eq!(check(m.perms, &s.f, &s.context(), Access::default()), Ok(Permissions::default()));
+    assert_eq!(s.kind(0, Access::default()), Err(FaultKind::Translation));
+}
+
+#[test]
+fn overrides_apply_to_permissions() {
+    let mut s = Space::with_page(kernel_rw());
+    assert_eq!(s.kind(VA, READ), Err(FaultKind::Permission));
+    s.ste = edit_ste1(s.ste, |ste1| ste1.with_privcfg(3));
+    assert_eq!(s.kind(VA, READ), Ok(PA));
+    let perms = s.walk(VA, READ).unwrap().perms;
+    assert!(check(perms, &s.f, &s.context(), WRITE).unwrap().write);
+    s.ste = edit_ste1(s.ste, |ste1| ste1.with_instcfg(3));
+    assert_eq!(s.kind(VA, READ), Err(FaultKind::Permission), "an instruction read of a page that is XN");
+    assert_eq!(s.kind(VA, WRITE), Ok(PA), "writes are data");
+}
+
+/// The permissions of the Arm ARM's tables, written out case by case: (AP[2:1], privileged) to (read, write), then
+/// execution.
+fn reference(leaf: Pte, tables: &[Pte], cd: Cd0, had: bool, access: Access) -> bool {
+    let mut ap = (leaf.ap2() << 1) | leaf.ap1();
+    if cd.ha() == 1 && cd.hd() == 1 && leaf.dbm() == 1 {
+        ap &= 0b01;
+    }
+    let (mut xn, mut pxn) = (leaf.uxn() == 1, leaf.pxn() == 1);
+    if !had {
+        for table in tables {
+            if table.aptable0() == 1 {
+                ap &= 0b10;
+            }
+            if table.aptable1() == 1 {
+                ap |= 0b10;
+            }
+            xn |= table.uxntable() == 1;
+            pxn |= table.pxntable() == 1;
+        }
+    }
+    let data = |privileged: bool| match (ap, privileged) {
+        (0b00, true) => (true, true),
+        (0b00, false) => (false, false),
+        (0b01, _) => (true, true),
+        (0b10, true) => (true, false),
+        (0b10, false) => (false, false),
+        (0b11, _) => (true, false),
+        _ => unreachable!(),
+    };
+    let (read, write) = data(access.privileged);
+    let exec = match access.privileged {
+        true => !pxn && !data(false).1 && !(cd.wxn() == 1 && write),
+        false => !xn && !(cd.wxn() == 1 && write),
+    };
+    if access.exec && !access.write {
+        return exec;
+    }
+    if access.privileged && cd.pan() == 1 && data(false).0 && (access.read || access.write) {
+        return false;
+    }
+    (!access.read || read) && (!access.write || write)
+}
+
+fn any_access() -> impl Strategy<Value = Access> {
+    any::<(bool, bool, bool, bool)>().prop_map(|(read, write, exec, privileged)| {
+        // An instruction fetch is a read.
+        Access { read: read || exec, write, exec, privileged }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// Any attributes of four levels of descriptors: what a walk grants is what the reference grants; and once the
+    /// page is cached by any access, every other access fares by the cached permissions as it would by a walk.
+    #[test]
+    fn permissions_agree_with_the_reference_and_with_cached_ones(
+        leaf in any::<u64>(),
+        tables in any::<[u64; 3]>(),
+        controls in any::<u64>(),
+        had in any::<bool>(),
+        first in any_access(),
+        second in any_access(),
+    ) {
+        let control = |bit: u32| controls >> bit & 1;
+        let s = Space::with_page(Pte::from(leaf).with_af(1)).edit(|c| {
+            c.with_wxn(control(0)).with_pan(control(1)).with_ha(control(2)).with_hd(control(3))
+        });
+        let mut s = s;
+        s.cd[1] = Cd1::from(s.cd[1]).with_had0(had.into()).bits();
+        let mut above = [Pte::default(); 3];
+        for (level, bits) in tables.into_iter().enumerate() {
+            let at = s.guest.pte_addr(&s.tables, VA, level as u32);
+            above[level] = Pte::from(s.guest.mem.get(at) | bits & 0x7f << 59);
+            s.guest.mem.put(at, above[level].bits());
+        }
+        let (leaf, cd) = (s.pte(), Cd0::from(s.cd[0]));
+
+        let walked = s.walk(VA, first);
+        prop_assert_eq!(walked.is_ok(), reference(leaf, &above, cd, had, first), "{:?}", walked);
+        let Ok(mapping) = walked else {
+            prop_assert_eq!(walked.unwrap_err().kind, FaultKind::Permission);
+            return Ok(());
+        };
+        // Now the descriptor may be dirty; what is cached must say of a second access what a walk says of it.
+        let again = s.walk(VA, second);
+        let dirty_before = !mapping.perms.is_clean();
+        match check(mapping.perms, &s.f, &s.context(), second) {
+            Ok(granted) => {
+                prop_assert!(again.is_ok());
+                prop_assert!(!second.write || dirty_before);
+                // And no wider than what a walk for each kind of access would grant.
+                for (bit, access) in [
+                    (granted.read, READ),
+                    (granted.write, WRITE),
+                    (granted.exec, FETCH),
+                ] {
+                    let access = Access { privileged: second.privileged, ..access };
+                    prop_assert!(!bit || reference(leaf, &above, cd, had, access));
+                }
+            }
+            Err(Refusal::Permission) => prop_assert_eq!(again.unwrap_err().kind, FaultKind::Permission),
+            Err(Refusal::Clean) => prop_assert!(again.is_ok() && second.write && !dirty_before),
+        }
+        prop_assert_eq!(PagePerms::from_bits(mapping.perms.bits()), mapping.perms);
+    }
+
+    /// Whatever stands in CD and descriptors: no panic, bounded reads, an output address within range.
+    #[test]
+    fn arbitrary_words(
+        ste1 in any::<u64>(),
+        cd in any::<[u64; 4]>(),
+        va in any::<u64>(),
+        words in proptest::collection::vec(any::<u64>(), 61),
+        keep_valid in any::<bool>(),
+        access in any_access(),
+        hostile in any::<bool>(),
+        oas in 0u64..8,
+        size in 16u64..40,
+        valid_cd in any::<bool>(),
+    ) {
+        let mut cd = cd;
+        if valid_cd {
+            let word = Cd0::from(cd[0]).with_epd0(0).with_epd1(0).with_t0sz(size).with_t1sz(size);
+            let (tg0, tg1) = (word.tg0() % 3, word.tg1().max(1));
+            cd[0] = word.with_tg0(tg0).with_tg1(tg1).with_tbi0(1).with_tbi1(1).bits();
+        }
+        let va = if valid_cd { va << 9 & low_bits(55) >> size | va & 1 << 55 } else { va };
+        let va = if va >> 55 != 0 { va | u64::MAX << 24 } else { va };
+        let f = Features { oas: AddressSize::from_encoding(oas), ..Features::default() };
+        let memory = Noise { words, keep_valid, hostile, reads: 0.into(), updates: 0.into() };
+        let context = StreamContext { ste: [0, ste1, 0, 0], cd };
+        let result = walk_stage1(&memory, &f, &context, &request(0, None, va, access));
+        prop_assert!(memory.reads.load(Ordering::Relaxed) <= 4);
+        prop_assert!(memory.updates.load(Ordering::Relaxed) <= u64::from(MAX_UPDATES));
+        if let Ok(m) = result {
+            prop_assert!(context.output_size(&f).contains(m.addr));
+            prop_assert!((12..=42).contains(&m.log2size));
+            prop_assert_eq!(m.addr & low_bits(m.log2size.into()), 0);
+            prop_assert!(check(m.perms, &f, &context, access).is_ok());
+        }
+    }
+}
+
+/// Memory of which every word is a function of its address, or changes all the time.
+struct Noise {
+    words: Vec<u64>,
+    keep_valid: bool,
+    hostile: bool,
+    reads: AtomicU64,
+    updates: AtomicU64,
+}
+
+impl Noise {
+    fn word(&self, addr: u64) -> u64 {
+        let word = self.words[(addr >> 3) as usize % self.words.len()];
+        if self.keep_valid { word & !(0xffff << 32) | 3 } else { word }
+    }
+}
+
+impl GuestMemory for Noise {
+    fn read(&self, addr: u64, _: &mut [u8]) -> Result<(), MemoryError> {
+        Err(MemoryError { addr })
+    }
+
+    fn write(&self, addr: u64, _: &[u8]) -> Result<(), MemoryError> {
+        Err(MemoryError { addr })
+    }
+
+    fn read_u64(&self, addr: u64) -> Result<u64, MemoryError> {
+        assert_eq!(addr % 8, 0);
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(self.word(addr))
+    }
+
+    fn compare_exchange_u64(&self, addr: u64, current: u64, _: u64) -> Result<Result<(), u64>, MemoryError> {
+        assert_eq!(addr % 8, 0);
+        let count = self.updates.fetch_add(1, Ordering::Relaxed);
+        // An update never goes with a descriptor that was not read just so.
+        Ok(if self.hostile { Err(current ^ (count & 1) << 55) } else { Ok(()) })
+    }
+}

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::smmuv3::features::{Httu, StallModel};
-use crate::smmuv3::spec::ste::s1fmt;
+use crate::smmuv3::spec::ste::{L1Std, s1fmt};
 use crate::smmuv3::testing::*;
 
 const SID: u32 = 0x20;
@@ -137,8 +137,6 @@ fn two_level_stream_tables() {
     }
 }
 
-use crate::smmuv3::spec::ste::L1Std;
-
 #[test]
 fn reserved_splits_behave_as_6() {
     let mut s = Setup::new();
@@ -202,10 +200,11 @@ fn configs() {
 
 #[test]
 fn illegal_stes() {
+    type Set = fn(&mut Features);
     type Change = fn(Ste0, Ste1) -> (Ste0, Ste1);
     let off = |f: &mut Features| f.stall = StallModel::Off;
     let force = |f: &mut Features| f.stall = StallModel::Force;
-    let rows: &[(&str, fn(&mut Features), Change, bool)] = &[
+    let rows: &[(&str, Set, Change, bool)] = &[
         ("S1CDMax at SSIDSIZE", |f| f.ssid_bits = 4, |a, b| (a, b), true),
         ("S1CDMax beyond SSIDSIZE", |f| f.ssid_bits = 3, |a, b| (a, b), false),
         ("S1Fmt with CD2L=0", |f| f.two_level_contexts = false, |a, b| (a.with_s1fmt(1), b), false),
@@ -333,11 +332,12 @@ fn a_two_level_context_table_with_one_leaf() {
 
 #[test]
 fn illegal_cds() {
+    type Set = fn(&mut Features);
     type Change = fn(Cd0) -> Cd0;
-    let none: fn(&mut Features) = |_| ();
-    let off: fn(&mut Features) = |f| f.stall = StallModel::Off;
-    let force: fn(&mut Features) = |f| f.stall = StallModel::Force;
-    let rows: &[(&str, fn(&mut Features), Change, bool)] = &[
+    let none: Set = |_| ();
+    let off: Set = |f| f.stall = StallModel::Off;
+    let force: Set = |f| f.stall = StallModel::Force;
+    let rows: &[(&str, Set, Change, bool)] = &[
         ("as Linux writes it", none, |c| c, true),
         ("V=0", none, |c| c.with_v(0), false),
         ("VMSAv8-32", none, |c| c.with_aa64(0), false),

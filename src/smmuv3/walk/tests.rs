@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 
 use super::*;
-use crate::iommu::MemoryError;
+use crate::iommu::{MemoryError, Permissions};
 use crate::smmuv3::spec::cd::{Cd0, Cd1, Cd2};
 use crate::smmuv3::testing::*;
 
@@ -263,7 +263,7 @@ fn starting_tables_are_aligned_to_their_size() {
         let entry = s.guest.mem.get(s.tables.root);
         s.guest.mem.put(s.tables.root, 0);
         s.guest.mem.put(s.tables.root + 0x10, entry);
-        s.cd[1] = Cd1::from(s.cd[1]).with_ttb0(s.tables.root + 0x10 >> 4).bits();
+        s.cd[1] = Cd1::from(s.cd[1]).with_ttb0((s.tables.root + 0x10) >> 4).bits();
         assert_eq!(s.walk(VA, READ).is_ok(), ok, "IPS {ips}");
     }
 }
@@ -408,8 +408,6 @@ fn dirty_state() {
         }
     }
 }
-
-use crate::iommu::Permissions;
 
 #[test]
 fn table_attributes_make_clean_pages_read_only() {
@@ -570,12 +568,9 @@ fn reference(leaf: Pte, tables: &[Pte], cd: Cd0, had: bool, access: Access) -> b
         _ => unreachable!(),
     };
     let (read, write) = data(access.privileged);
-    let exec = match access.privileged {
-        true => !pxn && !data(false).1 && !(cd.wxn() == 1 && write),
-        false => !xn && !(cd.wxn() == 1 && write),
-    };
+    let never = (cd.wxn() == 1 && write) || if access.privileged { pxn || data(false).1 } else { xn };
     if access.exec && !access.write {
-        return exec;
+        return !never;
     }
     if access.privileged && cd.pan() == 1 && data(false).0 && (access.read || access.write) {
         return false;

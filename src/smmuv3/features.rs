@@ -214,6 +214,18 @@ pub enum FeatureError {
         /// What to do.
         way_out: &'static str,
     },
+    /// A word is none of the choices.
+    #[error("property '{property}' is '{value}', but must be {choices}; {way_out}")]
+    Choice {
+        /// Property name.
+        property: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What there is to choose from.
+        choices: &'static str,
+        /// What to do.
+        way_out: &'static str,
+    },
     /// Two properties contradict each other.
     #[error("property '{property}' is {value}, which needs {needs}; {way_out}")]
     Needs {
@@ -242,7 +254,105 @@ fn range(
     }
 }
 
+fn choice<T>(
+    property: &'static str,
+    value: &str,
+    choices: &'static str,
+    way_out: &'static str,
+) -> Result<T, FeatureError> {
+    Err(FeatureError::Choice { property, value: value.into(), choices, way_out })
+}
+
+impl AddressSize {
+    /// Property `oas`; `None` stands for `auto`, the size of the CPUs' physical addresses.
+    ///
+    /// # Errors
+    /// For any other word.
+    pub fn parse(value: &str) -> Result<Option<Self>, FeatureError> {
+        if value == "auto" {
+            return Ok(None);
+        }
+        match value.parse().ok().and_then(Self::from_bits) {
+            Some(size) => Ok(Some(size)),
+            None => choice(
+                "oas",
+                value,
+                "auto, 32, 36, 40, 42, 44, 48 or 52",
+                "auto takes the CPUs' physical address size, which Linux wants for SVA",
+            ),
+        }
+    }
+}
+
+impl StallModel {
+    /// Property `stall`.
+    ///
+    /// # Errors
+    /// For any other word.
+    pub fn parse(value: &str) -> Result<Self, FeatureError> {
+        match value {
+            "off" => Ok(Self::Off),
+            "on" => Ok(Self::On),
+            "force" => Ok(Self::Force),
+            _ => choice("stall", value, "off, on or force", "on lets the guest choose"),
+        }
+    }
+}
+
+impl Httu {
+    /// Property `httu`.
+    ///
+    /// # Errors
+    /// For any other word.
+    pub fn parse(value: &str) -> Result<Self, FeatureError> {
+        match value {
+            "off" => Ok(Self::None),
+            "access" => Ok(Self::Access),
+            "dirty" => Ok(Self::Dirty),
+            _ => choice("httu", value, "off, access or dirty", "dirty does both, if the guest enables it"),
+        }
+    }
+}
+
 impl Features {
+    /// Property `granules`: names joined by commas.
+    ///
+    /// # Errors
+    /// For any other word. That there is none at all is for [`validate`](Self::validate) to say.
+    pub fn parse_granules(&mut self, value: &str) -> Result<(), FeatureError> {
+        let (mut gran4k, mut gran16k, mut gran64k) = (false, false, false);
+        for granule in value.split(',').filter(|granule| !granule.is_empty()) {
+            match granule {
+                "4k" => gran4k = true,
+                "16k" => gran16k = true,
+                "64k" => gran64k = true,
+                _ => {
+                    return choice(
+                        "granules",
+                        value,
+                        "of 4k, 16k and 64k, joined by commas",
+                        "leave it out for all three",
+                    );
+                }
+            }
+        }
+        (self.gran4k, self.gran16k, self.gran64k) = (gran4k, gran16k, gran64k);
+        Ok(())
+    }
+
+    /// Property `st-level`.
+    ///
+    /// # Errors
+    /// For any other word.
+    pub fn parse_st_level(&mut self, value: &str) -> Result<(), FeatureError> {
+        self.two_level_streams = match value {
+            "linear" => false,
+            "2-level" => true,
+            _ => return choice("st-level", value, "linear or 2-level", "2-level allows linear tables too"),
+        };
+        Ok(())
+    }
+
     /// What QEMU's own `arm-smmuv3` does by default, as far as this model goes: no substreams, no stall, no table
     /// updates, 44-bit output.
     #[must_use]
@@ -459,6 +569,34 @@ mod tests {
         );
         assert!(bad(|f| f.cmdq_log2 = 20).contains("'cmdq-log2'"));
         assert!(bad(|f| f.hyp = true).contains("'hyp'"));
+    }
+
+    #[test]
+    fn words_of_properties() {
+        assert_eq!(AddressSize::parse("auto"), Ok(None));
+        assert_eq!(AddressSize::parse("44"), Ok(Some(AddressSize::Bits44)));
+        assert_eq!(StallModel::parse("force"), Ok(StallModel::Force));
+        assert_eq!(Httu::parse("access"), Ok(Httu::Access));
+        let mut f = Features::default();
+        f.parse_granules("64k,4k").unwrap();
+        assert_eq!((f.gran4k, f.gran16k, f.gran64k), (true, false, true));
+        f.parse_st_level("linear").unwrap();
+        assert!(!f.two_level_streams);
+        for error in [
+            AddressSize::parse("45").unwrap_err(),
+            StallModel::parse("yes").unwrap_err(),
+            Httu::parse("both").unwrap_err(),
+            f.parse_granules("4k,2m").unwrap_err(),
+            f.parse_st_level("3").unwrap_err(),
+        ] {
+            assert!(matches!(error, FeatureError::Choice { .. }));
+        }
+        assert_eq!(
+            StallModel::parse("yes").unwrap_err().to_string(),
+            "property 'stall' is 'yes', but must be off, on or force; on lets the guest choose"
+        );
+        f.parse_granules("").unwrap();
+        assert!(f.validate().unwrap_err().to_string().contains("'granules' is empty"));
     }
 
     #[test]

@@ -393,7 +393,7 @@ fn threads_never_see_what_was_invalidated_before_they_asked() {
                 let mut state = seed;
                 while !done.load(Ordering::Relaxed) {
                     let n = random(&mut state) % PAGES;
-                    let tag = if n % 2 == 0 { A } else { B };
+                    let tag = if n.is_multiple_of(2) { A } else { B };
                     let floor = complete[n as usize].load(Ordering::Acquire);
                     let now = rig.sequence.now();
                     let value = rig.iotlb.lookup(now, tag, n << 12).map(|p| {
@@ -405,7 +405,7 @@ fn threads_never_see_what_was_invalidated_before_they_asked() {
                         let found = CachedPage {
                             output: value << 12,
                             attributes: value as u32,
-                            global: n % 8 == 0,
+                            global: n.is_multiple_of(8),
                             ..page(n << 12, 12)
                         };
                         let _ = rig.iotlb.insert(&rig.sequence, now, tag, &found);
@@ -418,11 +418,11 @@ fn threads_never_see_what_was_invalidated_before_they_asked() {
         let mut state = 99;
         for value in 1..30_000u64 {
             let n = random(&mut state) % PAGES;
-            let tag = if n % 2 == 0 { A } else { B };
+            let tag = if n.is_multiple_of(2) { A } else { B };
             tables[n as usize].store(value, Ordering::Relaxed);
             let at = rig.sequence.advance();
             match random(&mut state) % 8 {
-                0 if n % 8 != 0 => rig.iotlb.invalidate_space(at, tag),
+                0 if !n.is_multiple_of(8) => rig.iotlb.invalidate_space(at, tag),
                 1 => rig.iotlb.invalidate_domain(at, 0),
                 2 => rig.iotlb.invalidate_all(at),
                 3 => rig.iotlb.invalidate_span(

@@ -7,4 +7,5 @@ pub mod features;
 pub mod spec;
 #[cfg(test)]
 pub mod testing;
+pub mod translate;
 pub mod walk;

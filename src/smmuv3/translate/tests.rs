@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! For every cache: map, use, change, still old; invalidate, use, new. And the one property, under random
+//! histories and under threads.
+
+mod histories;
+mod threads;
+
+use super::*;
+use crate::iommu::testing::TestMemory;
+use crate::iommu::{Access, MemoryError};
+use crate::smmuv3::fault::FaultAction;
+use crate::smmuv3::spec::cd::Cd0;
+use crate::smmuv3::spec::ste::{s1dss, s1fmt};
+use crate::smmuv3::testing::*;
+
+const SID: u32 = 8;
+const VA: u64 = 0x1234_5000;
+
+/// An SMMU, and a guest that gave stream 8 some substreams.
+struct Rig {
+    guest: TestGuest,
+    streams: StreamTable,
+    contexts: Contexts,
+    smmu: Translator,
+}
+
+impl Rig {
+    fn new(adversarial: bool) -> Self {
+        Self::with_features(Features { adversarial, ..Features::default() })
+    }
+
+    fn with_features(features: Features) -> Self {
+        let guest = TestGuest::new();
+        let streams = guest.linear_streams(8);
+        let contexts = guest.contexts(8, s1fmt::LINEAR);
+        guest.set_ste(&streams, SID, &ste_stage1(contexts.base, 8, s1fmt::LINEAR, s1dss::SSID0));
+        Self { guest, streams, contexts, smmu: Translator::new(features, 256) }
+    }
+
+    /// An address space, bound to a substream.
+    fn process(&self, ssid: u32, asid: u16) -> Tables {
+        let tables = self.guest.tables(12, 48);
+        self.guest.set_cd(&self.contexts, ssid, &cd(&tables, asid));
+        tables
+    }
+
+    fn ask(&self, ssid: Option<u32>, addr: u64, access: Access) -> Result<Translation, Fault> {
+        self.smmu.translate(&self.guest.mem, &self.streams, &request(SID, ssid, addr, access))
+    }
+
+    fn read(&self, ssid: u32, addr: u64) -> Result<u64, FaultKind> {
+        self.ask(Some(ssid), addr, READ).map(|t| t.addr).map_err(|fault| fault.kind)
+    }
+
+    fn write(&self, ssid: u32, addr: u64) -> Result<u64, FaultKind> {
+        self.ask(Some(ssid), addr, WRITE).map(|t| t.addr).map_err(|fault| fault.kind)
+    }
+}
+
+fn va(asid: Option<u16>, addr: u64) -> Invalidation {
+    Invalidation::Va { vmid: 0, asid, addr, size: 4096, granule_log2: None, level: None }
+}
+
+fn range(asid: u16, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Invalidation {
+    Invalidation::Va { vmid: 0, asid: Some(asid), addr, size, granule_log2, level }
+}
+
+fn asid(asid: u16) -> Invalidation {
+    Invalidation::Asid { vmid: 0, asid }
+}
+
+#[test]
+fn a_hit_reads_no_guest_memory() {
+    let rig = Rig::new(false);
+    let tables = rig.process(1, 5);
+    rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+    let cold = rig.ask(Some(1), VA + 0x123, READ).unwrap();
+    let reads = rig.guest.mem.reads();
+    let warm = rig.ask(Some(1), VA + 0x123, READ).unwrap();
+    assert_eq!(rig.guest.mem.reads(), reads);
+    assert_eq!(cold, warm);
+    assert_eq!((cold.addr, cold.page_mask), (0x9000_0123, 0xfff));
+    assert!(cold.perm.read && cold.perm.write && !cold.perm.exec);
+    let stats = rig.smmu.stats();
+    assert_eq!(
+        stats,
+        TranslatorStats {
+            translations: 2,
+            iotlb_hits: 1,
+            iotlb_misses: 1,
+            config_hits: 1,
+            config_misses: 1,
+            walks: 1,
+            ..TranslatorStats::default()
+        }
+    );
+}
+
+#[test]
+fn streams_that_share_an_address_space_share_its_pages() {
+    let rig = Rig::new(false);
+    let tables = rig.process(1, 5);
+    rig.guest.set_cd(&rig.contexts, 2, &cd(&tables, 5));
+    rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+    assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+    assert_eq!(rig.read(2, VA), Ok(0x9000_0000));
+    assert_eq!((rig.smmu.stats().walks, rig.smmu.stats().config_misses), (1, 2));
+}
+
+#[test]
+fn a_page_stays_until_it_is_invalidated() {
+    let whole =
+        [va(Some(5), VA), va(None, VA), asid(5), Invalidation::Vmid { vmid: 0 }, Invalidation::NsnhAll];
+    let ranges = [
+        range(5, VA & !0xf_ffff, 1 << 20, Some(12), None),
+        range(5, VA, 4096, Some(12), Some(3)),
+        range(5, 0, 1 << 47, Some(12), None),
+        range(5, 0, 1 << 60, Some(12), None),
+        range(5, VA & !0xffff, 0x1_0000, None, Some(3)),
+    ];
+    for adversarial in [false, true] {
+        for what in whole.into_iter().chain(ranges) {
+            let rig = Rig::new(adversarial);
+            let tables = rig.process(1, 5);
+            rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+            assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+            rig.guest.map(&tables, VA, 0xa000_0000, 3, user_rw());
+            assert_eq!(rig.read(1, VA), Ok(0x9000_0000), "{what:?}");
+            rig.smmu.invalidate(&what);
+            assert_eq!(rig.read(1, VA), Ok(0xa000_0000), "{what:?}");
+            rig.guest.unmap(&tables, VA, 3);
+            assert_eq!(rig.read(1, VA), Ok(0xa000_0000), "{what:?}");
+            rig.smmu.invalidate(&what);
+            assert_eq!(rig.read(1, VA), Err(FaultKind::Translation), "{what:?}");
+        }
+    }
+}
+
+#[test]
+fn an_adversarial_smmu_forgets_no_more_than_asked() {
+    let others = [
+        va(Some(6), VA),
+        va(Some(5), VA + 0x1000),
+        va(Some(5), VA - 0x1000),
+        va(None, VA + 0x1000),
+        asid(6),
+        Invalidation::Vmid { vmid: 1 },
+        Invalidation::Va { vmid: 1, asid: Some(5), addr: VA, size: 4096, granule_log2: None, level: None },
+        range(5, 0, VA, Some(12), None),
+        range(5, VA + 0x1000, 1 << 40, Some(12), None),
+        range(5, VA, 4096, Some(12), Some(2)),
+        range(5, VA & !0xffff, 0x1_0000, Some(16), None),
+        Invalidation::All,
+        Invalidation::Ste { sid: SID },
+    ];
+    for what in others {
+        let rig = Rig::new(true);
+        let tables = rig.process(1, 5);
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+        assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+        rig.guest.map(&tables, VA, 0xa000_0000, 3, user_rw());
+        rig.smmu.invalidate(&what);
+        assert_eq!(rig.read(1, VA), Ok(0x9000_0000), "{what:?}");
+    }
+}
+
+#[test]
+fn a_cd_stays_until_it_is_invalidated() {
+    let forms = [
+        Invalidation::Cd { sid: SID, ssid: 1 },
+        Invalidation::CdAll { sid: SID },
+        Invalidation::Ste { sid: SID },
+        Invalidation::SteRange { first: 0, last: 15 },
+        Invalidation::SteRange { first: 0, last: 0xffff },
+        Invalidation::All,
+    ];
+    for adversarial in [false, true] {
+        for what in forms {
+            let rig = Rig::new(adversarial);
+            let (old, new) = (rig.guest.tables(12, 48), rig.guest.tables(12, 48));
+            rig.guest.map(&old, VA, 0x9000_0000, 3, user_rw());
+            rig.guest.map(&new, VA, 0xa000_0000, 3, user_rw());
+            rig.guest.set_cd(&rig.contexts, 1, &cd(&old, 5));
+            assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+            rig.guest.set_cd(&rig.contexts, 1, &cd(&new, 6));
+            assert_eq!(rig.read(1, VA), Ok(0x9000_0000), "{what:?}");
+            rig.smmu.invalidate(&what);
+            assert_eq!(rig.read(1, VA), Ok(0xa000_0000), "{what:?}");
+        }
+        for what in [
+            Invalidation::Cd { sid: SID, ssid: 2 },
+            Invalidation::Cd { sid: SID, ssid: 0 },
+            Invalidation::Cd { sid: SID + 1, ssid: 1 },
+            Invalidation::Ste { sid: SID + 1 },
+            Invalidation::SteRange { first: SID + 1, last: 63 },
+            Invalidation::NsnhAll,
+        ] {
+            let rig = Rig::new(adversarial);
+            let tables = rig.process(1, 5);
+            rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+            assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+            rig.guest.set_cd(&rig.contexts, 1, &Default::default());
+            rig.smmu.invalidate(&what);
+            assert_eq!(rig.read(1, VA), Ok(0x9000_0000), "{what:?}");
+        }
+    }
+}
+
+#[test]
+fn an_ste_stays_until_it_is_invalidated() {
+    let rig = Rig::new(false);
+    rig.guest.set_ste(&rig.streams, SID, &ste_bypass());
+    let ask = || rig.ask(None, VA, READ).map(|t| t.addr).map_err(|fault| fault.record);
+    assert_eq!(ask(), Ok(VA));
+    rig.guest.set_ste(&rig.streams, SID, &ste_abort());
+    assert_eq!(ask(), Ok(VA));
+    rig.smmu.invalidate(&Invalidation::Cd { sid: SID, ssid: 1 });
+    assert_eq!(ask(), Ok(VA));
+    rig.smmu.invalidate(&Invalidation::Ste { sid: SID });
+    assert_eq!(ask(), Err(false));
+    rig.guest.set_ste(&rig.streams, SID, &ste_bypass());
+    assert_eq!(ask(), Err(false));
+    rig.smmu.reset();
+    assert_eq!(ask(), Ok(VA));
+}
+
+#[test]
+fn cd_0_serves_requests_without_substream() {
+    let rig = Rig::new(true);
+    let tables = rig.process(0, 5);
+    rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+    assert_eq!(rig.ask(None, VA, READ).map(|t| t.addr), Ok(0x9000_0000));
+    rig.guest.set_cd(&rig.contexts, 0, &Default::default());
+    assert!(rig.ask(None, VA, READ).is_ok());
+    rig.smmu.invalidate(&Invalidation::Cd { sid: SID, ssid: 0 });
+    assert_eq!(rig.ask(None, VA, READ).unwrap_err().kind, FaultKind::BadCd);
+}
+
+#[test]
+fn faults_are_not_cached() {
+    for adversarial in [false, true] {
+        let rig = Rig::new(adversarial);
+        assert_eq!(rig.read(1, VA), Err(FaultKind::BadCd));
+        let tables = rig.process(1, 5);
+        assert_eq!(rig.read(1, VA), Err(FaultKind::Translation));
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw().with_af(0));
+        assert_eq!(rig.read(1, VA), Err(FaultKind::AccessFlag));
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+        assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+        assert_eq!(rig.smmu.stats().faults, 3);
+    }
+}
+
+#[test]
+fn more_permission_needs_no_invalidation_unless_the_smmu_is_adversarial() {
+    for adversarial in [false, true] {
+        let rig = Rig::new(adversarial);
+        let tables = rig.process(1, 5);
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_ro());
+        assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+        let expected = if adversarial { Err(FaultKind::Permission) } else { Ok(0x9000_0000) };
+        assert_eq!(rig.write(1, VA), expected);
+        rig.smmu.invalidate(&va(Some(5), VA));
+        assert_eq!(rig.write(1, VA), Ok(0x9000_0000));
+        // Less of it shows only after the invalidation, in both.
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_ro());
+        assert_eq!(rig.write(1, VA), Ok(0x9000_0000));
+        rig.smmu.invalidate(&va(Some(5), VA));
+        assert_eq!(rig.write(1, VA), Err(FaultKind::Permission));
+    }
+}
+
+#[test]
+fn a_cached_refusal_is_the_fault_that_a_walk_gives() {
+    let rig = Rig::new(true);
+    let tables = rig.guest.tables(12, 48);
+    rig.guest.set_cd(&rig.contexts, 1, &edit_cd(cd(&tables, 5), |cd| cd.with_s(1)));
+    rig.guest.map(&tables, VA, 0x9000_0000, 3, user_ro());
+    let walked = rig.ask(Some(1), VA, WRITE).unwrap_err();
+    assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+    let reads = rig.guest.mem.reads();
+    let cached = rig.ask(Some(1), VA, WRITE).unwrap_err();
+    assert_eq!(rig.guest.mem.reads(), reads);
+    assert_eq!((cached, cached.action), (walked, FaultAction::Stall));
+}
+
+#[test]
+fn the_first_write_to_a_clean_page_makes_it_dirty() {
+    for adversarial in [false, true] {
+        let rig = Rig::new(adversarial);
+        let tables = rig.guest.tables(12, 48);
+        let with_httu = |cd: Cd0| cd.with_ha(1).with_hd(1);
+        rig.guest.set_cd(&rig.contexts, 1, &edit_cd(cd(&tables, 5), with_httu));
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_clean().with_af(0));
+        let read = rig.ask(Some(1), VA, READ).unwrap();
+        assert!(read.perm.read && !read.perm.write, "nobody may write on the strength of a read");
+        assert_eq!(rig.guest.mem.updates(), 1);
+        let write = rig.ask(Some(1), VA, WRITE).unwrap();
+        assert!(write.perm.write);
+        assert_eq!(rig.guest.mem.updates(), 2);
+        let walks = rig.smmu.stats().walks;
+        assert!(rig.ask(Some(1), VA, READ).unwrap().perm.write);
+        assert!(rig.ask(Some(1), VA, WRITE).is_ok());
+        let stats = rig.smmu.stats();
+        assert_eq!((stats.walks, stats.access_flag_updates, stats.dirty_updates), (walks, 1, 1));
+    }
+}
+
+#[test]
+fn global_pages_outlive_their_asid() {
+    let rig = Rig::new(true);
+    let (one, two) = (rig.process(1, 5), rig.process(2, 6));
+    for tables in [&one, &two] {
+        rig.guest.map(tables, VA, 0x9000_0000, 3, user_rw().with_ng(0));
+    }
+    assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+    assert_eq!(rig.read(2, VA), Ok(0x9000_0000));
+    assert_eq!(rig.smmu.stats().walks, 1);
+    [&one, &two].into_iter().for_each(|tables| rig.guest.unmap(tables, VA, 3));
+    rig.smmu.invalidate(&asid(5));
+    rig.smmu.invalidate(&asid(6));
+    assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+    rig.smmu.invalidate(&va(Some(6), VA));
+    assert_eq!(rig.read(1, VA), Err(FaultKind::Translation));
+}
+
+#[test]
+fn blocks_of_every_granule_are_one_entry() {
+    for (granule, level, log2) in
+        [(12, 1, 30), (12, 2, 21), (14, 2, 25), (16, 2, 29), (14, 3, 14), (16, 3, 16)]
+    {
+        let rig = Rig::new(true);
+        let tables = rig.guest.tables(granule, 48);
+        rig.guest.set_cd(&rig.contexts, 1, &cd(&tables, 5));
+        let base = 3u64 << log2;
+        rig.guest.map(&tables, base, 1 << 40, level, user_rw());
+        assert_eq!(rig.read(1, base + 0x1234), Ok((1 << 40) + 0x1234));
+        let last = base + (1 << log2) - 1;
+        let answer = rig.ask(Some(1), last, READ).unwrap();
+        assert_eq!((answer.addr, answer.page_mask), ((1 << 40) + (1 << log2) - 1, (1 << log2) - 1));
+        assert_eq!(rig.smmu.stats().walks, 1);
+        rig.guest.unmap(&tables, base, level);
+        let granule = u8::try_from(granule).unwrap();
+        rig.smmu.invalidate(&range(5, base + (1 << log2), 1 << 32, Some(granule), None));
+        assert!(rig.read(1, base).is_ok());
+        rig.smmu.invalidate(&range(5, last & !0xffff, 0x1_0000, Some(granule), u8::try_from(level).ok()));
+        assert_eq!(rig.read(1, base), Err(FaultKind::Translation));
+    }
+}
+
+#[test]
+fn the_top_byte_counts_unless_it_is_ignored() {
+    let tagged = VA | 0xab << 56;
+    let rig = Rig::new(true);
+    let tables = rig.process(1, 5);
+    rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+    assert!(rig.read(1, VA).is_ok());
+    assert_eq!(rig.read(1, tagged), Err(FaultKind::Translation));
+
+    rig.guest.set_cd(&rig.contexts, 2, &edit_cd(cd(&tables, 6), |cd| cd.with_tbi0(1)));
+    assert_eq!(rig.read(2, tagged), Ok(0x9000_0000));
+    assert_eq!(rig.read(2, VA), Ok(0x9000_0000));
+    assert_eq!(rig.smmu.stats().walks, 3);
+    rig.guest.unmap(&tables, VA, 3);
+    rig.smmu.invalidate(&va(Some(6), tagged));
+    assert_eq!(rig.read(2, tagged), Err(FaultKind::Translation));
+}
+
+#[test]
+fn the_upper_half_of_the_addresses() {
+    let rig = Rig::new(true);
+    let (lower, upper) = (rig.guest.tables(12, 48), rig.guest.tables(12, 48));
+    rig.guest.set_cd(&rig.contexts, 1, &with_upper(cd(&lower, 5), &upper));
+    let high = 0xffff_0000_1234_5000;
+    rig.guest.map(&lower, VA, 0x9000_0000, 3, user_rw());
+    rig.guest.map(&upper, high & 0xffff_ffff_ffff, 0xa000_0000, 3, user_rw());
+    for _ in 0..2 {
+        assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+        assert_eq!(rig.read(1, high), Ok(0xa000_0000));
+    }
+    assert_eq!(rig.smmu.stats().walks, 2);
+    rig.guest.unmap(&upper, high & 0xffff_ffff_ffff, 3);
+    rig.smmu.invalidate(&va(Some(5), high));
+    assert!(rig.read(1, VA).is_ok());
+    assert_eq!(rig.read(1, high), Err(FaultKind::Translation));
+}
+
+#[test]
+fn a_table_that_is_switched_off_is_not_used_unless_the_smmu_is_adversarial() {
+    for adversarial in [false, true] {
+        let rig = Rig::new(adversarial);
+        let tables = rig.process(1, 5);
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+        assert!(rig.read(1, VA).is_ok());
+        rig.guest.set_cd(&rig.contexts, 1, &edit_cd(cd(&tables, 5), |cd| cd.with_epd0(1)));
+        rig.smmu.invalidate(&Invalidation::Cd { sid: SID, ssid: 1 });
+        assert_eq!(rig.read(1, VA).is_ok(), adversarial);
+        rig.smmu.invalidate(&asid(5));
+        assert_eq!(rig.read(1, VA), Err(FaultKind::Translation));
+    }
+}
+
+/// Guest memory, and something that happens just before the nth read of it.
+struct Meddler<'a> {
+    memory: &'a TestMemory,
+    countdown: AtomicI64,
+    event: &'a (dyn Fn() + Sync),
+}
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+impl GuestMemory for Meddler<'_> {
+    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {
+        self.memory.read(addr, buf)
+    }
+
+    fn write(&self, addr: u64, buf: &[u8]) -> Result<(), MemoryError> {
+        self.memory.write(addr, buf)
+    }
+
+    fn read_u64(&self, addr: u64) -> Result<u64, MemoryError> {
+        if self.countdown.fetch_sub(1, Ordering::Relaxed) == 1 {
+            (self.event)();
+        }
+        self.memory.read_u64(addr)
+    }
+
+    fn compare_exchange_u64(&self, addr: u64, old: u64, new: u64) -> Result<Result<(), u64>, MemoryError> {
+        self.memory.compare_exchange_u64(addr, old, new)
+    }
+}
+
+/// At every point of a cold translation, the guest takes the page away and invalidates; then nobody has it.
+#[test]
+fn a_fill_that_an_invalidation_overtakes_leaves_nothing_behind() {
+    for (n, what) in (1..20).flat_map(|n| [va(Some(5), VA), asid(5), va(None, VA)].map(|what| (n, what))) {
+        let rig = Rig::new(n % 2 == 0);
+        let tables = rig.process(1, 5);
+        rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+        let event = || {
+            rig.guest.map(&tables, VA, 0xa000_0000, 3, user_rw());
+            rig.smmu.invalidate(&what);
+        };
+        let memory = Meddler { memory: &rig.guest.mem, countdown: AtomicI64::new(n), event: &event };
+        let req = request(SID, Some(1), VA, READ);
+        let answer = rig.smmu.translate(&memory, &rig.streams, &req).unwrap().addr;
+        assert!(
+            answer == 0xa000_0000 || n > 8 + 4,
+            "read {n}: an attempt that was overtaken counts for nothing"
+        );
+        let overtaken = rig.smmu.stats().invalidations == 1;
+        assert_eq!(rig.read(1, VA), Ok(if overtaken { 0xa000_0000 } else { 0x9000_0000 }), "read {n}");
+    }
+}
+
+/// A guest that invalidates all the time gets an answer all the same.
+#[test]
+fn attempts_are_bounded() {
+    struct Storm<'a>(&'a Rig);
+    impl GuestMemory for Storm<'_> {
+        fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {
+            self.0.guest.mem.read(addr, buf)
+        }
+        fn write(&self, addr: u64, buf: &[u8]) -> Result<(), MemoryError> {
+            self.0.guest.mem.write(addr, buf)
+        }
+        fn read_u64(&self, addr: u64) -> Result<u64, MemoryError> {
+            self.0.smmu.invalidate(&asid(77));
+            self.0.guest.mem.read_u64(addr)
+        }
+        fn compare_exchange_u64(
+            &self,
+            addr: u64,
+            old: u64,
+            new: u64,
+        ) -> Result<Result<(), u64>, MemoryError> {
+            self.0.guest.mem.compare_exchange_u64(addr, old, new)
+        }
+    }
+    let rig = Rig::new(false);
+    let tables = rig.process(1, 5);
+    rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+    let req = request(SID, Some(1), VA, READ);
+    let answer = rig.smmu.translate(&Storm(&rig), &rig.streams, &req);
+    assert_eq!(answer.map(|t| t.addr), Ok(0x9000_0000));
+    let stats = rig.smmu.stats();
+    assert_eq!((stats.translations, stats.retries, stats.walks), (1, 3, 4));
+}

@@ -3,10 +3,15 @@
 //! the effects that a model asks its device shell to carry out, and the translation caches.
 #![forbid(unsafe_code)]
 
+pub mod context_cache;
 pub mod effects;
+pub mod iotlb;
 pub mod layout;
 pub mod memory;
 pub mod request;
+pub mod sequence;
+mod set_cache;
+mod sync;
 #[cfg(test)]
 pub mod testing;
 

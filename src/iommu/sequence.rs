@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The order of invalidations, by which every cache of a model decides what is still true.
+//!
+//! One counter, advanced at the start of every invalidation. A cache entry remembers its *birth*: the counter
+//! before the first table was read for it. Invalidating many entries at once is one store: a *stamp* that says
+//! "what was born before this moment is dead". Invalidating single entries removes them from their set, and
+//! then a fill that began earlier must not put them back: it publishes only if the counter still is what it
+//! was at the entry's birth, and looks at it under the lock of the set.
+//!
+//! Why that is enough: the guest changes a table before it asks for the invalidation. A fill that sees the
+//! counter advanced therefore sees the new table as well. A fill that does not see it holds the set's lock
+//! before the invalidation does, so the invalidation finds what it published.
+
+use super::sync::{AtomicU64, Ordering, fence};
+
+/// A point in the order of invalidations; later is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+/// The counter: how many invalidations have begun. 64 bits do not wrap.
+#[derive(Debug)]
+#[cfg_attr(not(loom), repr(align(64)))]
+pub struct Sequence(AtomicU64);
+
+impl Sequence {
+    /// A counter before the first invalidation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(AtomicU64::new(1))
+    }
+
+    /// The present moment. What the caller reads from guest memory afterwards is at least as new as
+    /// everything the guest had written when it asked for the invalidations up to this moment.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        Moment(self.0.load(Ordering::Acquire))
+    }
+
+    /// Begins an invalidation. What was born before the moment returned may be stale.
+    ///
+    /// The fence is one half of a pair with [`stands_at`](Self::stands_at): of an invalidation that advances
+    /// and then looks into a set, and a fill that locks the set and then looks at the counter, at least one
+    /// sees the other.
+    #[must_use = "the moment is what the caches are stamped with"]
+    pub fn advance(&self) -> Moment {
+        let before = self.0.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        Moment(before.wrapping_add(1))
+    }
+
+    /// Whether no invalidation has begun since `birth`.
+    #[must_use]
+    pub fn stands_at(&self, birth: Moment) -> bool {
+        fence(Ordering::SeqCst);
+        self.0.load(Ordering::Acquire) == birth.0
+    }
+}
+
+impl Default for Sequence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// "Dead, if born before": the moment of the last invalidation of some kind.
+#[derive(Debug)]
+pub(crate) struct Stamp(AtomicU64);
+
+impl Stamp {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(crate) fn raise(&self, at: Moment) {
+        self.0.fetch_max(at.0, Ordering::AcqRel);
+    }
+
+    pub(crate) fn spares(&self, birth: Moment) -> bool {
+        birth.0 >= self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Stamps by number; numbers beyond the table share, which invalidates more and never less.
+#[derive(Debug)]
+pub(crate) struct Stamps(Box<[Stamp]>);
+
+impl Stamps {
+    /// `1 << log2` stamps.
+    pub(crate) fn new(log2: u32) -> Self {
+        Self((0..1u64.wrapping_shl(log2)).map(|_| Stamp::new()).collect())
+    }
+
+    fn stamp(&self, number: u64) -> Option<&Stamp> {
+        let mask = self.0.len().wrapping_sub(1);
+        // The mask keeps what the conversion may not: only low bits count.
+        self.0.get(low_bits(number) & mask)
+    }
+
+    /// Whether `number` has a stamp of its own.
+    pub(crate) fn is_exact(&self, number: u64) -> bool {
+        usize::try_from(number).is_ok_and(|n| n < self.0.len())
+    }
+
+    pub(crate) fn raise(&self, number: u64, at: Moment) {
+        if let Some(stamp) = self.stamp(number) {
+            stamp.raise(at);
+        }
+    }
+
+    pub(crate) fn spares(&self, number: u64, birth: Moment) -> bool {
+        self.stamp(number).is_some_and(|stamp| stamp.spares(birth))
+    }
+}
+
+/// The low 32 bits as an index that is going to be masked.
+pub(crate) fn low_bits(value: u64) -> usize {
+    usize::try_from(value & 0xffff_ffff).unwrap_or(0)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_kills_what_is_older() {
+        let sequence = Sequence::new();
+        let stamp = Stamp::new();
+        let early = sequence.now();
+        assert!(stamp.spares(early) && sequence.stands_at(early));
+        stamp.raise(sequence.advance());
+        let late = sequence.now();
+        assert!(!stamp.spares(early) && stamp.spares(late));
+        assert!(!sequence.stands_at(early) && sequence.stands_at(late));
+    }
+
+    #[test]
+    fn a_stamp_never_goes_back() {
+        let sequence = Sequence::new();
+        let first = sequence.advance();
+        let second = sequence.advance();
+        let stamp = Stamp::new();
+        stamp.raise(second);
+        stamp.raise(first);
+        assert!(!stamp.spares(first) && stamp.spares(second));
+    }
+
+    #[test]
+    fn numbers_beyond_the_table_share_a_stamp() {
+        let sequence = Sequence::new();
+        let stamps = Stamps::new(2);
+        let early = sequence.now();
+        stamps.raise(5, sequence.advance());
+        assert!(!stamps.spares(1, early) && stamps.spares(2, early));
+        assert!(stamps.is_exact(3) && !stamps.is_exact(4));
+    }
+}

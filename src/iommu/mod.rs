@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod context_cache;
+pub mod counters;
 pub mod effects;
 pub mod iotlb;
 pub mod layout;

@@ -3,6 +3,9 @@
 //! position under the specification's name; every bit pattern a guest may write is representable.
 
 pub mod cd;
+pub mod command;
+pub mod event;
 pub mod id;
 pub mod pte;
+pub mod registers;
 pub mod ste;

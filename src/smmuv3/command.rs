@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a command asks for, or why it cannot be (`IHI0070 §4`).
+//!
+//! Reserved fields are ignored throughout, one of the two behaviours that `IHI0070 §4.1.5` permits; encodings
+//! that the specification calls ILLEGAL or Reserved are refused.
+
+use super::features::{Features, StallModel};
+use super::narrow::{low8, low16, low32, ones};
+use super::spec::command::{
+    self as op, CfgiCommand1, Resume0, Resume1, StreamCommand0, Sync0, Sync1, TlbiCommand0, TlbiCommand1,
+};
+use super::translate::Invalidation;
+
+/// Without stage 2 the VMID of `TLBI_*` is RES0, and every entry has the same.
+const VMID: u16 = 0;
+
+/// A command, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Legal, and nothing needs to be done: prefetches, and invalidations of what cannot be cached.
+    Nothing,
+    /// `CFGI_*`.
+    Configuration(Invalidation),
+    /// `TLBI_*`.
+    Translations(Invalidation),
+    /// `CMD_RESUME`.
+    Resume {
+        /// The stream.
+        stream: u32,
+        /// The transaction.
+        stag: u16,
+        /// What to do with it.
+        action: Resume,
+    },
+    /// `CMD_STALL_TERM`.
+    StallTerm {
+        /// The stream.
+        stream: u32,
+    },
+    /// `CMD_SYNC`.
+    Sync(Signal),
+}
+
+/// What becomes of a stalled transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// It is tried again.
+    Retry,
+    /// It ends with an abort.
+    Abort,
+    /// It ends; as zeros read and writes ignored where `IDR0.TERM_MODEL` allows that, else with an abort.
+    Terminate,
+}
+
+/// How the completion of a SYNC is signalled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Only by `CMDQ_CONS`.
+    None,
+    /// By interrupt.
+    Irq {
+        /// Address of the MSI; 0 for none.
+        msi_addr: u64,
+        /// Its datum.
+        msi_data: u32,
+    },
+    /// By a wake-up event.
+    Sev,
+}
+
+/// The command is illegal: `CERROR_ILL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("illegal command {0:#018x}")]
+pub struct Illegal(pub u64);
+
+impl Command {
+    /// Decodes one entry of the command queue.
+    ///
+    /// # Errors
+    /// The command raises `CERROR_ILL`.
+    pub fn decode(f: &Features, [first, second]: [u64; 2]) -> Result<Self, Illegal> {
+        let illegal = Err(Illegal(first));
+        let head = StreamCommand0::from(first);
+        let opcode = low8(head.opcode());
+        // §4.1.6: regardless of whether Secure state is supported.
+        let streams = matches!(opcode, op::PREFETCH_CONFIG..=op::CFGI_CD_ALL | op::RESUME | op::STALL_TERM);
+        if streams && head.ssec() != 0 {
+            return illegal;
+        }
+        let stream = low32(head.stream_id());
+        // Leaf makes no difference: first-level entries are not cached.
+        let cfgi = CfgiCommand1::from(second);
+        Ok(match opcode {
+            op::PREFETCH_CONFIG | op::PREFETCH_ADDR => Self::Nothing,
+            op::CFGI_STE => Self::Configuration(Invalidation::Ste { sid: stream }),
+            op::CFGI_STE_RANGE => Self::Configuration(ste_range(stream, low8(cfgi.range()))),
+            op::CFGI_CD => {
+                Self::Configuration(Invalidation::Cd { sid: stream, ssid: low32(head.substream_id()) })
+            }
+            op::CFGI_CD_ALL => Self::Configuration(Invalidation::CdAll { sid: stream }),
+            op::TLBI_NH_ALL => Self::Translations(Invalidation::Vmid { vmid: VMID }),
+            op::TLBI_NSNH_ALL => Self::Translations(Invalidation::NsnhAll),
+            op::TLBI_NH_ASID => match asid(f, first) {
+                Some(asid) => Self::Translations(Invalidation::Asid { vmid: VMID, asid }),
+                None => Self::Nothing,
+            },
+            op::TLBI_NH_VA => match asid(f, first) {
+                Some(asid) => by_address(f, [first, second], Some(asid))?,
+                None => by_address(f, [first, second], Some(0)).map(|_| Self::Nothing)?,
+            },
+            op::TLBI_NH_VAA => by_address(f, [first, second], None)?,
+            op::RESUME | op::STALL_TERM if f.stall == StallModel::Off => return illegal,
+            op::RESUME => {
+                let resume = Resume0::from(first);
+                Self::Resume {
+                    stream,
+                    stag: low16(Resume1::from(second).stag()),
+                    // Ab is ignored for a retry.
+                    action: match (resume.action(), resume.abort()) {
+                        (0, 0) => Resume::Terminate,
+                        (0, _) => Resume::Abort,
+                        _ => Resume::Retry,
+                    },
+                }
+            }
+            op::STALL_TERM => Self::StallTerm { stream },
+            op::SYNC => {
+                let sync = Sync0::from(first);
+                Self::Sync(match sync.cs() {
+                    op::SYNC_SIG_NONE => Signal::None,
+                    op::SYNC_SIG_IRQ => Signal::Irq {
+                        // §4.7.3: zero is judged on the whole field, then the address is cut to the output size.
+                        msi_addr: if f.msi { Sync1::from(second).msi_addr().wrapping_shl(2) } else { 0 },
+                        msi_data: low32(sync.msi_data()),
+                    },
+                    op::SYNC_SIG_SEV => Signal::Sev,
+                    _ => return illegal,
+                })
+            }
+            // Reserved, or of what is not there: EL2 contexts, stage 2, Secure state, ATS, PRI, MPAM, DPT.
+            _ => return illegal,
+        })
+    }
+}
+
+/// `CFGI_STE_RANGE`: an aligned range of `2^(range + 1)` StreamIDs. With range 31 it is `CFGI_ALL`.
+fn ste_range(stream: u32, range: u8) -> Invalidation {
+    if range >= 31 {
+        return Invalidation::All;
+    }
+    let others = low32(ones(u32::from(range).saturating_add(1)));
+    Invalidation::SteRange { first: stream & !others, last: stream | others }
+}
+
+/// The ASID of a `TLBI_*`; `None` if it names one that no entry can have.
+fn asid(f: &Features, first: u64) -> Option<u16> {
+    let asid = low16(TlbiCommand0::from(first).asid());
+    (f.asid16 || asid <= 0xff).then_some(asid)
+}
+
+/// `TLBI_NH_VA` and `TLBI_NH_VAA` (`IHI0070 §4.4.1.1`).
+fn by_address(f: &Features, [first, second]: [u64; 2], asid: Option<u16>) -> Result<Command, Illegal> {
+    let (head, tail) = (TlbiCommand0::from(first), TlbiCommand1::from(second));
+    let addr = tail.addr().wrapping_shl(12);
+    let granule_log2 = match tail.tg() {
+        _ if !f.range_invalidation => None,
+        1 => Some(12u8),
+        2 => Some(14),
+        3 => Some(16),
+        _ => None,
+    };
+    let Some(granule_log2) = granule_log2 else {
+        return Ok(Command::Translations(Invalidation::Va {
+            vmid: VMID,
+            asid,
+            addr,
+            size: 4096,
+            granule_log2: None,
+            level: None,
+        }));
+    };
+    // Level 1 has no blocks with 16 KiB granules: Reserved, treated as no hint.
+    let level = match low8(tail.ttl()) {
+        0 => None,
+        1 if granule_log2 == 14 => None,
+        level => Some(level),
+    };
+    if level.is_none() && head.num() == 0 && head.scale() == 0 {
+        return Err(Illegal(first));
+    }
+    let granules = head.num().saturating_add(1);
+    let size = low32(head.scale())
+        .checked_add(u32::from(granule_log2))
+        .and_then(|shift| shift_up(granules, shift))
+        .unwrap_or(u64::MAX);
+    Ok(Command::Translations(Invalidation::Va {
+        vmid: VMID,
+        asid,
+        addr,
+        size,
+        granule_log2: Some(granule_log2),
+        level,
+    }))
+}
+
+/// `value << shift`, if no bit is lost.
+fn shift_up(value: u64, shift: u32) -> Option<u64> {
+    let shifted = value.checked_shl(shift)?;
+    (shifted.checked_shr(shift) == Some(value)).then_some(shifted)
+}

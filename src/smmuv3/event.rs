@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! From a fault to its event record (`IHI0070 §7.3`), and the way there for threads without the BQL.
+
+use super::fault::{Fault, FaultKind};
+use super::fifo::Fifo;
+use super::spec::event::{Event0, Event1, Event2, Event3};
+use crate::iommu::{StreamId, SubstreamId};
+
+/// A record as it stands in the event queue, word by word.
+pub type Record = [u64; 4];
+
+/// Who waits for the outcome of a stalled transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    /// The endpoint.
+    pub stream: StreamId,
+    /// The address space that the request named, which is not always the one that the record names.
+    pub substream: Option<SubstreamId>,
+    /// The request's name. `None`: nobody waits, as the transaction was aborted already (ordinary masters) or
+    /// was given up.
+    pub tag: Option<u64>,
+}
+
+/// An event on its way to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The record, without `Stall` and `STAG`.
+    pub record: Record,
+    /// Set for a stall.
+    pub stall: Option<Waiter>,
+}
+
+/// The bytes of a record in memory.
+#[must_use]
+pub fn bytes(record: &Record) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (chunk, word) in bytes.chunks_exact_mut(8).zip(record) {
+        chunk.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+/// The record of a stalled transaction.
+#[must_use]
+pub fn with_stag(record: &Record, stag: u16) -> Record {
+    let [first, second, third, fourth] = *record;
+    [first, Event1::from(second).with_stall(1).with_stag(stag.into()).bits(), third, fourth]
+}
+
+/// The record of a fault, without `Stall` and `STAG`. Fields that the record's description does not have stay zero.
+#[must_use]
+pub fn encode(fault: &Fault) -> Record {
+    use FaultKind as K;
+    let (address, access, addresses) = match fault.kind {
+        K::BadStreamId
+        | K::SteFetch
+        | K::BadSte
+        | K::StreamDisabled
+        | K::BadSubstreamId
+        | K::CdFetch
+        | K::BadCd
+        | K::ConfigConflict
+        | K::BadAtsRequest => (false, false, false),
+        K::TranslationForbidden => (true, true, false),
+        K::UnsupportedTransaction => (true, true, false),
+        K::WalkAbort | K::Translation | K::AddressSize | K::AccessFlag | K::Permission | K::TlbConflict => {
+            (true, true, true)
+        }
+    };
+    let substream = match fault.kind {
+        // Its SubstreamID is always valid, and SSV is not among its fields (§7.3.9).
+        K::BadSubstreamId => fault.substream.or(fault.request.substream),
+        _ => fault.substream,
+    };
+    let ssv = substream.is_some() && fault.kind != K::BadSubstreamId;
+    let first = Event0::default()
+        .with_event(u64::from(fault.kind as u8))
+        .with_ssv(ssv.into())
+        .with_substream_id(substream.unwrap_or(0).into())
+        .with_stream_id(fault.request.stream.into());
+    let mut second = Event1::default();
+    if access {
+        // What both reads and writes is a write. Instruction writes do not exist: InD is 0 where RnW is (§7.3.13).
+        let write = fault.request.access.write;
+        second = second.with_rnw((!write).into());
+        if fault.kind != K::TranslationForbidden {
+            second = second.with_pnu(fault.privileged.into()).with_ind((fault.instruction && !write).into());
+        }
+    }
+    if addresses {
+        second = second.with_s2(fault.stage2.into()).with_class(u64::from(fault.class as u8));
+    }
+    let third = Event2::default().with_input_addr(if address { fault.request.addr } else { 0 });
+    let fourth = match fault.kind {
+        K::SteFetch | K::CdFetch | K::WalkAbort => Event3::default().with_fetch_addr(fault.fetch_addr >> 3),
+        _ if addresses && fault.stage2 => Event3::default().with_ipa(fault.ipa >> 12),
+        _ => Event3::default(),
+    };
+    [first.bits(), second.bits(), third.bits(), fourth.bits()]
+}
+
+/// Events from threads that do not hold the BQL, until a bottom half takes them. Bounded: what does not fit is counted
+/// as lost if it is an ordinary event. Stalls have room of their own, for none of them may be lost.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    events: Fifo<Report>,
+    stalls: Fifo<Report>,
+    lost: u64,
+}
+
+impl Inbox {
+    /// How many ordinary events can wait for a bottom half.
+    pub const EVENTS: usize = 1024;
+    /// How many stalls can.
+    pub const STALLS: usize = 4096;
+
+    pub fn new() -> Self {
+        Self { events: Fifo::new(Self::EVENTS), stalls: Fifo::new(Self::STALLS), lost: 0 }
+    }
+
+    /// `false`: no room.
+    pub fn push(&mut self, report: Report) -> bool {
+        let fifo = if report.stall.is_some() { &mut self.stalls } else { &mut self.events };
+        let fits = fifo.push(report);
+        if !fits {
+            self.lost = self.lost.saturating_add(1);
+        }
+        fits
+    }
+
+    /// The next report, stalls first: they wait for an answer.
+    pub fn pop(&mut self) -> Option<Report> {
+        self.stalls.pop().or_else(|| self.events.pop())
+    }
+
+    /// How many were lost since the last call.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Forgets the stalls of requests that were given up.
+    pub fn cancel(&mut self, given_up: impl Fn(&Waiter) -> bool) -> u64 {
+        let before = self.stalls.len();
+        self.stalls.retain(|report| !report.stall.is_some_and(|waiter| given_up(&waiter)));
+        u64::try_from(before.saturating_sub(self.stalls.len())).unwrap_or(0)
+    }
+
+    /// All reports, in the order of [`pop`](Self::pop).
+    pub fn iter(&self) -> impl Iterator<Item = Report> + '_ {
+        self.stalls.iter().chain(self.events.iter())
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.stalls.clear();
+        self.lost = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault::{FaultAction, FaultClass};
+    use super::*;
+    use crate::iommu::{Access, DmaRequest};
+
+    fn fault(kind: FaultKind) -> Fault {
+        Fault {
+            kind,
+            request: DmaRequest {
+                stream: 0x1234_5678,
+                substream: Some(0xabcde),
+                addr: 0xdead_beef_1234_5678,
+                access: Access { read: true, write: false, exec: true, privileged: true },
+                tag: Some(1),
+            },
+            substream: Some(0xabcde),
+            class: FaultClass::Input,
+            stage2: false,
+            ipa: 0x000f_ffff_ffff_f000,
+            fetch_addr: 0x000f_0000_1234_5678,
+            action: FaultAction::Abort,
+            record: true,
+            privileged: true,
+            instruction: true,
+        }
+    }
+
+    const BASE: u64 = 0x1234_5678_abcd_e800;
+    const ADDR: u64 = 0xdead_beef_1234_5678;
+
+    #[test]
+    fn records_without_address() {
+        for (kind, first, last) in [
+            (FaultKind::BadStreamId, BASE | 0x02, 0),
+            (FaultKind::SteFetch, BASE | 0x03, 0x000f_0000_1234_5678),
+            (FaultKind::BadSte, BASE | 0x04, 0),
+            (FaultKind::StreamDisabled, BASE | 0x06, 0),
+            (FaultKind::BadSubstreamId, (BASE & !0x800) | 0x08, 0),
+            (FaultKind::CdFetch, BASE | 0x09, 0x000f_0000_1234_5678),
+            (FaultKind::BadCd, BASE | 0x0a, 0),
+            (FaultKind::ConfigConflict, BASE | 0x21, 0),
+        ] {
+            assert_eq!(encode(&fault(kind)), [first, 0, 0, last], "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn records_with_address() {
+        // RnW 35, InD 34, PnU 33, class 41:40.
+        let access = 0b111 << 33 | 2 << 40;
+        for (kind, number) in [
+            (FaultKind::Translation, 0x10),
+            (FaultKind::AddressSize, 0x11),
+            (FaultKind::AccessFlag, 0x12),
+            (FaultKind::Permission, 0x13),
+            (FaultKind::TlbConflict, 0x20),
+        ] {
+            assert_eq!(encode(&fault(kind)), [BASE | number, access, ADDR, 0], "{kind:?}");
+        }
+        assert_eq!(encode(&fault(FaultKind::UnsupportedTransaction)), [BASE | 0x01, 0b111 << 33, ADDR, 0]);
+        assert_eq!(encode(&fault(FaultKind::TranslationForbidden)), [BASE | 0x07, 1 << 35, ADDR, 0]);
+        let walk = Fault { class: FaultClass::TableDescriptor, ..fault(FaultKind::WalkAbort) };
+        assert_eq!(encode(&walk), [BASE | 0x0b, 0b111 << 33 | 1 << 40, ADDR, 0x000f_0000_1234_5678]);
+    }
+
+    #[test]
+    fn attributes() {
+        let mut f = fault(FaultKind::Permission);
+        f.request.access.write = true;
+        assert_eq!(encode(&f)[1], 1 << 33 | 2 << 40, "a write is no instruction fetch");
+        f.stage2 = true;
+        f.class = FaultClass::Cd;
+        f.substream = None;
+        f.privileged = false;
+        let record = encode(&f);
+        assert_eq!(record, [0x1234_5678_0000_0013, 1 << 39, ADDR, 0x000f_ffff_ffff_f000]);
+        let stalled = with_stag(&record, 0xbeef);
+        assert_eq!(stalled[1], 1 << 39 | 1 << 31 | 0xbeef);
+        assert_eq!(bytes(&stalled)[..9], [0x13, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 0xef]);
+    }
+
+    #[test]
+    fn inbox_is_bounded_and_stalls_have_room_of_their_own() {
+        let mut inbox = Inbox::new();
+        let event = Report { record: [1, 0, 0, 0], stall: None };
+        let waiter = |tag| Waiter { stream: 1, substream: None, tag: Some(tag) };
+        for _ in 0..Inbox::EVENTS {
+            assert!(inbox.push(event));
+        }
+        assert!(!inbox.push(event));
+        assert!(inbox.push(Report { record: [2; 4], stall: Some(waiter(7)) }));
+        assert!(inbox.push(Report { record: [3; 4], stall: Some(waiter(8)) }));
+        assert_eq!(inbox.cancel(|w| w.tag == Some(7)), 1);
+        assert_eq!((inbox.take_lost(), inbox.take_lost()), (1, 0));
+        assert_eq!(inbox.pop().map(|r| r.record), Some([3; 4]));
+        assert_eq!(inbox.pop(), Some(event));
+        inbox.clear();
+        assert_eq!(inbox.pop(), None);
+    }
+}

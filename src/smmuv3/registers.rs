@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The register file (`IHI0070 §6.3`): which bits exist, who may write them when, what reads back.
+//!
+//! Where the specification permits several behaviours, those of SMMUv3.2 are chosen: writes to a register that is
+//! Guarded by an enable are ignored while it is on. Updates complete at once: `CR0ACK` and `IRQ_CTRLACK` always
+//! show what `CR0` and `IRQ_CTRL` hold, and `GBPA.Update` reads as 0.
+
+use super::config::StreamTable;
+use super::features::Features;
+use super::narrow::{high32, low8, low32};
+use super::queue::Ring;
+use super::spec::registers::{self as reg, *};
+use super::spec::{command, event};
+use crate::layout;
+
+/// What a register write set in motion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing beyond the register's own value.
+    Value,
+    /// `CR0`, with its value before.
+    Enables(Cr0),
+    /// `CMDQ_PROD`: there may be commands.
+    Commands,
+    /// `GERRORN`: errors may have been acknowledged.
+    Errors,
+    /// `EVENTQ_CONS`: there may be room for events.
+    Events,
+}
+
+layout! {
+    /// All that translation reads of the registers, in one word, so that one atomic load is one consistent sample.
+    pub struct Gate(u64) {
+        /// `STRTAB_BASE_CFG.SPLIT`.
+        62:58 split with_split,
+        /// `STRTAB_BASE_CFG.LOG2SIZE`.
+        57:52 log2size with_log2size,
+        /// `STRTAB_BASE.ADDR`, address bits 51:6.
+        51:6 addr with_addr,
+        /// `STRTAB_BASE_CFG.FMT` is 1.
+        3:3 two_level with_two_level,
+        /// `CR2.RECINVSID`.
+        2:2 record_bad_stream with_record_bad_stream,
+        /// `GBPA.ABORT`.
+        1:1 abort with_abort,
+        /// `CR0.SMMUEN`.
+        0:0 enabled with_enabled,
+    }
+}
+
+impl Gate {
+    /// The stream table.
+    #[must_use]
+    pub fn table(self) -> StreamTable {
+        StreamTable {
+            base: self.addr().wrapping_shl(6),
+            log2size: low8(self.log2size()),
+            split: low8(self.split()),
+            two_level: self.two_level() != 0,
+            record_bad_stream: self.record_bad_stream() != 0,
+        }
+    }
+}
+
+/// Values of all registers that are not constant. What is Reserved is never set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registers {
+    /// `CR0`.
+    pub cr0: u32,
+    /// `CR1`.
+    pub cr1: u32,
+    /// `CR2`.
+    pub cr2: u32,
+    /// `GBPA`.
+    pub gbpa: u32,
+    /// `IRQ_CTRL`.
+    pub irq_ctrl: u32,
+    /// `GERROR`.
+    pub gerror: u32,
+    /// `GERRORN`.
+    pub gerrorn: u32,
+    /// `GERROR_IRQ_CFG0`.
+    pub gerror_irq_cfg0: u64,
+    /// `GERROR_IRQ_CFG1`.
+    pub gerror_irq_cfg1: u32,
+    /// `GERROR_IRQ_CFG2`.
+    pub gerror_irq_cfg2: u32,
+    /// `STRTAB_BASE`.
+    pub strtab_base: u64,
+    /// `STRTAB_BASE_CFG`.
+    pub strtab_base_cfg: u32,
+    /// `CMDQ_BASE`.
+    pub cmdq_base: u64,
+    /// `CMDQ_PROD`.
+    pub cmdq_prod: u32,
+    /// `CMDQ_CONS`.
+    pub cmdq_cons: u32,
+    /// `EVENTQ_BASE`.
+    pub eventq_base: u64,
+    /// `EVENTQ_PROD`.
+    pub eventq_prod: u32,
+    /// `EVENTQ_CONS`.
+    pub eventq_cons: u32,
+    /// `EVENTQ_IRQ_CFG0`.
+    pub eventq_irq_cfg0: u64,
+    /// `EVENTQ_IRQ_CFG1`.
+    pub eventq_irq_cfg1: u32,
+    /// `EVENTQ_IRQ_CFG2`.
+    pub eventq_irq_cfg2: u32,
+}
+
+/// Bits that exist in a register of an SMMU with these features; the others are RES0.
+pub mod masks {
+    use super::Features;
+
+    /// `CR0`: neither ATS nor PRI nor VMID wildcards.
+    pub const CR0: u32 = 0xd;
+    /// `CR1`, fields of table accesses.
+    pub const CR1_TABLE: u32 = 0xfc0;
+    /// `CR1`, fields of queue accesses.
+    pub const CR1_QUEUE: u32 = 0x3f;
+    /// `GBPA`, but for `Update`.
+    pub const GBPA: u32 = 0x001f_3f1f;
+    /// `IRQ_CTRL`.
+    pub const IRQ_CTRL: u32 = 0x5;
+    /// `*_PROD.WR` and `*_CONS.RD`.
+    pub const INDEX: u32 = 0x000f_ffff;
+    /// `*_PROD` and `*_CONS` of the event queue, with the overflow flag.
+    pub const EVENTQ_INDEX: u32 = 0x800f_ffff;
+    /// `CMDQ_CONS`, with `ERR`.
+    pub const CMDQ_CONS: u32 = 0x7f0f_ffff;
+    /// `*_IRQ_CFG2`.
+    pub const IRQ_CFG2: u32 = 0x3f;
+
+    /// `CR2`: `RECINVSID`, and `E2H` with EL2 contexts. `PTM` needs broadcast maintenance.
+    #[must_use]
+    pub fn cr2(f: &Features) -> u32 {
+        if f.hyp { 0b11 } else { 0b10 }
+    }
+
+    /// `GERROR` and `GERRORN`.
+    #[must_use]
+    pub fn gerror(f: &Features) -> u32 {
+        if f.msi { 0x1b5 } else { 0x105 }
+    }
+
+    /// `STRTAB_BASE`.
+    #[must_use]
+    pub fn strtab_base(f: &Features) -> u64 {
+        f.oas.mask() & !0x3f | 1 << 62
+    }
+
+    /// `STRTAB_BASE_CFG`.
+    #[must_use]
+    pub fn strtab_base_cfg(f: &Features) -> u32 {
+        if f.two_level_streams { 0x0003_07ff } else { 0x3f }
+    }
+
+    /// `CMDQ_BASE` and `EVENTQ_BASE`.
+    #[must_use]
+    pub fn queue_base(f: &Features) -> u64 {
+        f.oas.mask() & !0x1f | 1 << 62 | 0x1f
+    }
+
+    /// `*_IRQ_CFG0`.
+    #[must_use]
+    pub fn irq_cfg0(f: &Features) -> u64 {
+        if f.msi { f.oas.mask() & !0x3 } else { 0 }
+    }
+
+    /// `*_IRQ_CFG1`.
+    #[must_use]
+    pub fn irq_cfg1(f: &Features) -> u32 {
+        if f.msi { u32::MAX } else { 0 }
+    }
+
+    /// `*_IRQ_CFG2`.
+    #[must_use]
+    pub fn irq_cfg2(f: &Features) -> u32 {
+        if f.msi { IRQ_CFG2 } else { 0 }
+    }
+}
+
+/// Replaces the bits of `old` under `mask`.
+fn merge(old: u32, value: u32, mask: u32) -> u32 {
+    old & !mask | value & mask
+}
+
+/// Replaces one half of a 64-bit register, as far as `mask` allows.
+fn merge_half(old: u64, high: bool, value: u32, mask: u64) -> u64 {
+    let (shift, half) = if high { (32, 0xffff_ffff_0000_0000) } else { (0, 0xffff_ffff) };
+    old & !half | u64::from(value).wrapping_shl(shift) & half & mask
+}
+
+fn half(register: u64, high: bool) -> u32 {
+    if high { high32(register) } else { low32(register) }
+}
+
+impl Registers {
+    /// Reset values. Where the specification has UNKNOWN, zero.
+    #[must_use]
+    pub fn reset() -> Self {
+        Self { gbpa: Gbpa::default().with_shcfg(1).bits(), ..Self::default() }
+    }
+
+    /// `CR0` by field.
+    #[must_use]
+    pub fn enables(&self) -> Cr0 {
+        self.cr0.into()
+    }
+
+    /// `IRQ_CTRL` by field.
+    #[must_use]
+    pub fn interrupts(&self) -> IrqCtrl {
+        self.irq_ctrl.into()
+    }
+
+    /// The errors that are active.
+    #[must_use]
+    pub fn errors(&self) -> Gerror {
+        (self.gerror ^ self.gerrorn).into()
+    }
+
+    /// The command queue.
+    #[must_use]
+    pub fn cmdq(&self, f: &Features) -> Ring {
+        Ring::new(self.cmdq_base.into(), f.cmdq_log2, f.oas.mask(), command::ENTRY_SIZE)
+    }
+
+    /// The event queue.
+    #[must_use]
+    pub fn eventq(&self, f: &Features) -> Ring {
+        Ring::new(self.eventq_base.into(), f.evtq_log2, f.oas.mask(), event::ENTRY_SIZE)
+    }
+
+    /// The sample for translation.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        let cfg = StrtabBaseCfg::from(self.strtab_base_cfg);
+        Gate::default()
+            .with_enabled(self.enables().smmuen().into())
+            .with_abort(Gbpa::from(self.gbpa).abort().into())
+            .with_record_bad_stream(Cr2::from(self.cr2).recinvsid().into())
+            .with_two_level((cfg.format() == 1).into())
+            .with_addr(StrtabBase::from(self.strtab_base).addr())
+            .with_log2size(cfg.log2size().into())
+            .with_split(cfg.split().into())
+    }
+
+    /// Reads the 32-bit word at `offset`, which must be a multiple of 4. What is not defined reads as 0.
+    #[must_use]
+    pub fn read32(&self, f: &Features, offset: u64) -> u32 {
+        let high = offset & 4 != 0;
+        match offset {
+            IDR0 => f.idr0(),
+            IDR1 => f.idr1(),
+            IDR2 => f.idr2(),
+            IDR3 => f.idr3(),
+            IDR4 => f.idr4(),
+            IDR5 => f.idr5(),
+            IIDR => f.iidr(),
+            AIDR => f.aidr(),
+            reg::CR0 | CR0ACK => self.cr0,
+            CR1 => self.cr1,
+            CR2 => self.cr2,
+            GBPA => self.gbpa,
+            IRQ_CTRL | IRQ_CTRLACK => self.irq_ctrl,
+            GERROR => self.gerror,
+            GERRORN => self.gerrorn,
+            GERROR_IRQ_CFG0 | 0x6c => half(self.gerror_irq_cfg0, high),
+            GERROR_IRQ_CFG1 => self.gerror_irq_cfg1,
+            GERROR_IRQ_CFG2 => self.gerror_irq_cfg2,
+            STRTAB_BASE | 0x84 => half(self.strtab_base, high),
+            STRTAB_BASE_CFG => self.strtab_base_cfg,
+            CMDQ_BASE | 0x94 => half(self.cmdq_base, high),
+            CMDQ_PROD => self.cmdq_prod,
+            CMDQ_CONS => {
+                let cons = CmdqCons::from(self.cmdq_cons);
+                cons.with_rd(self.cmdq(f).pointer(cons.rd())).bits()
+            }
+            EVENTQ_BASE | 0xa4 => half(self.eventq_base, high),
+            EVENTQ_PROD | EVENTQ_PROD_ALIAS => {
+                let prod = EventqProd::from(self.eventq_prod);
+                prod.with_wr(self.eventq(f).pointer(prod.wr())).bits()
+            }
+            EVENTQ_CONS | EVENTQ_CONS_ALIAS => self.eventq_cons,
+            EVENTQ_IRQ_CFG0 | 0xb4 => half(self.eventq_irq_cfg0, high),
+            EVENTQ_IRQ_CFG1 => self.eventq_irq_cfg1,
+            EVENTQ_IRQ_CFG2 => self.eventq_irq_cfg2,
+            ID_REGS..ID_REGS_END => id_register(offset),
+            _ => 0,
+        }
+    }
+
+    /// Writes the 32-bit word at `offset`, which must be a multiple of 4. What is not defined, read-only, or Guarded by
+    /// something that is on, ignores it.
+    pub fn write32(&mut self, f: &Features, offset: u64, value: u32) -> Written {
+        let high = offset & 4 != 0;
+        let enables = self.enables();
+        let table = enables.smmuen() == 0;
+        let commands = enables.cmdqen() == 0;
+        let events = enables.eventqen() == 0;
+        let irq = self.interrupts();
+        match offset {
+            reg::CR0 => {
+                self.cr0 = value & masks::CR0;
+                return Written::Enables(enables);
+            }
+            CR1 => {
+                let mut mask = 0;
+                if table {
+                    mask |= masks::CR1_TABLE;
+                }
+                if commands && events {
+                    mask |= masks::CR1_QUEUE;
+                }
+                self.cr1 = merge(self.cr1, value, mask);
+            }
+            CR2 if table => self.cr2 = value & masks::cr2(f),
+            GBPA if Gbpa::from(value).update() != 0 => self.gbpa = value & masks::GBPA,
+            IRQ_CTRL => self.irq_ctrl = value & masks::IRQ_CTRL,
+            GERRORN => {
+                self.gerrorn = value & masks::gerror(f);
+                return Written::Errors;
+            }
+            GERROR_IRQ_CFG0 | 0x6c if irq.gerror_irqen() == 0 => {
+                self.gerror_irq_cfg0 = merge_half(self.gerror_irq_cfg0, high, value, masks::irq_cfg0(f));
+            }
+            GERROR_IRQ_CFG1 if irq.gerror_irqen() == 0 => self.gerror_irq_cfg1 = value & masks::irq_cfg1(f),
+            GERROR_IRQ_CFG2 if irq.gerror_irqen() == 0 => self.gerror_irq_cfg2 = value & masks::irq_cfg2(f),
+            STRTAB_BASE | 0x84 if table => {
+                self.strtab_base = merge_half(self.strtab_base, high, value, masks::strtab_base(f));
+            }
+            STRTAB_BASE_CFG if table => self.strtab_base_cfg = value & masks::strtab_base_cfg(f),
+            CMDQ_BASE | 0x94 if commands => {
+                self.cmdq_base = merge_half(self.cmdq_base, high, value, masks::queue_base(f));
+            }
+            CMDQ_PROD => {
+                self.cmdq_prod = value & masks::INDEX;
+                return Written::Commands;
+            }
+            // ERR is permitted to ignore the write, and does: what an error said stays until the next one.
+            CMDQ_CONS if commands => self.cmdq_cons = merge(self.cmdq_cons, value, masks::INDEX),
+            EVENTQ_BASE | 0xa4 if events => {
+                self.eventq_base = merge_half(self.eventq_base, high, value, masks::queue_base(f));
+            }
+            EVENTQ_PROD | EVENTQ_PROD_ALIAS if events => self.eventq_prod = value & masks::EVENTQ_INDEX,
+            EVENTQ_CONS | EVENTQ_CONS_ALIAS => {
+                self.eventq_cons = value & masks::EVENTQ_INDEX;
+                return Written::Events;
+            }
+            EVENTQ_IRQ_CFG0 | 0xb4 if irq.eventq_irqen() == 0 => {
+                self.eventq_irq_cfg0 = merge_half(self.eventq_irq_cfg0, high, value, masks::irq_cfg0(f));
+            }
+            EVENTQ_IRQ_CFG1 if irq.eventq_irqen() == 0 => self.eventq_irq_cfg1 = value & masks::irq_cfg1(f),
+            EVENTQ_IRQ_CFG2 if irq.eventq_irqen() == 0 => self.eventq_irq_cfg2 = value & masks::irq_cfg2(f),
+            _ => {}
+        }
+        Written::Value
+    }
+}
+
+/// `SMMU_PIDRn` and `SMMU_CIDRn`: the values of QEMU's own model, an Arm part with the standard component preamble.
+fn id_register(offset: u64) -> u32 {
+    match offset {
+        // PIDR4.
+        0xfd0 => 0x04,
+        // PIDR0 to PIDR3.
+        0xfe0 => 0x84,
+        0xfe4 => 0xb4,
+        0xfe8 => 0xf0,
+        0xfec => 0x10,
+        // CIDR0 to CIDR3.
+        0xff0 => 0x0d,
+        0xff4 => 0xf0,
+        0xff8 => 0x05,
+        0xffc => 0xb1,
+        _ => 0,
+    }
+}

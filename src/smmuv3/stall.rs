@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Stalled transactions (`IHI0070 §3.12.2`): a fixed table of entries, each with its STAG, and a waiting line for
+//! requests that find the table full.
+//!
+//! An entry lives from the fault until software answers: `CMD_RESUME`, `CMD_STALL_TERM`, or `SMMUEN` cleared. Its STAG
+//! is the entry's number and, in the bits above, a count of how often the entry was used, so that an answer
+//! that comes too late meets no other transaction. An entry whose endpoint gave the request up stays, as its STAG
+//! must not be used again before software has let go of it.
+
+use super::event::{Record, Waiter};
+use super::fifo::Fifo;
+use super::narrow::{index, ones};
+
+/// How far an entry is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Unused.
+    #[default]
+    Free,
+    /// Its record is not in the event queue yet.
+    Unrecorded,
+    /// So it is, and a SYNC has completed since: what the record says may be out of date, and the transaction is
+    /// to be retried instead of recorded (`IHI0070 §4.7.3`, `§7.2.1`).
+    Stale,
+    /// Software has been told.
+    Recorded,
+}
+
+/// One stalled transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// How far it is.
+    pub phase: Phase,
+    /// How often the entry was used before.
+    pub uses: u16,
+    /// Who waits.
+    pub waiter: Waiter,
+    /// The record, without `Stall` and `STAG`.
+    pub record: Record,
+}
+
+impl Entry {
+    const FREE: Self = Self {
+        phase: Phase::Free,
+        uses: 0,
+        waiter: Waiter { stream: 0, substream: None, tag: None },
+        record: [0; 4],
+    };
+}
+
+/// What became of a request that stalls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It has an entry, whose record is to be written.
+    Entry,
+    /// It waits for an entry.
+    Line,
+    /// There is no room, not even in the line, or nobody who could wait there.
+    Refused,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct StallTable {
+    entries: Box<[Entry]>,
+    free: Fifo<u16>,
+    unrecorded: Fifo<u16>,
+    line: Fifo<Waiter>,
+    index_bits: u32,
+}
+
+impl StallTable {
+    /// Length of the waiting line.
+    pub const LINE: usize = 4096;
+
+    /// A table of `capacity` entries.
+    #[must_use]
+    pub fn new(capacity: u16) -> Self {
+        let size = usize::from(capacity);
+        let mut table = Self {
+            entries: vec![Entry::FREE; size].into_boxed_slice(),
+            free: Fifo::new(size),
+            unrecorded: Fifo::new(size),
+            line: Fifo::new(if capacity == 0 { 0 } else { Self::LINE }),
+            index_bits: u16::BITS.saturating_sub(capacity.saturating_sub(1).leading_zeros()),
+        };
+        table.clear();
+        table
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.free.clear();
+        self.unrecorded.clear();
+        self.line.clear();
+        for (number, entry) in (0..=u16::MAX).zip(self.entries.iter_mut()) {
+            *entry = Entry { uses: entry.uses, ..Entry::FREE };
+            self.free.push(number);
+        }
+    }
+
+    /// How many distinct values `Entry::uses` takes, minus one.
+    fn uses_mask(&self) -> u16 {
+        u16::try_from(ones(u16::BITS.saturating_sub(self.index_bits))).unwrap_or(u16::MAX)
+    }
+
+    fn stag(&self, number: u16, entry: &Entry) -> u16 {
+        number | entry.uses.checked_shl(self.index_bits).unwrap_or(0)
+    }
+
+    fn number(&self, stag: u16) -> u16 {
+        stag & u16::try_from(ones(self.index_bits)).unwrap_or(u16::MAX)
+    }
+
+    fn get(&self, number: u16) -> Option<&Entry> {
+        self.entries.get(usize::from(number))
+    }
+
+    /// A transaction stalls.
+    pub fn admit(&mut self, waiter: Waiter, record: Record) -> Admission {
+        let Some(number) = self.free.pop() else {
+            return if waiter.tag.is_some() && self.line.push(waiter) {
+                Admission::Line
+            } else {
+                Admission::Refused
+            };
+        };
+        if let Some(entry) = self.entries.get_mut(usize::from(number)) {
+            *entry = Entry { phase: Phase::Unrecorded, waiter, record, ..*entry };
+            self.unrecorded.push(number);
+        }
+        Admission::Entry
+    }
+
+    /// The next entry whose record is to be written, with its STAG.
+    #[must_use]
+    pub fn next_unrecorded(&self) -> Option<(u16, Entry)> {
+        let number = self.unrecorded.first()?;
+        let entry = self.get(number)?;
+        Some((self.stag(number, entry), *entry))
+    }
+
+    /// That entry's record has been written.
+    pub fn recorded(&mut self) {
+        if let Some(entry) =
+            self.unrecorded.pop().and_then(|number| self.entries.get_mut(usize::from(number)))
+        {
+            entry.phase = Phase::Recorded;
+        }
+    }
+
+    /// That entry is not to be recorded. Returns who waits.
+    pub fn drop_unrecorded(&mut self) -> Option<Waiter> {
+        let number = self.unrecorded.pop()?;
+        self.release(number)
+    }
+
+    /// A SYNC has completed: records not yet written are out of date.
+    pub fn expire(&mut self) {
+        for number in self.unrecorded.iter() {
+            if let Some(entry) = self.entries.get_mut(usize::from(number)) {
+                entry.phase = Phase::Stale;
+            }
+        }
+    }
+
+    /// Frees an entry. Returns who waits for it.
+    fn release(&mut self, number: u16) -> Option<Waiter> {
+        let uses_mask = self.uses_mask();
+        let entry = self.entries.get_mut(usize::from(number))?;
+        if entry.phase == Phase::Free {
+            return None;
+        }
+        let waiter = entry.waiter;
+        *entry = Entry { uses: entry.uses.wrapping_add(1) & uses_mask, ..Entry::FREE };
+        self.free.push(number);
+        Some(waiter)
+    }
+
+    /// Software answers a stall record. `None`: it names no recorded stall of that stream.
+    pub fn resume(&mut self, stream: u32, stag: u16) -> Option<Waiter> {
+        let number = self.number(stag);
+        let entry = self.get(number)?;
+        let matches = entry.phase == Phase::Recorded
+            && entry.waiter.stream == stream
+            && self.stag(number, entry) == stag;
+        if matches { self.release(number) } else { None }
+    }
+
+    /// Ends all transactions of a stream, or of all, those in the line included. Calls `ended` for each, with whether
+    /// its record had been written.
+    pub fn terminate(&mut self, stream: Option<u32>, mut ended: impl FnMut(Waiter, bool)) {
+        let concerned = |waiter: &Waiter| stream.is_none_or(|stream| stream == waiter.stream);
+        for number in 0..u16::try_from(self.entries.len()).unwrap_or(u16::MAX) {
+            let Some(entry) = self.get(number) else { break };
+            let recorded = entry.phase == Phase::Recorded;
+            if entry.phase != Phase::Free
+                && concerned(&entry.waiter)
+                && let Some(waiter) = self.release(number)
+            {
+                ended(waiter, recorded);
+            }
+        }
+        self.forget_freed();
+        self.line.retain(|waiter| {
+            let concerned = concerned(waiter);
+            if concerned {
+                ended(*waiter, false);
+            }
+            !concerned
+        });
+    }
+
+    /// Takes the numbers of entries that were freed out of the list of unrecorded ones.
+    fn forget_freed(&mut self) {
+        let entries = &self.entries;
+        self.unrecorded.retain(|number| {
+            entries.get(usize::from(*number)).is_some_and(|entry| entry.phase != Phase::Free)
+        });
+    }
+
+    /// Requests are given up by their endpoint. What software knows of stays until it answers, the rest is forgotten.
+    /// Returns how many there were.
+    pub fn cancel(&mut self, given_up: impl Fn(&Waiter) -> bool) -> u64 {
+        let mut count = 0u64;
+        for number in 0..u16::try_from(self.entries.len()).unwrap_or(u16::MAX) {
+            let Some(entry) = self.entries.get_mut(usize::from(number)) else { break };
+            if entry.phase == Phase::Free || entry.waiter.tag.is_none() || !given_up(&entry.waiter) {
+                continue;
+            }
+            count = count.saturating_add(1);
+            entry.waiter.tag = None;
+            if entry.phase != Phase::Recorded {
+                self.release(number);
+            }
+        }
+        self.forget_freed();
+        self.line.retain(|waiter| {
+            let given_up = given_up(waiter);
+            count = count.saturating_add(given_up.into());
+            !given_up
+        });
+        count
+    }
+
+    /// If an entry is free and somebody waits for one, takes that request out of the line: it is to be retried.
+    pub fn next_in_line(&mut self) -> Option<Waiter> {
+        if self.free.is_empty() { None } else { self.line.pop() }
+    }
+
+    /// Everybody who waits.
+    pub fn waiters(&self) -> impl Iterator<Item = Waiter> + '_ {
+        let entries = self.entries.iter().filter(|entry| entry.phase != Phase::Free);
+        entries.map(|entry| entry.waiter).chain(self.line.iter()).filter(|waiter| waiter.tag.is_some())
+    }
+
+    /// Number of entries in use.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        self.entries.len().saturating_sub(self.free.len())
+    }
+
+    /// Number of requests in the line.
+    #[must_use]
+    pub fn line_length(&self) -> usize {
+        self.line.len()
+    }
+
+    /// All entries, the free ones too.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The unrecorded entries' numbers, in the order in which they are to be recorded.
+    pub fn unrecorded(&self) -> impl Iterator<Item = u16> + '_ {
+        self.unrecorded.iter()
+    }
+
+    /// The waiting line, first come first.
+    pub fn line(&self) -> impl Iterator<Item = Waiter> + '_ {
+        self.line.iter()
+    }
+
+    /// A table with that content, or `None` if it contradicts itself: more entries than there are, use counts beyond their
+    /// range, a list of unrecorded entries that does not name each of them once, a line of nobody.
+    #[must_use]
+    pub fn restore(capacity: u16, entries: &[Entry], unrecorded: &[u16], line: &[Waiter]) -> Option<Self> {
+        let mut table = Self::new(capacity);
+        let uses_mask = table.uses_mask();
+        if entries.len() != table.entries.len() {
+            return None;
+        }
+        table.free.clear();
+        let mut missing = 0usize;
+        for (number, (slot, entry)) in (0..=u16::MAX).zip(table.entries.iter_mut().zip(entries)) {
+            if entry.uses > uses_mask {
+                return None;
+            }
+            match entry.phase {
+                Phase::Free => {
+                    *slot = Entry { uses: entry.uses, ..Entry::FREE };
+                    table.free.push(number);
+                }
+                Phase::Recorded => *slot = *entry,
+                Phase::Unrecorded | Phase::Stale => {
+                    *slot = *entry;
+                    missing = missing.saturating_add(1);
+                }
+            }
+        }
+        if unrecorded.len() != missing {
+            return None;
+        }
+        let mut seen = vec![false; table.entries.len()];
+        for number in unrecorded {
+            let entry = table.entries.get(usize::from(*number))?;
+            let seen = seen.get_mut(index(u32::from(*number)))?;
+            if *seen || !matches!(entry.phase, Phase::Unrecorded | Phase::Stale) {
+                return None;
+            }
+            *seen = true;
+            table.unrecorded.push(*number);
+        }
+        for waiter in line {
+            if waiter.tag.is_none() || !table.line.push(*waiter) {
+                return None;
+            }
+        }
+        Some(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiter(stream: u32, tag: u64) -> Waiter {
+        Waiter { stream, substream: Some(5), tag: Some(tag) }
+    }
+
+    fn record_all(table: &mut StallTable) -> Vec<u16> {
+        let mut stags = Vec::new();
+        while let Some((stag, _)) = table.next_unrecorded() {
+            stags.push(stag);
+            table.recorded();
+        }
+        stags
+    }
+
+    #[test]
+    fn every_use_has_a_stag_of_its_own() {
+        for capacity in [1, 2, 3, 255, 256, 257, 0xffff] {
+            let mut table = StallTable::new(capacity);
+            let mut last = None;
+            for round in 0..3 {
+                for tag in 0..u64::from(capacity) {
+                    assert_eq!(table.admit(waiter(1, tag), [0; 4]), Admission::Entry, "{capacity} {round}");
+                }
+                assert_eq!(table.admit(waiter(1, 77), [0; 4]), Admission::Line);
+                assert_eq!(table.next_in_line(), None);
+                let stags = record_all(&mut table);
+                let distinct: std::collections::HashSet<_> = stags.iter().collect();
+                assert_eq!(distinct.len(), usize::from(capacity));
+                if capacity <= 257 {
+                    assert_ne!(last, Some(stags.clone()), "STAGs change with use");
+                }
+                for (tag, stag) in stags.iter().enumerate() {
+                    assert_eq!(table.resume(2, *stag), None, "another stream");
+                    assert_eq!(table.resume(1, *stag), Some(waiter(1, tag as u64)));
+                    assert_eq!(table.resume(1, *stag), None, "once");
+                }
+                assert_eq!(table.next_in_line(), Some(waiter(1, 77)));
+                assert_eq!((table.in_use(), table.line_length()), (0, 0));
+                last = Some(stags);
+            }
+        }
+    }
+
+    #[test]
+    fn unrecorded_entries_do_not_answer() {
+        let mut table = StallTable::new(4);
+        table.admit(waiter(1, 10), [1; 4]);
+        table.admit(waiter(1, 11), [2; 4]);
+        let (stag, entry) = table.next_unrecorded().unwrap();
+        assert_eq!((entry.phase, entry.record), (Phase::Unrecorded, [1; 4]));
+        assert_eq!(table.resume(1, stag), None);
+        table.expire();
+        assert_eq!(table.next_unrecorded().unwrap().1.phase, Phase::Stale);
+        assert_eq!(table.drop_unrecorded(), Some(waiter(1, 10)));
+        table.recorded();
+        assert_eq!((table.next_unrecorded(), table.in_use()), (None, 1));
+    }
+
+    #[test]
+    fn cancelled_entries_keep_their_stag() {
+        let mut table = StallTable::new(2);
+        table.admit(waiter(1, 10), [0; 4]);
+        let stag = record_all(&mut table)[0];
+        table.admit(waiter(1, 11), [0; 4]);
+        table.admit(waiter(1, 12), [0; 4]);
+        assert_eq!(table.line_length(), 1);
+        assert_eq!(table.cancel(|w| w.stream == 1), 3);
+        assert_eq!((table.in_use(), table.line_length()), (1, 0), "only what software knows of is left");
+        assert_eq!(table.waiters().count(), 0);
+        assert_eq!(table.next_unrecorded(), None);
+        assert_eq!(table.resume(1, stag), Some(Waiter { tag: None, ..waiter(1, 10) }));
+        assert_eq!(table.cancel(|_| true), 0);
+    }
+
+    #[test]
+    fn terminate_is_by_stream() {
+        let mut table = StallTable::new(3);
+        table.admit(waiter(1, 10), [0; 4]);
+        table.admit(waiter(2, 20), [0; 4]);
+        record_all(&mut table);
+        table.admit(waiter(1, 11), [0; 4]);
+        table.admit(waiter(1, 12), [0; 4]);
+        let mut ended = Vec::new();
+        table.terminate(Some(1), |w, recorded| ended.push((w.tag.unwrap(), recorded)));
+        assert_eq!(ended, [(10, true), (11, false), (12, false)]);
+        assert_eq!(table.waiters().collect::<Vec<_>>(), [waiter(2, 20)]);
+        assert_eq!(table.next_unrecorded(), None);
+        table.terminate(None, |w, recorded| assert_eq!((w.tag, recorded), (Some(20), true)));
+        assert_eq!(table.in_use(), 0);
+    }
+
+    #[test]
+    fn nobody_waits_in_line_without_a_name() {
+        let mut table = StallTable::new(1);
+        table.admit(waiter(1, 1), [0; 4]);
+        assert_eq!(table.admit(Waiter { tag: None, ..waiter(1, 0) }, [0; 4]), Admission::Refused);
+        for tag in 0..StallTable::LINE as u64 {
+            assert_eq!(table.admit(waiter(1, tag), [0; 4]), Admission::Line);
+        }
+        assert_eq!(table.admit(waiter(1, 1), [0; 4]), Admission::Refused);
+        assert_eq!(StallTable::new(0).admit(waiter(1, 1), [0; 4]), Admission::Refused);
+    }
+
+    #[test]
+    fn restore_refuses_contradictions() {
+        let mut table = StallTable::new(2);
+        table.admit(waiter(1, 1), [7; 4]);
+        let entries = table.entries().to_vec();
+        let restored = StallTable::restore(2, &entries, &[0], &[waiter(1, 9)]).unwrap();
+        assert_eq!(restored.entries(), table.entries());
+        assert_eq!((restored.next_unrecorded(), restored.line_length()), (table.next_unrecorded(), 1));
+        assert!(StallTable::restore(3, &entries, &[0], &[]).is_none());
+        for unrecorded in [&[][..], &[1], &[0, 0], &[9]] {
+            assert!(StallTable::restore(2, &entries, unrecorded, &[]).is_none(), "{unrecorded:?}");
+        }
+        assert!(StallTable::restore(2, &entries, &[0], &[Waiter { tag: None, ..waiter(1, 1) }]).is_none());
+        let mut used = entries.clone();
+        used[1].uses = 0x8000;
+        assert!(StallTable::restore(2, &used, &[0], &[]).is_none());
+    }
+}

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What migrates: plain values, a word format with a version, and checks of every value that comes in.
+
+use super::event::{Report, Waiter};
+use super::features::Features;
+use super::narrow::{high32, low16, low32};
+use super::registers::{Registers, masks};
+use super::stall::{Entry, Phase, StallTable};
+
+/// First word of the format: "SMMUv3" and the version.
+const HEADER: u64 = 0x534d_4d55_7633_0001;
+
+/// The whole state of an SMMU at rest. Caches are not in it: they are empty after a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedState {
+    /// `IDR0`, `IDR1`, `IDR3`, `IDR5`: both ends must be the same kind of SMMU.
+    pub identification: [u32; 4],
+    /// Registers.
+    pub registers: Registers,
+    /// Every entry of the stall table.
+    pub stalls: Vec<Entry>,
+    /// Numbers of the entries without a record in the event queue, in order.
+    pub unrecorded: Vec<u16>,
+    /// Requests that wait for an entry, in order.
+    pub line: Vec<Waiter>,
+    /// Events that no bottom half had taken yet.
+    pub inbox: Vec<Report>,
+}
+
+/// Why a state cannot be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Not this format, or not this version of it.
+    #[error(
+        "SMMUv3 state begins with {found:#018x} instead of {HEADER:#018x}: not a state, or of another version"
+    )]
+    Version {
+        /// The first word.
+        found: u64,
+    },
+    /// The words end too soon.
+    #[error("SMMUv3 state ends within '{field}'")]
+    Truncated {
+        /// What was being read.
+        field: &'static str,
+    },
+    /// The words go on too long.
+    #[error("SMMUv3 state has {count} words too many")]
+    Trailing {
+        /// How many are left.
+        count: usize,
+    },
+    /// The other SMMU was another one.
+    #[error(
+        "SMMUv3 state has {register} {saved:#010x}, here it is {here:#010x}: give both sides the same properties"
+    )]
+    Identification {
+        /// Register name.
+        register: &'static str,
+        /// Its value there.
+        saved: u32,
+        /// Its value here.
+        here: u32,
+    },
+    /// A value is out of its range.
+    #[error("SMMUv3 state has an impossible '{field}': {value:#x}")]
+    Field {
+        /// What it is.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+    },
+}
+
+/// The identification registers that decide what a state means.
+#[must_use]
+pub fn identification(f: &Features) -> [u32; 4] {
+    [f.idr0(), f.idr1(), f.idr3(), f.idr5()]
+}
+
+fn limit(field: &'static str, value: u64, mask: u64) -> Result<(), LoadError> {
+    if value & !mask == 0 { Ok(()) } else { Err(LoadError::Field { field, value }) }
+}
+
+fn limit32(field: &'static str, value: u32, mask: u32) -> Result<(), LoadError> {
+    limit(field, value.into(), mask.into())
+}
+
+/// Checks that no register has a bit that an SMMU with these features does not have.
+///
+/// # Errors
+/// The first such register, with its value.
+pub fn check_registers(f: &Features, registers: &Registers) -> Result<(), LoadError> {
+    let Registers {
+        cr0,
+        cr1,
+        cr2,
+        gbpa,
+        irq_ctrl,
+        gerror,
+        gerrorn,
+        gerror_irq_cfg0,
+        gerror_irq_cfg1,
+        gerror_irq_cfg2,
+        strtab_base,
+        strtab_base_cfg,
+        cmdq_base,
+        cmdq_prod,
+        cmdq_cons,
+        eventq_base,
+        eventq_prod,
+        eventq_cons,
+        eventq_irq_cfg0,
+        eventq_irq_cfg1,
+        eventq_irq_cfg2,
+    } = *registers;
+    limit32("CR0", cr0, masks::CR0)?;
+    limit32("CR1", cr1, masks::CR1_TABLE | masks::CR1_QUEUE)?;
+    limit32("CR2", cr2, masks::cr2(f))?;
+    limit32("GBPA", gbpa, masks::GBPA)?;
+    limit32("IRQ_CTRL", irq_ctrl, masks::IRQ_CTRL)?;
+    limit32("GERROR", gerror, masks::gerror(f))?;
+    limit32("GERRORN", gerrorn, masks::gerror(f))?;
+    limit("GERROR_IRQ_CFG0", gerror_irq_cfg0, masks::irq_cfg0(f))?;
+    limit32("GERROR_IRQ_CFG1", gerror_irq_cfg1, masks::irq_cfg1(f))?;
+    limit32("GERROR_IRQ_CFG2", gerror_irq_cfg2, masks::irq_cfg2(f))?;
+    limit("STRTAB_BASE", strtab_base, masks::strtab_base(f))?;
+    limit32("STRTAB_BASE_CFG", strtab_base_cfg, masks::strtab_base_cfg(f))?;
+    limit("CMDQ_BASE", cmdq_base, masks::queue_base(f))?;
+    limit32("CMDQ_PROD", cmdq_prod, masks::INDEX)?;
+    limit32("CMDQ_CONS", cmdq_cons, masks::CMDQ_CONS)?;
+    limit("EVENTQ_BASE", eventq_base, masks::queue_base(f))?;
+    limit32("EVENTQ_PROD", eventq_prod, masks::EVENTQ_INDEX)?;
+    limit32("EVENTQ_CONS", eventq_cons, masks::EVENTQ_INDEX)?;
+    limit("EVENTQ_IRQ_CFG0", eventq_irq_cfg0, masks::irq_cfg0(f))?;
+    limit32("EVENTQ_IRQ_CFG1", eventq_irq_cfg1, masks::irq_cfg1(f))?;
+    limit32("EVENTQ_IRQ_CFG2", eventq_irq_cfg2, masks::irq_cfg2(f))
+}
+
+/// Checks who waits.
+///
+/// # Errors
+/// A SubstreamID beyond 20 bits.
+pub fn check_waiter(waiter: &Waiter) -> Result<(), LoadError> {
+    let Waiter { stream: _, substream, tag: _ } = *waiter;
+    limit32("SubstreamID of a stall", substream.unwrap_or(0), 0x000f_ffff)
+}
+
+impl SavedState {
+    /// Checks all of it against what an SMMU with these features can hold. Returns the stall table.
+    ///
+    /// # Errors
+    /// The first thing that cannot be.
+    pub fn check(&self, f: &Features, capacity: u16) -> Result<StallTable, LoadError> {
+        let Self { identification: saved, registers, stalls, unrecorded, line, inbox } = self;
+        for ((register, saved), here) in
+            ["IDR0", "IDR1", "IDR3", "IDR5"].into_iter().zip(*saved).zip(identification(f))
+        {
+            if saved != here {
+                return Err(LoadError::Identification { register, saved, here });
+            }
+        }
+        check_registers(f, registers)?;
+        for entry in stalls {
+            check_waiter(&entry.waiter)?;
+        }
+        for waiter in line.iter().chain(inbox.iter().filter_map(|report| report.stall.as_ref())) {
+            check_waiter(waiter)?;
+        }
+        let count = u64::try_from(stalls.len()).unwrap_or(u64::MAX);
+        StallTable::restore(capacity, stalls, unrecorded, line)
+            .ok_or(LoadError::Field { field: "stall table of that many entries", value: count })
+    }
+
+    /// As words, for a migration stream.
+    #[must_use]
+    pub fn to_words(&self) -> Vec<u64> {
+        let Self { identification: [a, b, c, d], registers, stalls, unrecorded, line, inbox } = self;
+        let mut words = vec![HEADER, pair(*a, *b), pair(*c, *d)];
+        put_registers(&mut words, registers);
+        put_count(&mut words, stalls.len());
+        for Entry { phase, uses, waiter, record } in stalls {
+            let phase = match phase {
+                Phase::Free => 0,
+                Phase::Unrecorded => 1,
+                Phase::Stale => 2,
+                Phase::Recorded => 3,
+            };
+            words.push(pair((*uses).into(), phase));
+            put_waiter(&mut words, waiter);
+            words.extend_from_slice(record);
+        }
+        put_count(&mut words, unrecorded.len());
+        words.extend(unrecorded.iter().map(|number| u64::from(*number)));
+        put_count(&mut words, line.len());
+        for waiter in line {
+            put_waiter(&mut words, waiter);
+        }
+        put_count(&mut words, inbox.len());
+        for Report { record, stall } in inbox {
+            words.extend_from_slice(record);
+            words.push(stall.is_some().into());
+            if let Some(waiter) = stall {
+                put_waiter(&mut words, waiter);
+            }
+        }
+        words
+    }
+
+    /// From words. What they mean is checked by [`check`](Self::check).
+    ///
+    /// # Errors
+    /// They are not the output of [`to_words`](Self::to_words).
+    pub fn from_words(words: &[u64]) -> Result<Self, LoadError> {
+        let mut reader = Reader { words };
+        let found = reader.word("header").unwrap_or(0);
+        if found != HEADER {
+            return Err(LoadError::Version { found });
+        }
+        let first = reader.word("identification")?;
+        let second = reader.word("identification")?;
+        let identification = [low32(first), high32(first), low32(second), high32(second)];
+        let registers = reader.registers()?;
+        let stalls = (0..reader.count("number of stalls")?)
+            .map(|_| {
+                let head = reader.word("stall")?;
+                let phase = match high32(head) {
+                    0 => Phase::Free,
+                    1 => Phase::Unrecorded,
+                    2 => Phase::Stale,
+                    3 => Phase::Recorded,
+                    value => return Err(LoadError::Field { field: "phase of a stall", value: value.into() }),
+                };
+                limit("uses of a stall", u64::from(low32(head)), 0xffff)?;
+                Ok(Entry { phase, uses: low16(head), waiter: reader.waiter()?, record: reader.record()? })
+            })
+            .collect::<Result<_, _>>()?;
+        let unrecorded = (0..reader.count("number of unrecorded stalls")?)
+            .map(|_| {
+                let number = reader.word("unrecorded stall")?;
+                limit("unrecorded stall", number, 0xffff)?;
+                Ok(low16(number))
+            })
+            .collect::<Result<_, _>>()?;
+        let line = (0..reader.count("number of requests in line")?)
+            .map(|_| reader.waiter())
+            .collect::<Result<_, _>>()?;
+        let inbox = (0..reader.count("number of events")?)
+            .map(|_| {
+                let record = reader.record()?;
+                let stall = if reader.flag("event")? { Some(reader.waiter()?) } else { None };
+                Ok(Report { record, stall })
+            })
+            .collect::<Result<_, _>>()?;
+        match reader.words.len() {
+            0 => Ok(Self { identification, registers, stalls, unrecorded, line, inbox }),
+            count => Err(LoadError::Trailing { count }),
+        }
+    }
+}
+
+fn pair(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
+
+fn put_count(words: &mut Vec<u64>, count: usize) {
+    words.push(u64::try_from(count).unwrap_or(u64::MAX));
+}
+
+fn put_waiter(words: &mut Vec<u64>, waiter: &Waiter) {
+    let Waiter { stream, substream, tag } = *waiter;
+    words.push(pair(stream, u32::from(substream.is_some()) | u32::from(tag.is_some()) << 1));
+    words.push(substream.unwrap_or(0).into());
+    words.push(tag.unwrap_or(0));
+}
+
+fn put_registers(words: &mut Vec<u64>, registers: &Registers) {
+    let Registers {
+        cr0,
+        cr1,
+        cr2,
+        gbpa,
+        irq_ctrl,
+        gerror,
+        gerrorn,
+        gerror_irq_cfg0,
+        gerror_irq_cfg1,
+        gerror_irq_cfg2,
+        strtab_base,
+        strtab_base_cfg,
+        cmdq_base,
+        cmdq_prod,
+        cmdq_cons,
+        eventq_base,
+        eventq_prod,
+        eventq_cons,
+        eventq_irq_cfg0,
+        eventq_irq_cfg1,
+        eventq_irq_cfg2,
+    } = *registers;
+    words.extend([
+        pair(cr0, cr1),
+        pair(cr2, gbpa),
+        pair(irq_ctrl, gerror),
+        pair(gerrorn, gerror_irq_cfg1),
+        pair(gerror_irq_cfg2, strtab_base_cfg),
+        pair(cmdq_prod, cmdq_cons),
+        pair(eventq_prod, eventq_cons),
+        pair(eventq_irq_cfg1, eventq_irq_cfg2),
+        gerror_irq_cfg0,
+        strtab_base,
+        cmdq_base,
+        eventq_base,
+        eventq_irq_cfg0,
+    ]);
+}
+
+/// Takes words off the front.
+struct Reader<'a> {
+    words: &'a [u64],
+}
+
+impl Reader<'_> {
+    fn word(&mut self, field: &'static str) -> Result<u64, LoadError> {
+        let (word, rest) = self.words.split_first().ok_or(LoadError::Truncated { field })?;
+        self.words = rest;
+        Ok(*word)
+    }
+
+    /// A number of things, each of which takes at least one word: so that no count makes us reserve memory in vain.
+    fn count(&mut self, field: &'static str) -> Result<usize, LoadError> {
+        let value = self.word(field)?;
+        match usize::try_from(value) {
+            Ok(count) if count <= self.words.len() => Ok(count),
+            _ => Err(LoadError::Field { field, value }),
+        }
+    }
+
+    fn flag(&mut self, field: &'static str) -> Result<bool, LoadError> {
+        match self.word(field)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            value => Err(LoadError::Field { field, value }),
+        }
+    }
+
+    fn two(&mut self, field: &'static str) -> Result<(u32, u32), LoadError> {
+        self.word(field).map(|word| (low32(word), high32(word)))
+    }
+
+    fn record(&mut self) -> Result<[u64; 4], LoadError> {
+        let field = "event record";
+        Ok([self.word(field)?, self.word(field)?, self.word(field)?, self.word(field)?])
+    }
+
+    fn waiter(&mut self) -> Result<Waiter, LoadError> {
+        let field = "waiting request";
+        let (stream, present) = self.two(field)?;
+        limit32(field, present, 0b11)?;
+        let substream = self.word(field)?;
+        limit(field, substream, 0xffff_ffff)?;
+        let tag = self.word(field)?;
+        Ok(Waiter {
+            stream,
+            substream: (present & 1 != 0).then_some(low32(substream)),
+            tag: (present & 2 != 0).then_some(tag),
+        })
+    }
+
+    fn registers(&mut self) -> Result<Registers, LoadError> {
+        let field = "registers";
+        let (cr0, cr1) = self.two(field)?;
+        let (cr2, gbpa) = self.two(field)?;
+        let (irq_ctrl, gerror) = self.two(field)?;
+        let (gerrorn, gerror_irq_cfg1) = self.two(field)?;
+        let (gerror_irq_cfg2, strtab_base_cfg) = self.two(field)?;
+        let (cmdq_prod, cmdq_cons) = self.two(field)?;
+        let (eventq_prod, eventq_cons) = self.two(field)?;
+        let (eventq_irq_cfg1, eventq_irq_cfg2) = self.two(field)?;
+        Ok(Registers {
+            cr0,
+            cr1,
+            cr2,
+            gbpa,
+            irq_ctrl,
+            gerror,
+            gerrorn,
+            gerror_irq_cfg0: self.word(field)?,
+            gerror_irq_cfg1,
+            gerror_irq_cfg2,
+            strtab_base: self.word(field)?,
+            strtab_base_cfg,
+            cmdq_base: self.word(field)?,
+            cmdq_prod,
+            cmdq_cons,
+            eventq_base: self.word(field)?,
+            eventq_prod,
+            eventq_cons,
+            eventq_irq_cfg0: self.word(field)?,
+            eventq_irq_cfg1,
+            eventq_irq_cfg2,
+        })
+    }
+}

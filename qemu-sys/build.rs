@@ -97,6 +97,7 @@ mod generate {
         "MemReentrancyGuard",
         "RunState",
         "OnOffAuto",
+        "DeviceCategory",
         "MSIMessage",
         "QemuDevicePlugin.*",
         "ArmSMMUv3.*",
@@ -125,7 +126,8 @@ mod generate {
         "MSIX_.*",
     ];
     /// Macros that match the patterns above but mean nothing here.
-    const BLOCKED: &[&str] = &["PCI_VENDOR_ID_.*", "PCI_DEVICE_ID_.*", "PCI_SUBDEVICE_ID_.*", "PCI_SUBVENDOR_ID_.*"];
+    const BLOCKED: &[&str] =
+        &["PCI_VENDOR_ID_.*", "PCI_DEVICE_ID_.*", "PCI_SUBDEVICE_ID_.*", "PCI_SUBVENDOR_ID_.*"];
 
     struct Headers {
         args: Vec<String>,
@@ -146,8 +148,13 @@ mod generate {
     }
 
     fn headers(src: &Path, build: &Path) -> Headers {
-        let mut include_dirs =
-            vec![build.to_owned(), src.join("include"), src.to_owned(), build.join("qapi"), src.join("linux-headers")];
+        let mut include_dirs = vec![
+            build.to_owned(),
+            src.join("include"),
+            src.to_owned(),
+            build.join("qapi"),
+            src.join("linux-headers"),
+        ];
         for flag in command_output("pkg-config", &["--cflags-only-I", "glib-2.0"]).split_whitespace() {
             include_dirs.push(PathBuf::from(flag.trim_start_matches("-I")));
         }

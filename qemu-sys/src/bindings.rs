@@ -5939,6 +5939,20 @@ unsafe extern "C" {
         parent_phases: *mut ResettablePhases,
     );
 }
+pub const DeviceCategory_DEVICE_CATEGORY_BRIDGE: DeviceCategory = DeviceCategory(0);
+pub const DeviceCategory_DEVICE_CATEGORY_USB: DeviceCategory = DeviceCategory(1);
+pub const DeviceCategory_DEVICE_CATEGORY_STORAGE: DeviceCategory = DeviceCategory(2);
+pub const DeviceCategory_DEVICE_CATEGORY_NETWORK: DeviceCategory = DeviceCategory(3);
+pub const DeviceCategory_DEVICE_CATEGORY_INPUT: DeviceCategory = DeviceCategory(4);
+pub const DeviceCategory_DEVICE_CATEGORY_DISPLAY: DeviceCategory = DeviceCategory(5);
+pub const DeviceCategory_DEVICE_CATEGORY_SOUND: DeviceCategory = DeviceCategory(6);
+pub const DeviceCategory_DEVICE_CATEGORY_MISC: DeviceCategory = DeviceCategory(7);
+pub const DeviceCategory_DEVICE_CATEGORY_CPU: DeviceCategory = DeviceCategory(8);
+pub const DeviceCategory_DEVICE_CATEGORY_WATCHDOG: DeviceCategory = DeviceCategory(9);
+pub const DeviceCategory_DEVICE_CATEGORY_MAX: DeviceCategory = DeviceCategory(10);
+#[repr(transparent)]
+#[derive(Copy, Clone, Hash, PartialEq, Eq)]
+pub struct DeviceCategory(pub ::core::ffi::c_uint);
 pub type DeviceRealize = ::core::option::Option<
     unsafe extern "C" fn(dev: *mut DeviceState, errp: *mut *mut Error),
 >;
@@ -8546,6 +8560,9 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn pcie_pasid_priv_enabled(dev: *mut PCIDevice) -> bool;
+}
+unsafe extern "C" {
+    pub fn pcie_pasid_exec_enabled(dev: *mut PCIDevice) -> bool;
 }
 unsafe extern "C" {
     pub fn pcie_ats_enabled(dev: *const PCIDevice) -> bool;

@@ -29,5 +29,6 @@ pub trait GuestMemory {
     /// Replaces the 64-bit word at `addr` (8-byte aligned) by `new` if it is `current`, atomically with
     /// respect to every vCPU, and marks the page dirty for migration. The outer error is the memory's,
     /// the inner one carries the value that was found instead.
-    fn compare_exchange_u64(&self, addr: u64, current: u64, new: u64) -> Result<Result<(), u64>, MemoryError>;
+    fn compare_exchange_u64(&self, addr: u64, current: u64, new: u64)
+    -> Result<Result<(), u64>, MemoryError>;
 }

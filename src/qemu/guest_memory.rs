@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The guest's RAM for table walks and queues: [`GuestMemory`] over an address space.
+
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use qemu_sys as sys;
+
+use super::bql::RcuGuard;
+use super::memory::{AddressSpace, MemoryAttributes};
+use crate::iommu::memory::{GuestMemory, MemoryError};
+
+/// RAM of an address space. Registers of devices are refused, so that no walk can run into another
+/// device's callbacks, block on the BQL, or come back into the model that walks.
+#[derive(Clone, Copy)]
+pub struct GuestRam {
+    space: &'static AddressSpace,
+}
+
+const RAM_ONLY: MemoryAttributes = MemoryAttributes { ram_only: true, requester: None, secure: false };
+
+impl GuestRam {
+    /// The RAM that `space` shows.
+    pub fn new(space: &'static AddressSpace) -> Self {
+        Self { space }
+    }
+
+    /// The host address of guest-physical `addr`, and how many of `len` bytes follow it there. `None` if
+    /// it is not RAM, or read-only and `write` is set. Valid until the read section ends.
+    fn host(&self, _rcu: &RcuGuard, addr: u64, len: u64, write: bool) -> Option<(*mut u8, u64)> {
+        let space = self.space.as_ptr();
+        // SAFETY: QEMU publishes the pointer by an atomic store; the view stays valid in the read section.
+        let view = unsafe {
+            core::sync::atomic::AtomicPtr::from_ptr(&raw mut (*space).current_map).load(Ordering::Acquire)
+        };
+        let (mut offset, mut available) = (0, len);
+        // SAFETY: a view protected by RCU, and places for two results.
+        let region = unsafe {
+            sys::flatview_translate(view, addr, &mut offset, &mut available, write, RAM_ONLY.raw())
+        };
+        // SAFETY: never null: unassigned addresses have a region of their own, which is not RAM.
+        let flags = unsafe { &*region };
+        if !flags.ram || flags.ram_device || (write && (flags.readonly || flags.rom_device)) || available == 0
+        {
+            return None;
+        }
+        // SAFETY: a RAM region; `offset` is within it.
+        let base = unsafe { sys::memory_region_get_ram_ptr(region) }.cast::<u8>();
+        // `offset` is below the region's size, which fits the host's address space.
+        Some((base.wrapping_add(usize::try_from(offset).ok()?), available.min(len)))
+    }
+
+    /// Whether every byte of the range is RAM.
+    fn check(&self, rcu: &RcuGuard, mut addr: u64, mut len: u64, write: bool) -> Result<(), MemoryError> {
+        while len > 0 {
+            let (_, run) = self.host(rcu, addr, len, write).ok_or(MemoryError { addr })?;
+            addr = addr.wrapping_add(run);
+            len -= run;
+        }
+        Ok(())
+    }
+}
+
+/// Copies from memory that vCPUs write at the same time.
+///
+/// # Safety
+/// `from` is valid for `to.len()` bytes that are only ever accessed atomically by Rust code.
+unsafe fn copy_shared(from: *mut u8, to: &mut [u8]) {
+    let mut words = to.chunks_exact_mut(8);
+    let mut at = from;
+    if at.addr().is_multiple_of(8) {
+        for word in &mut words {
+            // SAFETY: aligned, within the range.
+            let value = unsafe { AtomicU64::from_ptr(at.cast()) }.load(Ordering::Relaxed);
+            word.copy_from_slice(&value.to_ne_bytes());
+            at = at.wrapping_add(8);
+        }
+        for byte in words.into_remainder() {
+            // SAFETY: within the range.
+            *byte = unsafe { AtomicU8::from_ptr(at) }.load(Ordering::Relaxed);
+            at = at.wrapping_add(1);
+        }
+    } else {
+        for byte in to {
+            // SAFETY: within the range.
+            *byte = unsafe { AtomicU8::from_ptr(at) }.load(Ordering::Relaxed);
+            at = at.wrapping_add(1);
+        }
+    }
+}
+
+impl GuestMemory for GuestRam {
+    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {
+        let rcu = RcuGuard::new();
+        let (mut addr, mut rest) = (addr, buf);
+        while !rest.is_empty() {
+            let (host, run) = self.host(&rcu, addr, rest.len() as u64, false).ok_or(MemoryError { addr })?;
+            let (now, later) = rest.split_at_mut(usize::try_from(run).unwrap_or(rest.len()).min(rest.len()));
+            // SAFETY: `host` is valid for `run` bytes inside the read section.
+            unsafe { copy_shared(host, now) };
+            rest = later;
+            addr = addr.wrapping_add(run);
+        }
+        core::sync::atomic::fence(Ordering::Acquire);
+        Ok(())
+    }
+
+    fn write(&self, addr: u64, buf: &[u8]) -> Result<(), MemoryError> {
+        let rcu = RcuGuard::new();
+        self.check(&rcu, addr, buf.len() as u64, true)?;
+        // QEMU's own path marks the pages dirty and drops translated code. It may still refuse.
+        self.space.write(addr, buf, RAM_ONLY).map_err(|_| MemoryError { addr })
+    }
+
+    fn read_u64(&self, addr: u64) -> Result<u64, MemoryError> {
+        let rcu = RcuGuard::new();
+        match self.host(&rcu, addr, 8, false) {
+            Some((host, 8..)) if host.addr().is_multiple_of(8) => {
+                // SAFETY: aligned RAM, valid inside the read section; vCPUs access it atomically or not
+                // at all in Rust's terms.
+                let word = unsafe { AtomicU64::from_ptr(host.cast()) };
+                Ok(u64::from_le(word.load(Ordering::Acquire)))
+            }
+            _ => Err(MemoryError { addr }),
+        }
+    }
+
+    fn compare_exchange_u64(
+        &self,
+        addr: u64,
+        current: u64,
+        new: u64,
+    ) -> Result<Result<(), u64>, MemoryError> {
+        let refused = MemoryError { addr };
+        let _rcu = RcuGuard::new();
+        match self.host(&_rcu, addr, 8, true) {
+            Some((host, 8..)) if host.addr().is_multiple_of(8) => {}
+            _ => return Err(refused),
+        }
+        let mut len = 8;
+        // SAFETY: an initialised address space; the range was RAM just now, so nothing is bounced unless
+        // the map changed in between, which the next check sees.
+        let raw =
+            unsafe { sys::address_space_map(self.space.as_ptr(), addr, &mut len, true, RAM_ONLY.raw()) };
+        if raw.is_null() {
+            return Err(refused);
+        }
+        let unmap = |accessed| {
+            // SAFETY: what `address_space_map` gave, given back once.
+            unsafe { sys::address_space_unmap(self.space.as_ptr(), raw, len, true, accessed) };
+        };
+        if len < 8 || !raw.addr().is_multiple_of(8) || !is_ram(raw) {
+            unmap(0);
+            return Err(refused);
+        }
+        // SAFETY: eight bytes of RAM; aligned, as its host address was above.
+        let word = unsafe { AtomicU64::from_ptr(raw.cast()) };
+        let result = word.compare_exchange(current.to_le(), new.to_le(), Ordering::AcqRel, Ordering::Acquire);
+        unmap(if result.is_ok() { 8 } else { 0 });
+        Ok(result.map(|_| ()).map_err(u64::from_le))
+    }
+}
+
+/// Whether a mapped address is the guest's RAM and not a bounce buffer.
+fn is_ram(host: *mut c_void) -> bool {
+    let mut offset = 0;
+    // SAFETY: looks the address up, does not access it. Called inside a read section.
+    !unsafe { sys::memory_region_from_host(host, &mut offset) }.is_null()
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! An IOMMU as the PCI buses see it.
+
+use core::ffi::{c_int, c_void};
+use core::mem::zeroed;
+use core::slice;
+
+use qemu_sys as sys;
+
+use super::bql;
+use super::error::{Error, Result, report};
+use super::iommu_region::TlbEntry;
+use super::memory::AddressSpace;
+use super::pci::{PciBus, PciDevice};
+use super::qom::{DeviceImpl, ObjectLike, Qom};
+
+/// A memory request of a PCI function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PciDmaRequest {
+    /// The address space; `None` for a request without PASID.
+    pub pasid: Option<u32>,
+    /// The request reads.
+    pub read: bool,
+    /// The request writes.
+    pub write: bool,
+    /// Execute Requested.
+    pub exec: bool,
+    /// Privileged Mode Requested.
+    pub privileged: bool,
+    /// Untranslated address.
+    pub addr: u64,
+    /// Names the request if it may wait, not zero. `None`: it cannot wait.
+    pub tag: Option<u64>,
+}
+
+impl PciDmaRequest {
+    pub(super) fn raw(&self) -> sys::PCIDMAReq {
+        sys::PCIDMAReq {
+            pasid: raw_pasid(self.pasid),
+            read: self.read,
+            write: self.write,
+            exec: self.exec,
+            priv_: self.privileged,
+            addr: self.addr,
+            tag: self.tag.unwrap_or(0),
+        }
+    }
+
+    fn from_raw(raw: &sys::PCIDMAReq) -> Self {
+        Self {
+            pasid: pasid(raw.pasid),
+            read: raw.read,
+            write: raw.write,
+            exec: raw.exec,
+            privileged: raw.priv_,
+            addr: raw.addr,
+            tag: (raw.tag != 0).then_some(raw.tag),
+        }
+    }
+}
+
+pub(super) fn raw_pasid(pasid: Option<u32>) -> u32 {
+    pasid.unwrap_or(sys::PCI_NO_PASID)
+}
+
+pub(super) fn pasid(raw: u32) -> Option<u32> {
+    (raw != sys::PCI_NO_PASID).then_some(raw)
+}
+
+/// Which address spaces of a function something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pasids {
+    /// All of them, and requests without PASID.
+    Any,
+    /// One; `None` for requests without PASID.
+    One(Option<u32>),
+}
+
+impl Pasids {
+    pub(super) fn raw(self) -> u32 {
+        match self {
+            Self::Any => sys::PCI_ANY_PASID,
+            Self::One(pasid) => raw_pasid(pasid),
+        }
+    }
+
+    fn from_raw(raw: u32) -> Self {
+        if raw == sys::PCI_ANY_PASID { Self::Any } else { Self::One(pasid(raw)) }
+    }
+}
+
+/// The answer to [`PciIommu::dma_translate`].
+pub enum DmaTranslation {
+    /// The page, and what [`PciIommu::dma_end`] is told when the access is over.
+    Translated(TlbEntry, u64),
+    /// The request is aborted.
+    Aborted,
+    /// The request waits; its endpoint hears of it through [`PciDevice::dma_resolved`]. Only for
+    /// requests that have a tag.
+    Waiting,
+}
+
+/// Who makes a request: the function, and the bus and number that the IOMMU knows it by.
+#[derive(Clone, Copy)]
+pub struct Requester<'a> {
+    /// The bus, possibly of an alias.
+    pub bus: &'a PciBus,
+    /// Device and function number, possibly of an alias.
+    pub devfn: u8,
+    /// The function itself.
+    pub device: &'a PciDevice,
+}
+
+/// A device that translates for PCI buses. See `PCIIOMMUOps` in QEMU's `hw/pci/pci.h`.
+pub trait PciIommu: DeviceImpl {
+    /// What the requests of this function without PASID reach. Called under the BQL, once for a function
+    /// or more often; always the same answer.
+    fn address_space(this: &Qom<Self>, bus: &PciBus, devfn: u8) -> &'static AddressSpace;
+
+    /// Translates one request. Any thread, with or without the BQL, inside an RCU read section; must not block.
+    fn dma_translate(this: &Qom<Self>, from: Requester<'_>, request: &PciDmaRequest) -> DmaTranslation;
+
+    /// The access that `dma_translate` allowed with this epoch is over. As for `dma_translate`.
+    fn dma_end(this: &Qom<Self>, epoch: u64);
+
+    /// The function gives waiting requests up: one by its tag, or all of these address spaces. The
+    /// endpoint hears nothing more of them. Under the BQL.
+    fn dma_cancel(this: &Qom<Self>, from: Requester<'_>, pasids: Pasids, tag: Option<u64>);
+
+    /// After migration: the requests that the function waits with, as PASID and tag. An error, naming
+    /// what differs, if this side does not know the same ones. Under the BQL.
+    fn dma_restore(this: &Qom<Self>, from: Requester<'_>, waiting: &[(Option<u32>, u64)]) -> Result<()>;
+
+    /// The function completed the ATS invalidation `itag`. Under the BQL, possibly from inside
+    /// [`PciDevice::ats_invalidate`].
+    fn ats_invalidated(_this: &Qom<Self>, _from: Requester<'_>, _itag: u32) {}
+}
+
+/// The table that QEMU keeps a pointer to.
+struct OpsTable<T>(core::marker::PhantomData<T>);
+
+impl<T: PciIommu> OpsTable<T> {
+    const OPS: &'static sys::PCIIOMMUOps = &{
+        // SAFETY: null functions are what an absent operation is in C.
+        let mut ops: sys::PCIIOMMUOps = unsafe { zeroed() };
+        ops.get_address_space = Some(get_address_space::<T>);
+        ops.dma_translate = Some(dma_translate::<T>);
+        ops.dma_end = Some(dma_end::<T>);
+        ops.dma_cancel = Some(dma_cancel::<T>);
+        ops.dma_restore = Some(dma_restore::<T>);
+        ops.ats_inv_done = Some(ats_inv_done::<T>);
+        ops
+    };
+}
+
+impl PciBus {
+    /// Makes `iommu` translate for this bus and all buses below it. Needs the BQL, before the machine runs.
+    pub fn set_iommu<T: PciIommu>(&self, iommu: &Qom<T>) {
+        bql::assert_locked();
+        // SAFETY: a live bus, a static table, and a device that lives as long as the bus: IOMMUs are not
+        // hot-unplugged.
+        unsafe { sys::pci_setup_iommu(self.as_ptr(), OpsTable::<T>::OPS, iommu.as_opaque()) };
+    }
+
+    /// As [`Self::set_iommu`], for machines that may have an IOMMU on several root buses.
+    pub fn set_iommu_per_bus<T: PciIommu>(&self, iommu: &Qom<T>) -> Result<()> {
+        bql::assert_locked();
+        let done = Error::catch(|errp| {
+            // SAFETY: as above, with a place for an error.
+            unsafe {
+                sys::pci_setup_iommu_per_bus(self.as_ptr(), OpsTable::<T>::OPS, iommu.as_opaque(), errp)
+            }
+        })?;
+        if done { Ok(()) } else { Err(Error::new("the PCI bus has an IOMMU already")) }
+    }
+}
+
+/// # Safety
+/// Pointers as QEMU passes them to the operations: a live bus and a live device.
+unsafe fn requester<'a>(bus: *mut sys::PCIBus, devfn: c_int, device: *mut sys::PCIDevice) -> Requester<'a> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        Requester {
+            bus: PciBus::from_ptr(bus),
+            devfn: (devfn & 0xff) as u8,
+            device: PciDevice::from_ptr(device),
+        }
+    }
+}
+
+// Below: `opaque` is the device that `set_iommu` was given, which lives as long as the bus.
+
+unsafe extern "C" fn get_address_space<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+) -> *mut sys::AddressSpace {
+    // SAFETY: see above.
+    let (this, bus) = unsafe { (Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus)) };
+    T::address_space(this, bus, (devfn & 0xff) as u8).as_ptr()
+}
+
+unsafe extern "C" fn dma_translate<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    device: *mut sys::PCIDevice,
+    request: *const sys::PCIDMAReq,
+    entry: *mut sys::IOMMUTLBEntry,
+    epoch: *mut u64,
+) -> c_int {
+    // SAFETY: see above; the request and the two results are valid for the call.
+    let (this, from, request) = unsafe {
+        (Qom::<T>::from_raw(opaque), requester(bus, devfn, device), PciDmaRequest::from_raw(&*request))
+    };
+    match T::dma_translate(this, from, &request) {
+        DmaTranslation::Translated(translation, ends) => {
+            // SAFETY: see above.
+            unsafe {
+                *entry = translation.raw();
+                *epoch = ends;
+            }
+            0
+        }
+        DmaTranslation::Waiting if request.tag.is_some() => -libc::EINPROGRESS,
+        DmaTranslation::Waiting | DmaTranslation::Aborted => -libc::EFAULT,
+    }
+}
+
+unsafe extern "C" fn dma_end<T: PciIommu>(
+    _bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    _devfn: c_int,
+    epoch: u64,
+) {
+    // SAFETY: see above.
+    T::dma_end(unsafe { Qom::from_raw(opaque) }, epoch);
+}
+
+unsafe extern "C" fn dma_cancel<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    device: *mut sys::PCIDevice,
+    pasid: u32,
+    tag: u64,
+) {
+    // SAFETY: see above.
+    let (this, from) = unsafe { (Qom::<T>::from_raw(opaque), requester(bus, devfn, device)) };
+    T::dma_cancel(this, from, Pasids::from_raw(pasid), (tag != 0).then_some(tag));
+}
+
+unsafe extern "C" fn dma_restore<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    device: *mut sys::PCIDevice,
+    tags: *const u64,
+    pasids: *const u32,
+    n: usize,
+    errp: *mut *mut sys::Error,
+) -> bool {
+    let waiting: Vec<(Option<u32>, u64)> = if n == 0 {
+        Vec::new()
+    } else {
+        // SAFETY: `n` elements each.
+        let (tags, pasids) = unsafe { (slice::from_raw_parts(tags, n), slice::from_raw_parts(pasids, n)) };
+        pasids.iter().map(|raw| pasid(*raw)).zip(tags.iter().copied()).collect()
+    };
+    // SAFETY: see above; QEMU's error place.
+    unsafe {
+        report(errp, || T::dma_restore(Qom::<T>::from_raw(opaque), requester(bus, devfn, device), &waiting))
+    }
+}
+
+unsafe extern "C" fn ats_inv_done<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    device: *mut sys::PCIDevice,
+    itag: u32,
+) {
+    // SAFETY: see above.
+    let (this, from) = unsafe { (Qom::<T>::from_raw(opaque), requester(bus, devfn, device)) };
+    T::ats_invalidated(this, from, itag);
+}
+
+impl PciDevice {
+    /// For IOMMUs: a request of this function waits no longer. `retry`: it should ask again; otherwise it
+    /// is aborted. From a bottom half, under the BQL, without any lock of the model's.
+    pub fn dma_resolved(&self, tag: u64, retry: bool) {
+        bql::assert_locked();
+        // SAFETY: a live device, under the BQL.
+        unsafe { sys::pci_dma_resolved(self.as_ptr(), tag, retry) };
+    }
+
+    /// For IOMMUs: sends the function an ATS Invalidate Request for `mask` + 1 bytes at `addr`. As for
+    /// [`Self::dma_resolved`].
+    pub fn ats_invalidate(&self, itag: u32, pasid: Option<u32>, addr: u64, mask: u64) {
+        bql::assert_locked();
+        // SAFETY: as above.
+        unsafe { sys::pci_ats_inv(self.as_ptr(), itag, raw_pasid(pasid), addr, mask) };
+    }
+}

@@ -1,0 +1,769 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! One DMA engine: it fetches descriptors from its ring and carries them out, step by step.
+//!
+//! A step is at most one access, within one 4 KiB page. What the access is follows from the engine's state
+//! alone, and the state moves on only when the access is done: an access that has to wait is asked for
+//! again by taking the same step again.
+
+use super::access::{Aborted, Initiator, Operation, Shared, Trouble, Wait};
+use super::counters::bump;
+use super::crc32c::Crc32c;
+use super::descriptor::{DESCRIPTOR_SIZE, Descriptor, Opcode, RECORD_SIZE, RECORD_STATUS, Record, Status};
+use super::port::{Port, Width};
+use super::registers::{Cause, EngineStatus, FaultMode, MAX_RING_LOG2, RESET_BURST, RingPasid, int_engine};
+use super::scatter::{BadRange, Cursor, MAX_LIST_SIZE};
+use super::{PAGE_BYTES, PAGE_SIZE, add_wrapping, copy, index, offset_in_page};
+
+/// Where an engine is in a descriptor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Between descriptors.
+    #[default]
+    Fetch = 0,
+    /// Reading the source's scatter list.
+    SourceList = 1,
+    /// Reading the destination's scatter list.
+    DestinationList = 2,
+    /// Reading a piece of the source.
+    Source = 3,
+    /// Reading or writing a piece of the destination.
+    Destination = 4,
+    /// Writing the completion record.
+    Record = 5,
+    /// Writing the completion record's STATUS.
+    Status = 6,
+}
+
+impl Phase {
+    /// The phase of a number.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
+            0 => Self::Fetch,
+            1 => Self::SourceList,
+            2 => Self::DestinationList,
+            3 => Self::Source,
+            4 => Self::Destination,
+            5 => Self::Record,
+            6 => Self::Status,
+            _ => return None,
+        })
+    }
+
+    /// Whether its accesses are to the ring's address space.
+    #[must_use]
+    pub fn is_ring(self) -> bool {
+        matches!(self, Self::Fetch | Self::Record | Self::Status)
+    }
+}
+
+/// How a descriptor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// STATUS.
+    pub status: Status,
+    /// CAUSE.
+    pub cause: Cause,
+    /// FAULT_ADDR.
+    pub fault_addr: u64,
+}
+
+/// The descriptor in hand.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// Where the engine is in it.
+    pub phase: Phase,
+    /// The descriptor.
+    pub descriptor: Descriptor,
+    /// What it does.
+    pub opcode: Opcode,
+    /// Bytes read of the list in hand, or bytes written of the completion record.
+    pub moved: u32,
+    /// Place in the source.
+    pub src: Cursor,
+    /// Place in the destination.
+    pub dst: Cursor,
+    /// Bytes of source and destination.
+    pub total: u64,
+    /// Bytes done.
+    pub done: u64,
+    /// Size of the piece in hand, 0 when none is chosen.
+    pub chunk: u32,
+    /// RESULT.
+    pub result: u64,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// The source's list.
+    pub src_list: Box<[u8; MAX_LIST_SIZE]>,
+    /// The destination's list.
+    pub dst_list: Box<[u8; MAX_LIST_SIZE]>,
+    /// The piece of the source in hand.
+    pub buffer: Box<[u8; PAGE_BYTES]>,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Fetch,
+            descriptor: Descriptor::default(),
+            opcode: Opcode::Nop,
+            moved: 0,
+            src: Cursor::default(),
+            dst: Cursor::default(),
+            total: 0,
+            done: 0,
+            chunk: 0,
+            result: 0,
+            outcome: None,
+            src_list: Box::new([0; MAX_LIST_SIZE]),
+            dst_list: Box::new([0; MAX_LIST_SIZE]),
+            buffer: Box::new([0; PAGE_BYTES]),
+        }
+    }
+}
+
+impl Work {
+    /// Sets up the places in source and destination, from the start, once the lists are there.
+    pub fn set_up_ranges(&mut self) -> Result<(), BadRange> {
+        let descriptor = &self.descriptor;
+        let size = index(descriptor.list_size());
+        let list = |used: bool, bytes: &[u8]| match used.then(|| bytes.get(..size).ok_or(BadRange)) {
+            Some(bytes) => Cursor::list(bytes?).map(Some),
+            None => Ok(None),
+        };
+        let src = list(descriptor.control.src_list() != 0, self.src_list.as_slice())?;
+        let dst = list(descriptor.control.dst_list() != 0, self.dst_list.as_slice())?;
+        self.total = match (&src, &dst) {
+            (Some(src), Some(dst)) if src.total() != dst.total() => return Err(BadRange),
+            (Some(list), _) | (None, Some(list)) => list.total(),
+            (None, None) if self.opcode == Opcode::Nop => 0,
+            (None, None) => descriptor.length,
+        };
+        let contiguous = |used: bool, addr| match used {
+            true => Cursor::contiguous(addr, self.total),
+            false => Ok(Cursor::default()),
+        };
+        self.src = match src {
+            Some(src) => src,
+            None => contiguous(self.opcode.has_source(), descriptor.src)?,
+        };
+        self.dst = match dst {
+            Some(dst) => dst,
+            None => contiguous(self.opcode.has_destination(), descriptor.dst)?,
+        };
+        Ok(())
+    }
+
+    /// The most that the next piece may have: what lies in one page and one segment on either side.
+    #[must_use]
+    pub fn piece_limit(&self) -> u64 {
+        let mut limit = self.total.saturating_sub(self.done).min(PAGE_SIZE);
+        if self.opcode.has_source() {
+            limit = limit.min(self.src.here().1);
+        }
+        if self.opcode.has_destination() {
+            limit = limit.min(self.dst.here().1);
+        }
+        limit
+    }
+
+    fn first_data_phase(&self) -> Phase {
+        if self.opcode.has_source() { Phase::Source } else { Phase::Destination }
+    }
+
+    fn record(&self) -> Option<[u8; RECORD_SIZE]> {
+        let outcome = self.outcome?;
+        let record = Record {
+            result: self.result,
+            fault_addr: outcome.fault_addr,
+            bytes: self.done,
+            cookie: self.descriptor.cookie,
+            cause: outcome.cause,
+            status: outcome.status,
+        };
+        Some(record.to_bytes())
+    }
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is nothing to do, or nothing that can be done now.
+    Blocked,
+    /// It moved on, with so many bytes of data finished.
+    Moved(u64),
+}
+
+/// A DMA engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Its number.
+    pub number: u8,
+    /// CTRL.RUN.
+    pub run: bool,
+    /// STATUS: halted by an error.
+    pub halted: bool,
+    /// FAULT_MODE.
+    pub mode: FaultMode,
+    /// RING_BASE.
+    pub ring_base: u64,
+    /// RING_SIZE.
+    pub ring_log2: u32,
+    /// RING_PASID.
+    pub ring_pasid: RingPasid,
+    /// HEAD.
+    pub head: u32,
+    /// TAIL.
+    pub tail: u32,
+    /// FAULT_CAUSE.
+    pub cause: Cause,
+    /// FAULT_ADDR.
+    pub fault_addr: u64,
+    /// BURST.
+    pub burst: u32,
+    /// How many descriptors from HEAD on are cancelled.
+    pub cancel_any: u32,
+    /// How many descriptors from HEAD on are cancelled if they have no PASID.
+    pub cancel_plain: u32,
+    /// What it waits for.
+    pub wait: Option<Wait>,
+    /// Address of the access that waits.
+    pub wait_addr: u64,
+    /// Page requests made for the access in hand.
+    pub attempts: u8,
+    /// The descriptor in hand.
+    pub work: Work,
+}
+
+impl Engine {
+    /// An engine after reset.
+    #[must_use]
+    pub fn new(number: u8) -> Self {
+        Self {
+            number,
+            run: false,
+            halted: false,
+            mode: FaultMode::Wait,
+            ring_base: 0,
+            ring_log2: 0,
+            ring_pasid: RingPasid::default(),
+            head: 0,
+            tail: 0,
+            cause: Cause::None,
+            fault_addr: 0,
+            burst: RESET_BURST,
+            cancel_any: 0,
+            cancel_plain: 0,
+            wait: None,
+            wait_addr: 0,
+            attempts: 0,
+            work: Work::default(),
+        }
+    }
+
+    /// STATUS.
+    #[must_use]
+    pub fn status(&self) -> EngineStatus {
+        EngineStatus::default()
+            .with_running(u32::from(self.run))
+            .with_waiting(u32::from(self.wait.is_some()))
+            .with_halted(u32::from(self.halted))
+            .with_cause(u32::from(self.cause as u8))
+    }
+
+    /// Whether a step would do something now. `credit`: page requests may be sent, or fail at once.
+    #[must_use]
+    pub fn is_ready(&self, credit: bool) -> bool {
+        let free = match self.wait {
+            None => true,
+            Some(Wait::Credit) => credit,
+            Some(_) => false,
+        };
+        self.run && free && (self.work.phase != Phase::Fetch || self.head != self.tail)
+    }
+
+    /// The address space of the accesses of the current phase.
+    #[must_use]
+    pub fn space(&self) -> Option<u32> {
+        if self.work.phase.is_ring() { self.ring_pasid.space() } else { self.work.descriptor.space() }
+    }
+
+    /// CTRL.RUN is set: starts at HEAD.
+    pub fn start(&mut self) {
+        if !self.run {
+            self.run = true;
+            self.halted = false;
+            self.work.phase = Phase::Fetch;
+        }
+    }
+
+    /// CTRL.RUN is cleared: gives up the descriptor in hand, without completing it.
+    pub fn stop(&mut self, shared: &mut Shared, port: &mut dyn Port) {
+        self.give_up_wait(shared, port);
+        self.run = false;
+        self.work.phase = Phase::Fetch;
+    }
+
+    /// RESET: stops, and clears HEAD, TAIL and errors.
+    pub fn reset(&mut self, shared: &mut Shared, port: &mut dyn Port) {
+        self.stop(shared, port);
+        self.halted = false;
+        self.head = 0;
+        self.tail = 0;
+        self.cause = Cause::None;
+        self.fault_addr = 0;
+        self.cancel_any = 0;
+        self.cancel_plain = 0;
+    }
+
+    /// Every access of `pasid` must end: those in flight, and the ring's if it is there. `cause` says why,
+    /// and `addr` where, if it is not the access in hand.
+    pub fn drop_pasid(
+        &mut self,
+        pasid: u32,
+        cause: Cause,
+        addr: Option<u64>,
+        shared: &mut Shared,
+        port: &mut dyn Port,
+    ) {
+        if !self.run {
+            return;
+        }
+        if self.ring_pasid.space() == Some(pasid) {
+            let addr = addr.unwrap_or_else(|| self.current_addr());
+            self.give_up_wait(shared, port);
+            self.halt(cause, addr, shared);
+        } else if !self.work.phase.is_ring() && self.work.descriptor.space() == Some(pasid) {
+            self.drop_data(cause, shared, port);
+        }
+    }
+
+    /// Every descriptor that was offered so far must end, or every one without PASID.
+    pub fn cancel(&mut self, only_plain: bool, shared: &mut Shared, port: &mut dyn Port) {
+        if !self.run {
+            return;
+        }
+        let offered = self.tail.wrapping_sub(self.head).min(1 << MAX_RING_LOG2);
+        if only_plain {
+            self.cancel_plain = offered;
+        } else {
+            self.cancel_any = offered;
+        }
+        if only_plain && self.space().is_some() {
+            return;
+        }
+        if !self.work.phase.is_ring() {
+            self.drop_data(Cause::Cancelled, shared, port);
+        } else if self.wait.is_some() {
+            let addr = self.wait_addr;
+            self.give_up_wait(shared, port);
+            self.halt(Cause::Cancelled, addr, shared);
+        }
+    }
+
+    fn drop_data(&mut self, cause: Cause, shared: &mut Shared, port: &mut dyn Port) {
+        let fault_addr = self.current_addr();
+        self.give_up_wait(shared, port);
+        let status = if cause == Cause::Cancelled { Status::Cancelled } else { Status::Fault };
+        self.finish(Outcome { status, cause, fault_addr }, shared);
+    }
+
+    fn current_addr(&self) -> u64 {
+        if self.wait.is_some() { self.wait_addr } else { 0 }
+    }
+
+    /// The IOMMU's answer to a waiting request; `false` when the engine does not wait with `tag`.
+    pub fn resolved(&mut self, tag: u64, retry: bool, shared: &mut Shared) -> bool {
+        match self.wait {
+            Some(Wait::Iommu { tag: waiting, .. }) if waiting == tag => {}
+            _ => return false,
+        }
+        self.wait = None;
+        if retry {
+            bump(&mut shared.counters.resumed);
+        } else {
+            bump(&mut shared.counters.aborted);
+            self.fail(Cause::Aborted, self.wait_addr, shared);
+        }
+        true
+    }
+
+    /// The response to a page request group; `failed` says why the access fails, if it does.
+    pub fn page_response(&mut self, group: u16, failed: Option<Cause>, shared: &mut Shared) {
+        if self.wait != Some(Wait::PageGroup(group)) {
+            return;
+        }
+        self.wait = None;
+        match failed {
+            None => self.attempts = self.attempts.saturating_add(1),
+            Some(cause) => self.fail(cause, self.wait_addr, shared),
+        }
+    }
+
+    fn give_up_wait(&mut self, shared: &mut Shared, port: &mut dyn Port) {
+        if let Some(Wait::Iommu { tag, pasid }) = self.wait.take() {
+            port.cancel(pasid, tag);
+            bump(&mut shared.counters.cancelled);
+        }
+        self.attempts = 0;
+    }
+
+    /// Takes one step. `budget`: the most bytes of data that it may finish, at least 1.
+    pub fn step(&mut self, budget: u64, shared: &mut Shared, port: &mut dyn Port) -> Step {
+        if self.wait == Some(Wait::Credit) {
+            self.wait = None;
+        }
+        if !self.run || self.wait.is_some() {
+            return Step::Blocked;
+        }
+        match self.work.phase {
+            Phase::Fetch => self.fetch(shared, port),
+            Phase::SourceList | Phase::DestinationList => self.read_list(shared, port),
+            Phase::Source => self.read_source(budget, shared, port),
+            Phase::Destination => self.access_destination(budget, shared, port),
+            Phase::Record | Phase::Status => self.write_record(shared, port),
+        }
+    }
+
+    fn ring_initiator(&self) -> Initiator {
+        Initiator {
+            pasid: self.ring_pasid.space(),
+            privileged: false,
+            exec: false,
+            mode: self.mode,
+            attempts: self.attempts,
+        }
+    }
+
+    fn data_initiator(&self, exec: bool) -> Initiator {
+        let control = self.work.descriptor.control;
+        Initiator {
+            pasid: self.work.descriptor.space(),
+            privileged: control.privileged() != 0,
+            exec: exec && control.execute() != 0,
+            mode: self.mode,
+            attempts: self.attempts,
+        }
+    }
+
+    fn fetch(&mut self, shared: &mut Shared, port: &mut dyn Port) -> Step {
+        let size = 1u32.checked_shl(self.ring_log2).unwrap_or(1);
+        let offered = self.tail.wrapping_sub(self.head);
+        if offered == 0 {
+            return Step::Blocked;
+        }
+        if offered > size {
+            self.halt(Cause::BadDescriptor, 0, shared);
+            return Step::Blocked;
+        }
+        let slot = u64::from(self.head & size.wrapping_sub(1));
+        let addr = add_wrapping(self.ring_base, slot.wrapping_mul(DESCRIPTOR_SIZE as u64));
+        let mut bytes = [0; DESCRIPTOR_SIZE];
+        let result = shared.perform(port, &self.ring_initiator(), addr, Operation::Read(&mut bytes));
+        if !self.is_done(result, addr, shared) {
+            return Step::Blocked;
+        }
+        bump(&mut shared.counters.descriptors);
+        self.begin(Descriptor::from_bytes(&bytes), addr, shared);
+        Step::Moved(0)
+    }
+
+    fn begin(&mut self, descriptor: Descriptor, addr: u64, shared: &mut Shared) {
+        let completion = descriptor.completion;
+        if completion & 7 != 0 || completion.checked_add(RECORD_SIZE as u64).is_none() {
+            self.halt(Cause::BadDescriptor, addr, shared);
+            return;
+        }
+        let work = &mut self.work;
+        work.descriptor = descriptor;
+        work.opcode = Opcode::Nop;
+        work.moved = 0;
+        work.total = 0;
+        work.done = 0;
+        work.chunk = 0;
+        work.result = 0;
+        work.outcome = None;
+        let Ok(opcode) = descriptor.validate(&shared.limits) else {
+            self.finish_bad(shared);
+            return;
+        };
+        work.opcode = opcode;
+        if self.cancel_any != 0 || self.cancel_plain != 0 && descriptor.space().is_none() {
+            let outcome = Outcome { status: Status::Cancelled, cause: Cause::Cancelled, fault_addr: 0 };
+            self.finish(outcome, shared);
+        } else if descriptor.space().is_some_and(|pasid| shared.halted.contains(pasid)) {
+            let outcome = Outcome { status: Status::Fault, cause: Cause::PasidHalted, fault_addr: 0 };
+            self.finish(outcome, shared);
+        } else if descriptor.control.src_list() != 0 {
+            work.phase = Phase::SourceList;
+        } else if descriptor.control.dst_list() != 0 {
+            work.phase = Phase::DestinationList;
+        } else {
+            self.begin_data(shared);
+        }
+    }
+
+    fn read_list(&mut self, shared: &mut Shared, port: &mut dyn Port) -> Step {
+        let from = self.data_initiator(false);
+        let work = &mut self.work;
+        let (base, bytes) = match work.phase {
+            Phase::SourceList => (work.descriptor.src, work.src_list.as_mut_slice()),
+            _ => (work.descriptor.dst, work.dst_list.as_mut_slice()),
+        };
+        let moved = u64::from(work.moved);
+        let addr = add_wrapping(base, moved);
+        let left = work.descriptor.list_size().saturating_sub(moved);
+        let length = left.min(PAGE_SIZE.saturating_sub(offset_in_page(addr)));
+        let end = moved.saturating_add(length);
+        let Some(buf) = bytes.get_mut(index(moved)..index(end)) else {
+            self.finish_bad(shared);
+            return Step::Moved(0);
+        };
+        let result = shared.perform(port, &from, addr, Operation::Read(buf));
+        if !self.is_done(result, addr, shared) {
+            return Step::Blocked;
+        }
+        let work = &mut self.work;
+        work.moved = u32::try_from(end).unwrap_or(u32::MAX);
+        if length == left {
+            work.moved = 0;
+            if work.phase == Phase::SourceList && work.descriptor.control.dst_list() != 0 {
+                work.phase = Phase::DestinationList;
+            } else {
+                self.begin_data(shared);
+            }
+        }
+        Step::Moved(0)
+    }
+
+    fn begin_data(&mut self, shared: &mut Shared) {
+        if self.work.set_up_ranges().is_err() {
+            self.finish_bad(shared);
+            return;
+        }
+        if self.work.opcode == Opcode::Compare {
+            self.work.result = u64::MAX;
+        }
+        self.next_piece(0, shared);
+    }
+
+    /// `finished` bytes more are done.
+    fn next_piece(&mut self, finished: u64, shared: &mut Shared) {
+        let work = &mut self.work;
+        work.done = work.done.saturating_add(finished);
+        work.src.advance(finished);
+        work.dst.advance(finished);
+        work.chunk = 0;
+        work.phase = work.first_data_phase();
+        if work.done >= work.total {
+            self.finish(Outcome { status: Status::Ok, cause: Cause::None, fault_addr: 0 }, shared);
+        }
+    }
+
+    /// Size of the piece in hand; chosen once, so that a retry asks for the same.
+    fn choose_piece(&mut self, budget: u64) -> u64 {
+        if self.work.chunk == 0 {
+            let size = self.work.piece_limit().min(budget);
+            self.work.chunk = u32::try_from(size).unwrap_or(0);
+        }
+        u64::from(self.work.chunk)
+    }
+
+    fn read_source(&mut self, budget: u64, shared: &mut Shared, port: &mut dyn Port) -> Step {
+        let size = self.choose_piece(budget);
+        let from = self.data_initiator(true);
+        let (addr, _) = self.work.src.here();
+        let Some(buf) = self.work.buffer.get_mut(..index(size)) else { return Step::Blocked };
+        let result = shared.perform(port, &from, addr, Operation::Read(buf));
+        if !self.is_done(result, addr, shared) {
+            return Step::Blocked;
+        }
+        if self.work.opcode != Opcode::Crc32c {
+            self.work.phase = Phase::Destination;
+            return Step::Moved(0);
+        }
+        let mut crc = Crc32c::resume(u32::try_from(self.work.result).unwrap_or(0));
+        crc.update(self.work.buffer.get(..index(size)).unwrap_or(&[]));
+        self.work.result = u64::from(crc.value());
+        self.next_piece(size, shared);
+        Step::Moved(size)
+    }
+
+    fn access_destination(&mut self, budget: u64, shared: &mut Shared, port: &mut dyn Port) -> Step {
+        if self.work.opcode == Opcode::CompareAndSwap {
+            return self.compare_and_swap(shared, port);
+        }
+        let size = self.choose_piece(budget);
+        let from = self.data_initiator(false);
+        let (addr, _) = self.work.dst.here();
+        let done = self.work.done;
+        let work = &mut self.work;
+        let Some(buf) = work.buffer.get_mut(..index(size)) else { return Step::Blocked };
+        let mut other = [0; PAGE_BYTES];
+        let operation = match work.opcode {
+            Opcode::Compare => Operation::Read(other.get_mut(..index(size)).unwrap_or(&mut [])),
+            Opcode::Fill => {
+                let [low, ..] = done.to_le_bytes();
+                let pattern = work.descriptor.operand0.rotate_right(u32::from(low & 7).wrapping_mul(8));
+                for piece in buf.chunks_mut(8) {
+                    copy(piece, &pattern.to_le_bytes());
+                }
+                Operation::Write(buf)
+            }
+            _ => Operation::Write(buf),
+        };
+        let result = shared.perform(port, &from, addr, operation);
+        if !self.is_done(result, addr, shared) {
+            return Step::Blocked;
+        }
+        if self.work.opcode == Opcode::Compare {
+            let pair = self.work.buffer.iter().zip(&other).take(index(size));
+            if let Some(same) = pair.into_iter().position(|(a, b)| a != b) {
+                let same = u64::try_from(same).unwrap_or(0);
+                self.work.done = done.saturating_add(same);
+                self.work.result = self.work.done;
+                let outcome = Outcome { status: Status::Mismatch, cause: Cause::None, fault_addr: 0 };
+                self.finish(outcome, shared);
+                return Step::Moved(same);
+            }
+        }
+        self.next_piece(size, shared);
+        Step::Moved(size)
+    }
+
+    fn compare_and_swap(&mut self, shared: &mut Shared, port: &mut dyn Port) -> Step {
+        let from = self.data_initiator(false);
+        let descriptor = &self.work.descriptor;
+        let addr = descriptor.dst;
+        let (width, mask) = match descriptor.length {
+            4 => (Width::Four, u64::from(u32::MAX)),
+            _ => (Width::Eight, u64::MAX),
+        };
+        let (expected, desired) = (descriptor.operand0 & mask, descriptor.operand1 & mask);
+        let mut found = 0;
+        let operation = Operation::CompareExchange { width, expected, desired, found: &mut found };
+        let result = shared.perform(port, &from, addr, operation);
+        if !self.is_done(result, addr, shared) {
+            return Step::Blocked;
+        }
+        self.work.result = found;
+        if found == expected {
+            self.next_piece(u64::from(width.bytes()), shared);
+        } else {
+            self.finish(Outcome { status: Status::Mismatch, cause: Cause::None, fault_addr: 0 }, shared);
+        }
+        Step::Moved(u64::from(width.bytes()))
+    }
+
+    fn write_record(&mut self, shared: &mut Shared, port: &mut dyn Port) -> Step {
+        let moved = u64::from(self.work.moved);
+        let addr = add_wrapping(self.work.descriptor.completion, moved);
+        // STATUS is a write of its own, after all else.
+        let part_end = if self.work.phase == Phase::Record { RECORD_STATUS } else { RECORD_SIZE } as u64;
+        let in_page = PAGE_SIZE.saturating_sub(offset_in_page(addr));
+        let end = part_end.min(moved.saturating_add(in_page));
+        let record = self.work.record().unwrap_or([0; RECORD_SIZE]);
+        let bytes = record.get(index(moved)..index(end)).unwrap_or(&[]);
+        let result = shared.perform(port, &self.ring_initiator(), addr, Operation::Write(bytes));
+        if !self.is_done(result, addr, shared) {
+            return Step::Blocked;
+        }
+        self.work.moved = u32::try_from(end).unwrap_or(u32::MAX);
+        if end == part_end {
+            if self.work.phase == Phase::Record {
+                self.work.phase = Phase::Status;
+            } else {
+                bump(&mut shared.counters.completions);
+                self.retire(shared);
+            }
+        }
+        Step::Moved(0)
+    }
+
+    /// Takes note of how an access went: done, waiting, or failed.
+    fn is_done(&mut self, result: Result<(), Trouble>, addr: u64, shared: &mut Shared) -> bool {
+        match result {
+            Ok(()) => {
+                self.attempts = 0;
+                true
+            }
+            Err(Trouble::Wait(wait)) => {
+                self.wait = Some(wait);
+                self.wait_addr = addr;
+                false
+            }
+            Err(Trouble::Fail(cause)) => {
+                self.fail(cause, addr, shared);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, cause: Cause, addr: u64, shared: &mut Shared) {
+        self.attempts = 0;
+        if cause != Cause::PasidHalted {
+            bump(&mut shared.counters.faults);
+        }
+        if cause.halts_pasid()
+            && let Some(pasid) = self.space()
+            && shared.halted.insert(pasid)
+        {
+            shared.aborted = Some(Aborted { pasid, engine: self.number, cause, addr });
+        }
+        if self.work.phase.is_ring() {
+            self.halt(cause, addr, shared);
+        } else {
+            self.finish(Outcome { status: Status::Fault, cause, fault_addr: addr }, shared);
+        }
+    }
+
+    fn finish_bad(&mut self, shared: &mut Shared) {
+        let outcome = Outcome { status: Status::BadDescriptor, cause: Cause::BadDescriptor, fault_addr: 0 };
+        self.finish(outcome, shared);
+    }
+
+    /// The descriptor in hand has ended: its completion record comes next.
+    fn finish(&mut self, outcome: Outcome, shared: &mut Shared) {
+        if outcome.cause != Cause::None {
+            self.cause = outcome.cause;
+            self.fault_addr = outcome.fault_addr;
+        }
+        self.work.outcome = Some(outcome);
+        self.work.moved = 0;
+        if self.work.descriptor.completion == 0 {
+            self.retire(shared);
+        } else {
+            self.work.phase = Phase::Record;
+        }
+    }
+
+    fn retire(&mut self, shared: &mut Shared) {
+        if self.work.descriptor.control.interrupt() != 0 {
+            shared.events |= int_engine(self.number);
+        }
+        self.advance_head();
+    }
+
+    fn advance_head(&mut self) {
+        self.head = self.head.wrapping_add(1);
+        self.cancel_any = self.cancel_any.saturating_sub(1);
+        self.cancel_plain = self.cancel_plain.saturating_sub(1);
+        self.work.phase = Phase::Fetch;
+    }
+
+    /// An error that no completion record can tell: stops.
+    fn halt(&mut self, cause: Cause, addr: u64, shared: &mut Shared) {
+        if matches!(self.work.phase, Phase::Record | Phase::Status) {
+            // Its work is done and must not be done again.
+            self.advance_head();
+        }
+        self.work.phase = Phase::Fetch;
+        self.run = false;
+        self.halted = true;
+        self.wait = None;
+        self.cause = cause;
+        self.fault_addr = addr;
+        shared.events |= int_engine(self.number);
+    }
+}

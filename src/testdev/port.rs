@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The PCIe port as the engines see it: how their requests leave the device.
+
+use crate::iommu::Access;
+
+/// A memory request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The address space; `None` for a request without PASID.
+    pub pasid: Option<u32>,
+    /// First byte.
+    pub addr: u64,
+    /// What it does there.
+    pub access: Access,
+    /// Names the request if the IOMMU makes it wait; 0: it cannot wait.
+    pub tag: u64,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortError {
+    /// It waits: [`Device::resolved`](super::Device::resolved) will be called with its tag.
+    InProgress,
+    /// The IOMMU refused it.
+    Refused,
+    /// It was translated, and what is there is no memory or answered with an error.
+    Memory,
+    /// Bus mastering is off.
+    BusMasterOff,
+    /// The PASID capability is not enabled, or does not allow the request's privilege or execute flag.
+    PasidDisabled,
+    /// The IOMMU in front has no way to do this.
+    Unsupported,
+}
+
+/// Size of an atomic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 32 bits.
+    Four,
+    /// 64 bits.
+    Eight,
+}
+
+impl Width {
+    /// In bytes.
+    #[must_use]
+    pub fn bytes(self) -> u32 {
+        match self {
+            Self::Four => 4,
+            Self::Eight => 8,
+        }
+    }
+}
+
+/// The answer to an ATS translation request (`PCIe §10.2.3`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtsTranslation {
+    /// First untranslated address that it covers.
+    pub input: u64,
+    /// The translated address of that.
+    pub output: u64,
+    /// Size minus one, a power of two minus one and at least `0xfff`.
+    pub mask: u64,
+    /// Reads are allowed.
+    pub read: bool,
+    /// Writes are allowed.
+    pub write: bool,
+    /// Instruction fetches are allowed.
+    pub exec: bool,
+}
+
+/// How requests leave the device. No request crosses a 4 KiB boundary; calls come under the BQL, from
+/// [`Device::tick`](super::Device::tick) and from register writes that cancel.
+pub trait Port {
+    /// Reads memory through the IOMMU.
+    fn read(&mut self, request: &Request, buf: &mut [u8]) -> Result<(), PortError>;
+
+    /// Writes memory through the IOMMU. Writes become visible in the order of the calls.
+    fn write(&mut self, request: &Request, buf: &[u8]) -> Result<(), PortError>;
+
+    /// Atomic compare-and-swap through the IOMMU; returns the value found.
+    fn compare_exchange(
+        &mut self,
+        request: &Request,
+        width: Width,
+        expected: u64,
+        desired: u64,
+    ) -> Result<u64, PortError>;
+
+    /// Gives up the waiting request `tag`: from here on there is no answer to it.
+    fn cancel(&mut self, pasid: Option<u32>, tag: u64);
+
+    /// Sends an ATS translation request. `Ok(None)`: there is no translation.
+    fn translate(&mut self, request: &Request) -> Result<Option<AtsTranslation>, PortError>;
+
+    /// Reads at a translated address.
+    fn read_translated(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), PortError>;
+
+    /// Writes at a translated address.
+    fn write_translated(&mut self, addr: u64, buf: &[u8]) -> Result<(), PortError>;
+
+    /// Atomic compare-and-swap at a translated address; returns the value found.
+    fn compare_exchange_translated(
+        &mut self,
+        addr: u64,
+        width: Width,
+        expected: u64,
+        desired: u64,
+    ) -> Result<u64, PortError>;
+
+    /// How many page requests may be outstanding; 0 when PRI is off.
+    fn page_request_allowance(&self) -> u32;
+
+    /// Sends a PRI page request, the only and last of its group.
+    /// [`Device::page_response`](super::Device::page_response) is called with `group` later.
+    fn page_request(&mut self, request: &Request, group: u16) -> Result<(), PortError>;
+}

@@ -118,11 +118,9 @@ impl Device {
         let Some(name) = &function.uio else {
             return Err(pci::why_no_bind(function));
         };
-        let uio = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(format!("/dev/{name}"))
-            .map_err(|e| format!("binding this process to {}: {e}; {}", function.bdf, pci::why_no_bind(function)))?;
+        let uio = OpenOptions::new().read(true).write(true).open(format!("/dev/{name}")).map_err(|e| {
+            format!("binding this process to {}: {e}; {}", function.bdf, pci::why_no_bind(function))
+        })?;
         let registers =
             Mapping::of_file(&uio, 0x10000.max(page_size()), libc::PROT_READ | libc::PROT_WRITE, true, 0)
                 .map_err(|e| format!("mapping BAR0 of {}: {e}", function.bdf))?;
@@ -431,7 +429,14 @@ impl<'d> Ring<'d> {
     }
 
     /// A ring in memory of the caller's choice; `base` is where the device finds `memory`. Not started.
-    pub fn place(device: &'d Device, n: usize, log2: u32, memory: Mapping, records: Mapping, base: u64) -> Self {
+    pub fn place(
+        device: &'d Device,
+        n: usize,
+        log2: u32,
+        memory: Mapping,
+        records: Mapping,
+        base: u64,
+    ) -> Self {
         Self { device, engine: n, memory, records, base, log2, tail: 0, mode: device.fault_mode() }
     }
 

@@ -17,7 +17,12 @@ pub fn text(path: &str) -> Option<String> {
 
 /// Release of the kernel, as `uname -r` says.
 pub fn release() -> String {
-    text("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".into())
+    // SAFETY: all zeros is a valid utsname, and uname fills it with C strings.
+    unsafe {
+        let mut names: libc::utsname = std::mem::zeroed();
+        libc::uname(&mut names);
+        std::ffi::CStr::from_ptr(names.release.as_ptr()).to_string_lossy().into_owned()
+    }
 }
 
 /// Architecture of the kernel, as `uname -m` says.
@@ -55,9 +60,9 @@ pub fn alarms(log: &str) -> Vec<String> {
     log.lines().filter(|line| SIGNS.iter().any(|sign| line.contains(sign))).map(str::to_owned).collect()
 }
 
-/// `/proc/sys/kernel/tainted`: 0 for a kernel that is as it was built.
-pub fn taint() -> u64 {
-    text("/proc/sys/kernel/tainted").and_then(|t| t.parse().ok()).unwrap_or(0)
+/// `/proc/sys/kernel/tainted`: 0 for a kernel that is as it was built. `None` without CONFIG_PROC_SYSCTL.
+pub fn taint() -> Option<u64> {
+    text("/proc/sys/kernel/tainted").and_then(|t| t.parse().ok())
 }
 
 /// Names of the loaded modules; none where the kernel has no module support.

@@ -74,9 +74,8 @@ pub fn functions() -> Vec<Function> {
 
 fn examine(bdf: &str, smmu: &[u32]) -> Function {
     let config = fs::read(format!("{DEVICES}/{bdf}/config")).unwrap_or_default();
-    let pasid_bits = extended_capability(&config, 0x1b)
-        .and_then(|at| config.get(at + 5))
-        .map_or(0, |high| high & 0x1f);
+    let pasid_bits =
+        extended_capability(&config, 0x1b).and_then(|at| config.get(at + 5)).map_or(0, |high| high & 0x1f);
     let page_requests =
         extended_capability(&config, 0x0f).is_some() && extended_capability(&config, 0x13).is_some();
     let may_stall = Path::new(&format!("{DEVICES}/{bdf}/of_node/dma-can-stall")).exists();
@@ -150,16 +149,22 @@ fn why_no_driver() -> String {
         "{DRIVER} is missing: this kernel ({}) was built without CONFIG_UIO_PCI_GENERIC_SVA (Linux 6.19 and later, \
          needs CONFIG_UIO and CONFIG_IOMMU_SVA{}), or it is a module that is not loaded",
         kernel::release(),
-        if kernel::machine() == "aarch64" { " by CONFIG_ARM_SMMU_V3_SVA" } else { " by CONFIG_INTEL_IOMMU_SVM" },
+        if kernel::machine() == "aarch64" {
+            " by CONFIG_ARM_SMMU_V3_SVA"
+        } else {
+            " by CONFIG_INTEL_IOMMU_SVM"
+        },
     )
 }
 
 fn bind(bdf: &str) -> Result<(), String> {
     let dir = format!("{DEVICES}/{bdf}");
     if Path::new(&format!("{dir}/driver")).exists() {
-        fs::write(format!("{dir}/driver/unbind"), bdf).map_err(|e| format!("{bdf}: taking its driver away: {e}"))?;
+        fs::write(format!("{dir}/driver/unbind"), bdf)
+            .map_err(|e| format!("{bdf}: taking its driver away: {e}"))?;
     }
-    fs::write(format!("{dir}/driver_override"), "uio_pci_sva").map_err(|e| format!("{bdf}: driver_override: {e}"))?;
+    fs::write(format!("{dir}/driver_override"), "uio_pci_sva")
+        .map_err(|e| format!("{bdf}: driver_override: {e}"))?;
     fs::write("/sys/bus/pci/drivers_probe", bdf).map_err(|e| format!("{bdf}: drivers_probe: {e}"))?;
     let deadline = Instant::now() + Duration::from_secs(2);
     while Instant::now() < deadline {
@@ -178,7 +183,9 @@ fn hints(bdf: &str) -> String {
     let log = kernel::log();
     let lines: Vec<&str> = log
         .lines()
-        .filter(|line| line.contains(bdf) && (line.contains("fail") || line.contains("Fail") || line.contains("BAR")))
+        .filter(|line| {
+            line.contains(bdf) && (line.contains("fail") || line.contains("Fail") || line.contains("BAR"))
+        })
         .collect();
     let last = &lines[lines.len().saturating_sub(3)..];
     if last.is_empty() { String::new() } else { format!("; the kernel said: {}", last.join(" | ")) }

@@ -214,7 +214,7 @@ fn farewell() {
     println!(
         "init: modules loaded: {}; taint {}; alarms in the kernel's log: {}",
         if modules.is_empty() { "none".into() } else { modules.join(" ") },
-        kernel::taint(),
+        kernel::taint().map_or("unknown".into(), |taint| taint.to_string()),
         alarms.len()
     );
     for line in alarms {

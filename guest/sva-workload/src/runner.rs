@@ -50,7 +50,8 @@ pub fn run(options: &Options) -> ExitCode {
 fn wanted(check: &Check, options: &Options) -> bool {
     let named = |list: &[String]| list.iter().any(|name| name == check.name);
     // whatever is asked for, the kernel must have come through it unharmed
-    options.only.as_deref().is_none_or(|only| named(only) || check.name == checks::LAST) && !named(&options.skip)
+    options.only.as_deref().is_none_or(|only| named(only) || check.name == checks::LAST)
+        && !named(&options.skip)
 }
 
 fn judge(check: &Check, context: &Context, tally: &Tally) -> Verdict {

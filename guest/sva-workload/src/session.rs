@@ -81,7 +81,8 @@ impl Expect for Ring<'_> {
 
     fn refused(&mut self, d: &Descriptor, at: u64, len: usize) -> Result<Outcome, String> {
         let outcome = self.run(d, PATIENCE)?;
-        let fault = matches!(outcome.status, Status::Fault | Status::Halted) && (1..=4).contains(&outcome.cause);
+        let fault =
+            matches!(outcome.status, Status::Fault | Status::Halted) && (1..=4).contains(&outcome.cause);
         let result = if !fault {
             Err(format!("{:?} should have been refused but ended with {}", d.opcode, describe(&outcome)))
         } else if !(at..at + len as u64).contains(&outcome.address) {

@@ -21,7 +21,8 @@ fn is_huge(address: u64) -> Result<bool, Stop> {
     let count = HUGE / page_size();
     let map = page_map(address, count)?;
     let first = map[0].frame();
-    Ok(first.is_multiple_of(count as u64) && map.iter().zip(first..).all(|(p, frame)| p.present() && p.frame() == frame))
+    Ok(first.is_multiple_of(count as u64)
+        && map.iter().zip(first..).all(|(p, frame)| p.present() && p.frame() == frame))
 }
 
 /// First touch by the device brings in a huge page; a hole splits it; a collapse under DMA makes it whole again.
@@ -52,7 +53,9 @@ pub fn thp(context: &Context) -> CheckResult {
         huge += usize::from(is_huge(area.at(n * HUGE))?);
     }
     if huge == 0 {
-        return Err(Stop::Skip(format!("the kernel had no huge page to give ({faults} faults for {COUNT} × 2 MiB)")));
+        return Err(Stop::Skip(format!(
+            "the kernel had no huge page to give ({faults} faults for {COUNT} × 2 MiB)"
+        )));
     }
     let most = (huge + (COUNT - huge) * (HUGE / page)) as u64;
     ensure!(faults <= most, "{huge} of {COUNT} huge pages, but {faults} faults");
@@ -65,7 +68,10 @@ pub fn thp(context: &Context) -> CheckResult {
         let hole = n * HUGE + HUGE / 2;
         area.advise(hole, page, libc::MADV_DONTNEED)?;
         ring.ok(&Descriptor::copy(area.at(n * HUGE), target.address(), HUGE))?;
-        ensure!(target.first_other(HUGE / 2, page, 0).is_none(), "a hole in a huge page still shows old data");
+        ensure!(
+            target.first_other(HUGE / 2, page, 0).is_none(),
+            "a hole in a huge page still shows old data"
+        );
         ensure!(target.first_other(0, HUGE / 2, 0x41).is_none(), "splitting a huge page lost data");
         let rest = HUGE / 2 + page;
         ensure!(target.first_other(rest, HUGE - rest, 0x41).is_none(), "splitting a huge page lost data");
@@ -92,7 +98,9 @@ fn collapse(ring: &mut Ring<'_>, area: &Mapping, count: usize) -> Result<usize, 
                     ring.ok(&Descriptor::fill(area.at(offset), 64, round))?;
                     let got = area.load(offset + 56);
                     if got != round {
-                        return Err(format!("collapse: the device wrote {round} at {offset:#x}, memory holds {got}"));
+                        return Err(format!(
+                            "collapse: the device wrote {round} at {offset:#x}, memory holds {got}"
+                        ));
                     }
                 }
             }

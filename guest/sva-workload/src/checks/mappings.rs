@@ -44,7 +44,10 @@ pub fn munmap(context: &Context) -> CheckResult {
         ring.refused(&Descriptor::fill(at, page, 0xdead_dead_dead_dead), at, page)?;
     }
     ensure!(target.first_other(0, page, 0xee).is_none(), "the device read a page that was unmapped");
-    ensure!(heirs.first_other(0, heirs.len(), 0x1e).is_none(), "the device wrote into a page that was unmapped");
+    ensure!(
+        heirs.first_other(0, heirs.len(), 0x1e).is_none(),
+        "the device wrote into a page that was unmapped"
+    );
     let report = Report::new(format!("{PAGES} pages, {} accesses refused, no byte moved", 2 * PAGES));
     Ok(claim(report, &device, faults, aborts))
 }
@@ -65,7 +68,9 @@ pub fn remap(context: &Context) -> CheckResult {
         ring.ok(&Descriptor::copy(spot.address(), target.address(), page))?;
         if let Some(at) = target.first_other(0, page, round as u8) {
             let got = target.bytes(at, 1)[0];
-            return Err(format!("round {round}: the device read {got:#x} at {at}, that is an older page").into());
+            return Err(
+                format!("round {round}: the device read {got:#x} at {at}, that is an older page").into()
+            );
         }
         // and the other way: what the device writes is seen in the page that is there now
         ring.ok(&Descriptor::fill(spot.address(), page, round << 32))?;
@@ -134,7 +139,10 @@ pub fn mprotect(context: &Context) -> CheckResult {
         area.protect(r)?;
         ring.refused(&Descriptor::fill(at, len, u64::MAX), at, page)?;
         ring.ok(&read)?;
-        ensure!(target.load(0) == round && target.load(len - 8) == round, "a write got through to a read-only page");
+        ensure!(
+            target.load(0) == round && target.load(len - 8) == round,
+            "a write got through to a read-only page"
+        );
         area.protect(none)?;
         target.set(0, len, 0xee);
         ring.refused(&read, at, page)?;
@@ -172,7 +180,10 @@ pub fn mremap(context: &Context) -> CheckResult {
         ensure!(area.address() != old, "mremap left it where it was");
         target.set(0, len, 0xee);
         ring.refused(&Descriptor::copy(old, target.address(), len), old, page)?;
-        ensure!(target.first_other(0, len, 0xee).is_none(), "round {round}: the old address still shows the memory");
+        ensure!(
+            target.first_other(0, len, 0xee).is_none(),
+            "round {round}: the old address still shows the memory"
+        );
         ring.ok(&Descriptor::copy(area.address(), target.address(), len))?;
         ensure!(target.scrambled(0, len, 9).is_none(), "round {round}: the new address shows something else");
     }

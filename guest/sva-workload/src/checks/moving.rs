@@ -41,7 +41,9 @@ fn under_dma<R>(
                     for n in batch {
                         let got = (area.load(n * page), area.load(n * page + 56));
                         if got != (round, round) {
-                            return Err(format!("round {round}: page {n} holds {got:?}: the device wrote elsewhere"));
+                            return Err(format!(
+                                "round {round}: page {n} holds {got:?}: the device wrote elsewhere"
+                            ));
                         }
                     }
                 }
@@ -84,7 +86,11 @@ pub fn migrate(context: &Context) -> CheckResult {
         compacted(&mut ring)?
     };
     let met = device.page_faults() - before;
-    Ok(if matches!(device.function.faults, sva_guest::pci::Faults::Stall) { report.stalls(met) } else { report })
+    Ok(if matches!(device.function.faults, sva_guest::pci::Faults::Stall) {
+        report.stalls(met)
+    } else {
+        report
+    })
 }
 
 fn between_nodes(ring: &mut Ring<'_>) -> Result<Report, Stop> {
@@ -127,9 +133,10 @@ fn between_nodes(ring: &mut Ring<'_>) -> Result<Report, Stop> {
 
 fn compacted(ring: &mut Ring<'_>) -> Result<Report, Stop> {
     let page = page_size();
-    if !fs::exists("/proc/sys/vm/compact_memory")? {
+    let knobs = ["/proc/sys/vm/compact_memory", "/sys/devices/system/node/node0/compact"];
+    let Some(knob) = knobs.into_iter().find(|path| fs::exists(path).unwrap_or(false)) else {
         return Err(Stop::Skip("one NUMA node, and a kernel without compaction".into()));
-    }
+    };
     // a quarter of the free memory, then every other page given back
     let free = kernel::meminfo("MemFree").unwrap_or(0) as usize * 1024;
     let count = (free / 4).min(192 << 20) / page / 2 * 2;
@@ -148,7 +155,7 @@ fn compacted(ring: &mut Ring<'_>) -> Result<Report, Stop> {
         let begin = Instant::now();
         let mut passes = 0;
         while passes < 3 || (passes < 20 && begin.elapsed() < Duration::from_secs(2)) {
-            fs::write("/proc/sys/vm/compact_memory", "1")?;
+            fs::write(knob, "1")?;
             passes += 1;
         }
         Ok(passes)

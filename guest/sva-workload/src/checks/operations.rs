@@ -26,7 +26,11 @@ pub fn bind_and_pasid(context: &Context) -> CheckResult {
         "CAPS says {} PASID bits, the PCI capability {bits}",
         device.caps.pasid_bits()
     );
-    Ok(Report::new(format!("{}, PASID {pasid} of {bits} bits, {} engines", function.bdf, device.caps.engines())))
+    Ok(Report::new(format!(
+        "{}, PASID {pasid} of {bits} bits, {} engines",
+        function.bdf,
+        device.caps.engines()
+    )))
 }
 
 fn pattern(len: usize, seed: usize) -> Vec<u8> {
@@ -56,7 +60,11 @@ pub fn copy_malloc(context: &Context) -> CheckResult {
         ensure!(before && after, "a copy of {size} bytes wrote outside its destination");
         total += size;
     }
-    Ok(Report::new(format!("{} copies of malloc memory, {total} bytes, {}", SIZES.len(), rate(total, begin.elapsed()))))
+    Ok(Report::new(format!(
+        "{} copies of malloc memory, {total} bytes, {}",
+        SIZES.len(),
+        rate(total, begin.elapsed())
+    )))
 }
 
 /// Fills, and looks at what is around.
@@ -72,7 +80,10 @@ pub fn fill(context: &Context) -> CheckResult {
             let got = area.load(offset + at);
             ensure!(got == WORD, "{got:#x} at {at} of a fill of {len} bytes");
         }
-        ensure!(area.first_other(0, offset, 0xee).is_none(), "a fill of {len} bytes wrote before its destination");
+        ensure!(
+            area.first_other(0, offset, 0xee).is_none(),
+            "a fill of {len} bytes wrote before its destination"
+        );
         let end = offset + len;
         ensure!(
             area.first_other(end, area.len() - end, 0xee).is_none(),
@@ -150,7 +161,9 @@ pub fn cas(context: &Context) -> CheckResult {
         );
         ensure!(width == 8 || area.load(offset) >> 32 == 0, "a 4-byte CAS changed its neighbour");
     }
-    Ok(Report::new(format!("2 × {COUNTS} counts by the device beside the CPU's, {races} races lost and tried again")))
+    Ok(Report::new(format!(
+        "2 × {COUNTS} counts by the device beside the CPU's, {races} races lost and tried again"
+    )))
 }
 
 fn count_together(
@@ -215,13 +228,15 @@ pub fn scatter_gather(context: &Context) -> CheckResult {
     let parts = PARTS.min(device.caps.list());
     ensure!(parts > 1, "CAPS says lists have {} entries", device.caps.list());
     let mut ring = Ring::new(&device, 0)?;
-    let (field, flat, back) = (Mapping::anonymous(1 << 20)?, Mapping::anonymous(1 << 20)?, Mapping::anonymous(1 << 20)?);
+    let (field, flat, back) =
+        (Mapping::anonymous(1 << 20)?, Mapping::anonymous(1 << 20)?, Mapping::anonymous(1 << 20)?);
     for area in [&field, &flat, &back] {
         area.set(0, area.len(), 0xee);
     }
     field.scramble(0, field.len(), 3);
     // parts of odd lengths at odd places, in an order that is not the addresses'
-    let places: Vec<(usize, usize)> = (0..parts).map(|i| (((i * 5) % PARTS) * 70_001 + i, 1 + i * 1003)).collect();
+    let places: Vec<(usize, usize)> =
+        (0..parts).map(|i| (((i * 5) % PARTS) * 70_001 + i, 1 + i * 1003)).collect();
     let total: usize = places.iter().map(|(_, len)| len).sum();
     let list = |area: &Mapping| {
         scatter_list(&places.iter().map(|(at, len)| (area.at(*at), *len)).collect::<Vec<_>>())
@@ -239,14 +254,14 @@ pub fn scatter_gather(context: &Context) -> CheckResult {
     let mut scatter = Descriptor::copy(flat.address(), targets.address(), total).with(DST_LIST);
     scatter.entries = entries;
     ring.ok(&scatter)?;
-    let same = |area: &Mapping| places.iter().all(|(at, len)| area.bytes(*at, *len) == field.bytes(*at, *len));
+    let same =
+        |area: &Mapping| places.iter().all(|(at, len)| area.bytes(*at, *len) == field.bytes(*at, *len));
     ensure!(same(&back), "what was scattered differs");
     let written: usize = back.view(0, back.len(), |all| all.iter().filter(|b| **b != 0xee).count());
     ensure!(written <= total, "scattering wrote {written} bytes, not {total}");
 
     back.set(0, back.len(), 0xee);
-    let mut both =
-        Descriptor::copy(sources.address(), targets.address(), total).with(SRC_LIST | DST_LIST);
+    let mut both = Descriptor::copy(sources.address(), targets.address(), total).with(SRC_LIST | DST_LIST);
     both.entries = entries;
     ring.ok(&both)?;
     ensure!(same(&back), "list to list differs");
@@ -283,7 +298,10 @@ pub fn interrupt(context: &Context) -> CheckResult {
         ensure!(status & 1 != 0, "INT_STATUS is {status:#x} after the interrupt");
         device.write32(register::INT_STATUS, 1);
         ensure!(device.read32(register::INT_STATUS) & 1 == 0, "INT_STATUS does not clear");
-        ensure!(last.is_none_or(|last: u32| count == last.wrapping_add(1)), "the count went from {last:?} to {count}");
+        ensure!(
+            last.is_none_or(|last: u32| count == last.wrapping_add(1)),
+            "the count went from {last:?} to {count}"
+        );
         last = Some(count);
     }
     device.write32(register::INT_MASK, 0);

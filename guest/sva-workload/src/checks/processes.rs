@@ -31,7 +31,11 @@ pub fn cancel(context: &Context) -> CheckResult {
         while device.page_faults() < before + 20 {
             ensure!(Instant::now() < deadline, "TIMEOUT: no 20 faults within 10 s");
             if let Some(outcome) = ring.poll(ticket) {
-                return Err(format!("the fill was over before it could be cancelled: {}", describe(&outcome)).into());
+                return Err(format!(
+                    "the fill was over before it could be cancelled: {}",
+                    describe(&outcome)
+                )
+                .into());
             }
         }
         ensure!(device.cancel(device.pasid), "CANCEL does not finish");
@@ -52,7 +56,9 @@ pub fn cancel(context: &Context) -> CheckResult {
         area.renew(0, LEN)?;
         ring.ok(&Descriptor::fill(area.address(), page_size(), round))?;
     }
-    Ok(Report::new(format!("3 storms of {} cancelled after {faults} faults", bytes(LEN))).stalls(faults).aborts(0))
+    Ok(Report::new(format!("3 storms of {} cancelled after {faults} faults", bytes(LEN)))
+        .stalls(faults)
+        .aborts(0))
 }
 
 /// Where a process to be killed keeps things, so that its successor can have the same addresses.
@@ -108,7 +114,12 @@ fn heir(function: &Function, map_first: bool) -> Result<u32, String> {
     small_pages();
     let page = page_size();
     let areas = || -> Result<Vec<Mapping>, String> {
-        let list = [(place::RING, page), (place::RECORDS, page), (place::SOURCE, place::LEN), (place::TARGET, place::LEN)];
+        let list = [
+            (place::RING, page),
+            (place::RECORDS, page),
+            (place::SOURCE, place::LEN),
+            (place::TARGET, place::LEN),
+        ];
         let areas: Vec<Mapping> = list.iter().map(|(at, len)| fixed(*at, *len)).collect::<Result<_, _>>()?;
         for area in &areas {
             area.set(0, area.len(), BYTE);
@@ -136,7 +147,10 @@ fn heir(function: &Function, map_first: bool) -> Result<u32, String> {
         }
     }
     if more != 0 {
-        return Err(format!("a dead process's device wrote {more} bytes while PASID {} had a new owner", device.pasid));
+        return Err(format!(
+            "a dead process's device wrote {more} bytes while PASID {} had a new owner",
+            device.pasid
+        ));
     }
     // and for its new owner the device works
     device.settle();
@@ -182,8 +196,9 @@ pub fn kill_mid_dma(context: &Context) -> CheckResult {
         }
     }
     ensure!(reused > 0, "no PASID was given out again in {ROUNDS} rounds: nothing was shown");
-    let report =
-        Report::new(format!("{ROUNDS} kills, PASID given out again {reused} times, 0 bytes written into its next owner"));
+    let report = Report::new(format!(
+        "{ROUNDS} kills, PASID given out again {reused} times, 0 bytes written into its next owner"
+    ));
     Ok(if function.faults == Faults::Stall { report.stalls(4 * storms).aborts(0) } else { report })
 }
 
@@ -257,7 +272,9 @@ pub fn multi_process(context: &Context) -> CheckResult {
         return Err(Stop::Skip("only one function in this machine: one process at a time".into()));
     }
     if count < 2 {
-        return Err(Stop::Skip(format!("a PASID width of {bits} has one PASID for processes: one at a time")));
+        return Err(Stop::Skip(format!(
+            "a PASID width of {bits} has one PASID for processes: one at a time"
+        )));
     }
     let mut workers = Vec::new();
     let mut signs = Vec::new();
@@ -356,7 +373,8 @@ pub fn bind_unbind(context: &Context) -> CheckResult {
         ensure!(pasid <= first + 1, "round {round}: PASID {pasid}, the first was {first}: PASIDs are lost");
     }
     for round in 0..EACH {
-        let device = Device::open_untouched(function).map_err(|e| format!("round {round} in one process: {e}"))?;
+        let device =
+            Device::open_untouched(function).map_err(|e| format!("round {round} in one process: {e}"))?;
         ensure!(device.pasid <= first + 1, "round {round} in one process: PASID {}", device.pasid);
         if round % 50 == 0 {
             device.settle();

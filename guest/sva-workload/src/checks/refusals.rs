@@ -56,9 +56,11 @@ pub fn read_only(context: &Context) -> CheckResult {
     let constant = CONSTANT.0.as_ptr().expose_provenance() as u64;
 
     let mut refused = 0;
-    for (what, at, byte) in
-        [("anonymous", anonymous.address(), 0x11u8), ("file", shared.address(), 0x22), ("program", constant, 0x77)]
-    {
+    for (what, at, byte) in [
+        ("anonymous", anonymous.address(), 0x11u8),
+        ("file", shared.address(), 0x22),
+        ("program", constant, 0x77),
+    ] {
         ring.ok(&Descriptor::copy(at, into.address(), 64))?;
         ensure!(into.first_other(0, 64, byte).is_none(), "{what} memory was not read as it is");
         for d in [Descriptor::fill(at, 64, 0), Descriptor::cas(at, 8, u64::from_le_bytes([byte; 8]), 0)] {
@@ -204,13 +206,18 @@ pub fn privileged(context: &Context) -> CheckResult {
     let allowed = outcome.status == Status::Ok;
     if allowed {
         ensure!(into.first_other(0, 64, 0x99).is_none(), "a privileged read brought something else");
-        ensure!(kernel::machine() == "aarch64", "a privileged read of user memory must be refused (SRE is off)");
+        ensure!(
+            kernel::machine() == "aarch64",
+            "a privileged read of user memory must be refused (SRE is off)"
+        );
     } else {
         ensure!(outcome.status == Status::Fault, "a privileged read ended with {}", describe(&outcome));
     }
     ring.set_mode(device.fault_mode());
     let tail = if allowed { "as PAN = 0 has it" } else { "refused" };
-    Ok(Report::new(format!("{refused} privileged requests refused; a privileged read of user memory: {tail}")))
+    Ok(Report::new(format!(
+        "{refused} privileged requests refused; a privileged read of user memory: {tail}"
+    )))
 }
 
 /// Instructions come from executable memory only.
@@ -232,8 +239,7 @@ pub fn execute(context: &Context) -> CheckResult {
     let code = executable(page)?;
     ring.ok(&fetch(code.address()))?;
     ensure!(into.first_other(0, 64, 0x88).is_none(), "instructions were not fetched as they are");
-    let untouched =
-        Mapping::anonymous_with(page, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC, 0)?;
+    let untouched = Mapping::anonymous_with(page, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC, 0)?;
     ring.ok(&fetch(untouched.address()))?;
     code.protect(libc::PROT_READ)?;
     ring.refused(&fetch(code.address()), code.address(), 64)?;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What the running kernel says about itself.
+
+use std::fs;
+
+/// Bit of the SMMUv3 driver's feature word: the SMMU may stall a faulting access.
+pub const SMMU_STALLS: u32 = 1 << 11;
+/// Every master behind the SMMU is stalled, whatever the firmware says about it.
+pub const SMMU_STALL_FORCE: u32 = 1 << 13;
+/// The driver found everything that SVA needs.
+pub const SMMU_SVA: u32 = 1 << 17;
+
+/// A file's text without the trailing newline, `None` where it cannot be read.
+pub fn text(path: &str) -> Option<String> {
+    fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned())
+}
+
+/// Release of the kernel, as `uname -r` says.
+pub fn release() -> String {
+    // SAFETY: all zeros is a valid utsname, and uname fills it with C strings.
+    unsafe {
+        let mut names: libc::utsname = std::mem::zeroed();
+        libc::uname(&mut names);
+        std::ffi::CStr::from_ptr(names.release.as_ptr()).to_string_lossy().into_owned()
+    }
+}
+
+/// Architecture of the kernel, as `uname -m` says.
+pub fn machine() -> &'static str {
+    std::env::consts::ARCH
+}
+
+/// The kernel's log so far (as far as its buffer reaches).
+pub fn log() -> String {
+    const SYSLOG_ACTION_READ_ALL: libc::c_int = 3;
+    let mut buffer = vec![0u8; 1 << 20];
+    // SAFETY: the buffer is valid for the length given.
+    let n = unsafe { libc::klogctl(SYSLOG_ACTION_READ_ALL, buffer.as_mut_ptr().cast(), 1 << 20) };
+    buffer.truncate(usize::try_from(n).unwrap_or(0));
+    String::from_utf8_lossy(&buffer).into_owned()
+}
+
+/// Lines of the kernel's log that speak of a fault of the kernel itself.
+pub fn alarms(log: &str) -> Vec<String> {
+    const SIGNS: [&str; 13] = [
+        "WARNING:",
+        "BUG:",
+        "kernel BUG",
+        "Oops",
+        "Internal error",
+        "Unable to handle kernel",
+        "general protection fault",
+        "possible circular locking",
+        "possible recursive locking",
+        "suspicious RCU usage",
+        "rcu_sched self-detected stall",
+        "rcu_preempt self-detected stall",
+        "blocked for more than",
+    ];
+    log.lines().filter(|line| SIGNS.iter().any(|sign| line.contains(sign))).map(str::to_owned).collect()
+}
+
+/// `/proc/sys/kernel/tainted`: 0 for a kernel that is as it was built. `None` without CONFIG_PROC_SYSCTL.
+pub fn taint() -> Option<u64> {
+    text("/proc/sys/kernel/tainted").and_then(|t| t.parse().ok())
+}
+
+/// Names of the loaded modules; none where the kernel has no module support.
+pub fn modules() -> Vec<String> {
+    text("/proc/modules")
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Feature words that the SMMUv3 driver printed, one an SMMU.
+pub fn smmu_features(log: &str) -> Vec<u32> {
+    log.lines()
+        .filter(|line| line.contains("arm-smmu-v3"))
+        .filter_map(|line| line.split("features 0x").nth(1))
+        .filter_map(|rest| {
+            let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+            u32::from_str_radix(&digits, 16).ok()
+        })
+        .collect()
+}
+
+/// Value of `name=value` on the kernel's command line, or an empty string for a bare `name`.
+pub fn parameter(name: &str) -> Option<String> {
+    let line = text("/proc/cmdline")?;
+    line.split_whitespace().find_map(|word| {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        (key == name).then(|| value.to_owned())
+    })
+}
+
+/// A field of `/proc/meminfo`, in KiB.
+pub fn meminfo(field: &str) -> Option<u64> {
+    let all = text("/proc/meminfo")?;
+    let line = all.lines().find(|line| line.split(':').next() == Some(field))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{alarms, smmu_features};
+
+    #[test]
+    fn feature_words_are_found() {
+        let log = "[    0.2] arm-smmu-v3 9050000.smmuv3: option mask 0x0\n\
+                   [    0.2] arm-smmu-v3 9050000.smmuv3: oas 48-bit (features 0x00028d35)\n";
+        assert_eq!(smmu_features(log), [0x0002_8d35]);
+    }
+
+    #[test]
+    fn warnings_are_found() {
+        let log = "[  1.0] all is well\n[  2.0] WARNING: CPU: 0 PID: 1 at foo.c:3\n";
+        assert_eq!(alarms(log).len(), 1);
+    }
+}

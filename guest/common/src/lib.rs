@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What `init` and `sva-workload` share.
+//!
+//! * [`pci`]: the functions to drive, how they are bound to `uio_pci_sva`, and why that may not work
+//! * [`device`]: registers, rings, descriptors of `sva-testdev` (`docs/sva-testdev.md`)
+//! * [`memory`]: mappings whose bytes a device changes
+//! * [`process`]: children with a result, deadlines
+//! * [`kernel`]: what the running kernel says about itself
+//! * [`host`]: the line to the host that confirms checks from outside
+
+pub mod crc32c;
+pub mod device;
+pub mod host;
+pub mod kernel;
+pub mod memory;
+pub mod pci;
+pub mod process;

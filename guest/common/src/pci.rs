@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The PCI functions to drive, how they are bound to `uio_pci_sva`, and why that may not work.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::kernel;
+
+/// Vendor and device ID of `sva-testdev`.
+pub const DEFAULT_ID: (u16, u16) = (0x1234, 0x53a0);
+
+const DRIVER: &str = "/sys/bus/pci/drivers/uio_pci_sva";
+const DEVICES: &str = "/sys/bus/pci/devices";
+
+/// What becomes of an access to a page that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Faults {
+    /// The IOMMU holds the access back until the kernel has mapped the page (SMMUv3 stall).
+    Stall,
+    /// The endpoint asks for a translation and requests the page (ATS and PRI).
+    PageRequest,
+    /// It fails, for this reason.
+    Fatal(String),
+}
+
+/// One function of the device under test.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// `0000:00:04.0`
+    pub bdf: String,
+    /// `uio0`, when it is bound to `uio_pci_sva`.
+    pub uio: Option<String>,
+    /// Max PASID Width of its PASID capability; 0 without one.
+    pub pasid_bits: u8,
+    /// Whether its configuration space has ATS and PRI.
+    pub page_requests: bool,
+    /// What becomes of page faults.
+    pub faults: Faults,
+}
+
+/// The wanted IDs: `sva.pciid=vvvv:dddd` on the kernel's command line, or the device's own.
+pub fn wanted_id() -> (u16, u16) {
+    kernel::parameter("sva.pciid").and_then(|text| parse_id(&text)).unwrap_or(DEFAULT_ID)
+}
+
+/// Reads `vvvv:dddd`, both hexadecimal.
+pub fn parse_id(text: &str) -> Option<(u16, u16)> {
+    let (vendor, device) = text.split_once(':')?;
+    Some((u16::from_str_radix(vendor, 16).ok()?, u16::from_str_radix(device, 16).ok()?))
+}
+
+fn hex_file(path: &str) -> Option<u16> {
+    u16::from_str_radix(kernel::text(path)?.trim_start_matches("0x"), 16).ok()
+}
+
+/// Functions with the wanted IDs in order of their address, at most `sva.devices=` of them.
+pub fn functions() -> Vec<Function> {
+    let wanted = wanted_id();
+    let mut names: Vec<String> = fs::read_dir(DEVICES)
+        .map(|dir| dir.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect())
+        .unwrap_or_default();
+    names.retain(|bdf| {
+        let id = |file| hex_file(&format!("{DEVICES}/{bdf}/{file}"));
+        id("vendor") == Some(wanted.0) && id("device") == Some(wanted.1)
+    });
+    names.sort();
+    if let Some(limit) = kernel::parameter("sva.devices").and_then(|n| n.parse().ok()) {
+        names.truncate(limit);
+    }
+    let words = kernel::smmu_features(&kernel::log());
+    names.iter().map(|bdf| examine(bdf, &words)).collect()
+}
+
+fn examine(bdf: &str, smmu: &[u32]) -> Function {
+    let config = fs::read(format!("{DEVICES}/{bdf}/config")).unwrap_or_default();
+    let pasid_bits =
+        extended_capability(&config, 0x1b).and_then(|at| config.get(at + 5)).map_or(0, |high| high & 0x1f);
+    let page_requests =
+        extended_capability(&config, 0x0f).is_some() && extended_capability(&config, 0x13).is_some();
+    let may_stall = Path::new(&format!("{DEVICES}/{bdf}/of_node/dma-can-stall")).exists();
+    let uio = fs::read_dir(format!("{DEVICES}/{bdf}/uio"))
+        .ok()
+        .and_then(|mut dir| dir.next()?.ok())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let faults = judge_faults(smmu, may_stall, page_requests);
+    Function { bdf: bdf.to_owned(), uio, pasid_bits, page_requests, faults }
+}
+
+fn judge_faults(smmu: &[u32], may_stall: bool, page_requests: bool) -> Faults {
+    let Some(features) = smmu.first() else {
+        if page_requests && kernel::machine() != "aarch64" {
+            return Faults::PageRequest;
+        }
+        return Faults::Fatal("no IOMMU that resolves page faults was found".into());
+    };
+    if features & kernel::SMMU_STALL_FORCE != 0 || (features & kernel::SMMU_STALLS != 0 && may_stall) {
+        Faults::Stall
+    } else if features & kernel::SMMU_STALLS != 0 {
+        Faults::Fatal("the firmware does not say dma-can-stall of this endpoint".into())
+    } else {
+        Faults::Fatal(format!("the SMMU does not stall (features {features:#010x})"))
+    }
+}
+
+/// Offset of an extended capability in 4 KiB of configuration space.
+fn extended_capability(config: &[u8], id: u16) -> Option<usize> {
+    let mut at = 0x100usize;
+    for _ in 0..64 {
+        let word = config.get(at..at + 4)?;
+        let header = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+        if header == 0 {
+            return None;
+        }
+        if header & 0xffff == u32::from(id) {
+            return Some(at);
+        }
+        at = (header >> 20) as usize & 0xffc;
+        if at < 0x100 {
+            return None;
+        }
+    }
+    None
+}
+
+/// Binds every wanted function to `uio_pci_sva`. One line a function that did not work.
+pub fn bind_all() -> Vec<String> {
+    let mut complaints = Vec::new();
+    let found = functions();
+    if found.is_empty() {
+        let (vendor, device) = wanted_id();
+        complaints.push(format!("no PCI function {vendor:04x}:{device:04x} in this machine"));
+        return complaints;
+    }
+    if !Path::new(DRIVER).exists() {
+        complaints.push(why_no_driver());
+        return complaints;
+    }
+    for function in found.iter().filter(|f| f.uio.is_none()) {
+        if let Err(complaint) = bind(&function.bdf) {
+            complaints.push(complaint);
+        }
+    }
+    complaints
+}
+
+fn why_no_driver() -> String {
+    format!(
+        "{DRIVER} is missing: this kernel ({}) was built without CONFIG_UIO_PCI_GENERIC_SVA (Linux 6.19 and later, \
+         needs CONFIG_UIO and CONFIG_IOMMU_SVA{}), or it is a module that is not loaded",
+        kernel::release(),
+        if kernel::machine() == "aarch64" {
+            " by CONFIG_ARM_SMMU_V3_SVA"
+        } else {
+            " by CONFIG_INTEL_IOMMU_SVM"
+        },
+    )
+}
+
+fn bind(bdf: &str) -> Result<(), String> {
+    let dir = format!("{DEVICES}/{bdf}");
+    if Path::new(&format!("{dir}/driver")).exists() {
+        fs::write(format!("{dir}/driver/unbind"), bdf)
+            .map_err(|e| format!("{bdf}: taking its driver away: {e}"))?;
+    }
+    fs::write(format!("{dir}/driver_override"), "uio_pci_sva")
+        .map_err(|e| format!("{bdf}: driver_override: {e}"))?;
+    fs::write("/sys/bus/pci/drivers_probe", bdf).map_err(|e| format!("{bdf}: drivers_probe: {e}"))?;
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < deadline {
+        if let Some(uio) = fs::read_dir(format!("{dir}/uio")).ok().and_then(|mut d| d.next()?.ok())
+            && Path::new("/dev").join(uio.file_name()).exists()
+        {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let hints = hints(bdf);
+    Err(format!("{bdf}: uio_pci_sva did not take it{hints}"))
+}
+
+fn hints(bdf: &str) -> String {
+    let log = kernel::log();
+    let lines: Vec<&str> = log
+        .lines()
+        .filter(|line| {
+            line.contains(bdf) && (line.contains("fail") || line.contains("Fail") || line.contains("BAR"))
+        })
+        .collect();
+    let last = &lines[lines.len().saturating_sub(3)..];
+    if last.is_empty() { String::new() } else { format!("; the kernel said: {}", last.join(" | ")) }
+}
+
+/// Why a process could not be bound to `function`, in words that name the way out.
+pub fn why_no_bind(function: &Function) -> String {
+    let log = kernel::log();
+    let mut reasons = Vec::new();
+    if !Path::new(DRIVER).exists() {
+        reasons.push(why_no_driver());
+    } else if function.uio.is_none() {
+        reasons.push(format!("{} is not bound to uio_pci_sva{}", function.bdf, hints(&function.bdf)));
+    }
+    if !Path::new(&format!("{DEVICES}/{}/iommu_group", function.bdf)).exists() {
+        reasons.push(format!("{} is in no IOMMU group: no IOMMU in front of it", function.bdf));
+    }
+    if function.pasid_bits == 0 {
+        reasons.push(format!("{} has no PASID capability", function.bdf));
+    }
+    if kernel::machine() == "aarch64" {
+        let words = kernel::smmu_features(&log);
+        if words.is_empty() {
+            reasons.push("the kernel found no SMMUv3".into());
+        }
+        for features in words.iter().filter(|f| **f & kernel::SMMU_SVA == 0) {
+            reasons.push(format!(
+                "the SMMU's features {features:#010x} lack SVA (bit 17): it wants coherent table walks, ASID16, the \
+                 kernel's page size as a granule, and an output size no smaller than the CPU's"
+            ));
+        }
+    }
+    if let Some(line) = log.lines().rev().find(|line| line.contains("PASID") || line.contains("pasid")) {
+        reasons.push(format!("the kernel's last word on PASIDs: {}", line.trim()));
+    }
+    if reasons.is_empty() {
+        reasons.push("the IOMMU driver refused (SubstreamID width 0, or no free PASID)".into());
+    }
+    reasons.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{extended_capability, parse_id};
+
+    #[test]
+    fn ids() {
+        assert_eq!(parse_id("19e5:a250"), Some((0x19e5, 0xa250)));
+        assert_eq!(parse_id("19e5"), None);
+    }
+
+    #[test]
+    fn capabilities_are_chained() {
+        let mut config = vec![0u8; 4096];
+        config[0x100..0x104].copy_from_slice(&0x1401_000fu32.to_le_bytes());
+        config[0x140..0x144].copy_from_slice(&0x0001_001bu32.to_le_bytes());
+        assert_eq!(extended_capability(&config, 0x0f), Some(0x100));
+        assert_eq!(extended_capability(&config, 0x1b), Some(0x140));
+        assert_eq!(extended_capability(&config, 0x13), None);
+    }
+}

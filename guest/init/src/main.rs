@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! PID 1 of the test guest.
+//!
+//! Mounts what a kernel offers, binds every `sva-testdev` function to `uio_pci_sva`, runs `sva-workload` or a
+//! shell, says what the kernel thinks of it all, and powers off. The kernel's command line decides:
+//!
+//! | parameter | meaning |
+//! |---|---|
+//! | `sva.run=all`, `sva.run=NAME,NAME` | checks to run (all) |
+//! | `sva.skip=NAME,NAME` | checks to leave out |
+//! | `sva.devices=N` | use the first N functions |
+//! | `sva.pciid=vvvv:dddd` | IDs of the functions, where the machine gives others than 1234:53a0 |
+//! | `sva.seconds=N` | longest time of one check in seconds |
+//! | `sva.shell` | a busybox shell instead of the workload; with `sva.run`, after it |
+//! | `sva.stay` | do not power off at the end |
+
+use std::ffi::{CStr, CString};
+use std::fs::{self, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use sva_guest::{kernel, memory, pci};
+
+const WORKLOAD: [&str; 2] = ["/bin/sva-workload", "/sva-workload"];
+
+fn main() {
+    if std::process::id() != 1 {
+        eprintln!("init: this is a guest's first process; it does nothing as any other");
+        std::process::exit(2);
+    }
+    std::panic::set_hook(Box::new(|info| {
+        eprintln!("init: {info}");
+        power_off();
+    }));
+    mount_all();
+    take_console();
+    greet();
+    for complaint in pci::bind_all() {
+        println!("init: {complaint}");
+    }
+    report_iommu();
+
+    let shell = kernel::parameter("sva.shell").is_some();
+    if !shell || kernel::parameter("sva.run").is_some() {
+        run_workload();
+    }
+    if shell {
+        run_shell();
+    }
+    farewell();
+    if kernel::parameter("sva.stay").is_none() {
+        power_off();
+    }
+    loop {
+        reap(-1);
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+}
+
+fn mount_all() {
+    for (kind, at, options) in [
+        (c"proc", c"/proc", c""),
+        (c"sysfs", c"/sys", c""),
+        (c"devtmpfs", c"/dev", c""),
+        (c"devpts", c"/dev/pts", c""),
+        (c"tmpfs", c"/dev/shm", c""),
+        (c"tmpfs", c"/tmp", c"size=60%"),
+        (c"tmpfs", c"/run", c""),
+        (c"debugfs", c"/sys/kernel/debug", c""),
+        (c"tracefs", c"/sys/kernel/tracing", c""),
+    ] {
+        mount(kind, at, options);
+    }
+}
+
+fn mount(kind: &CStr, at: &CStr, options: &CStr) {
+    // Errors are not worth a word here: what is missing shows where it is wanted.
+    let _ = fs::create_dir_all(at.to_string_lossy().as_ref());
+    // SAFETY: C strings throughout.
+    unsafe { libc::mount(kind.as_ptr(), at.as_ptr(), kind.as_ptr(), 0, options.as_ptr().cast()) };
+}
+
+/// An initramfs without `/dev/console` starts its first process with no open files.
+fn take_console() {
+    if let Ok(console) = OpenOptions::new().read(true).write(true).open("/dev/console") {
+        for fd in 0..3 {
+            // SAFETY: both descriptors are open or about to be.
+            unsafe { libc::dup2(console.as_raw_fd(), fd) };
+        }
+        if console.as_raw_fd() < 3 {
+            std::mem::forget(console);
+        }
+    }
+}
+
+fn greet() {
+    println!(
+        "init: Linux {} on {}, {} KiB pages, {} MiB memory, {} functions",
+        kernel::release(),
+        kernel::machine(),
+        memory::page_size() / 1024,
+        kernel::meminfo("MemTotal").unwrap_or(0) / 1024,
+        pci::functions().len(),
+    );
+}
+
+fn report_iommu() {
+    let log = kernel::log();
+    for features in kernel::smmu_features(&log) {
+        println!(
+            "init: SMMUv3 features {features:#010x}: SVA {}, stall {}",
+            if features & kernel::SMMU_SVA != 0 { "yes" } else { "NO" },
+            match (features & kernel::SMMU_STALLS != 0, features & kernel::SMMU_STALL_FORCE != 0) {
+                (_, true) => "forced",
+                (true, false) => "offered",
+                _ => "no",
+            }
+        );
+    }
+    for function in pci::functions() {
+        match &function.uio {
+            Some(uio) => {
+                println!("init: {} is /dev/{uio}, PASID width {}", function.bdf, function.pasid_bits);
+            }
+            None => println!("init: {}: {}", function.bdf, pci::why_no_bind(&function)),
+        }
+    }
+}
+
+fn run_workload() {
+    let Some(program) = WORKLOAD.iter().find(|path| Path::new(path).exists()) else {
+        println!("init: no sva-workload in this initramfs");
+        return;
+    };
+    let mut command = Command::new(program);
+    if let Some(only) = kernel::parameter("sva.run").filter(|run| run != "all" && !run.is_empty()) {
+        command.arg("--only").arg(only);
+    }
+    if let Some(skip) = kernel::parameter("sva.skip") {
+        command.arg("--skip").arg(skip);
+    }
+    if let Some(seconds) = kernel::parameter("sva.seconds") {
+        command.arg("--seconds").arg(seconds);
+    }
+    match command.spawn() {
+        Ok(child) => {
+            let status = reap(i32::try_from(child.id()).unwrap_or(-1));
+            if libc::WIFSIGNALED(status) {
+                println!("init: sva-workload was ended by signal {}", libc::WTERMSIG(status));
+            } else {
+                println!("init: sva-workload ended with {}", libc::WEXITSTATUS(status));
+            }
+        }
+        Err(error) => println!("init: {program}: {error}"),
+    }
+}
+
+/// Waits for `wanted`, and for orphans on the way. With -1 returns when there is nobody to wait for.
+fn reap(wanted: i32) -> i32 {
+    let flags = if wanted < 0 { libc::WNOHANG } else { 0 };
+    loop {
+        let mut status = 0;
+        // SAFETY: status is writable.
+        let pid = unsafe { libc::waitpid(-1, &mut status, flags) };
+        if pid == wanted || pid <= 0 {
+            return status;
+        }
+    }
+}
+
+fn run_shell() {
+    let busybox = "/bin/busybox";
+    if !Path::new(busybox).exists() {
+        println!("init: no {busybox} in this initramfs: no shell");
+        return;
+    }
+    let _ = Command::new(busybox).args(["--install", "-s", "/bin"]).status();
+    // A shell wants a controlling terminal, which /dev/console cannot be: take the device behind it.
+    let terminal = kernel::text("/sys/class/tty/console/active")
+        .and_then(|all| all.split_whitespace().last().map(|name| format!("/dev/{name}")))
+        .unwrap_or_else(|| "/dev/console".into());
+    let mut shell = Command::new(busybox);
+    shell.arg("sh").env("PATH", "/bin:/sbin:/usr/bin").env("HOME", "/").env("TERM", "vt100");
+    // SAFETY: the calls are safe between fork and exec.
+    unsafe {
+        shell.pre_exec(move || {
+            libc::setsid();
+            if let Ok(path) = CString::new(terminal.as_str()) {
+                let fd = libc::open(path.as_ptr(), libc::O_RDWR);
+                if fd >= 0 {
+                    libc::ioctl(fd, libc::TIOCSCTTY, 0);
+                    for target in 0..3 {
+                        libc::dup2(fd, target);
+                    }
+                }
+            }
+            Ok(())
+        });
+    }
+    println!("init: a shell; `sva-workload --list` names the checks, `exit` powers off");
+    match shell.spawn() {
+        Ok(child) => {
+            reap(i32::try_from(child.id()).unwrap_or(-1));
+        }
+        Err(error) => println!("init: {busybox}: {error}"),
+    }
+}
+
+fn farewell() {
+    let modules = kernel::modules();
+    let alarms = kernel::alarms(&kernel::log());
+    println!(
+        "init: modules loaded: {}; taint {}; alarms in the kernel's log: {}",
+        if modules.is_empty() { "none".into() } else { modules.join(" ") },
+        kernel::taint().map_or("unknown".into(), |taint| taint.to_string()),
+        alarms.len()
+    );
+    for line in alarms {
+        println!("init: kernel: {line}");
+    }
+}
+
+fn power_off() {
+    use std::io::Write;
+    let _ = std::io::stdout().flush();
+    // SAFETY: the end.
+    unsafe {
+        libc::sync();
+        libc::reboot(libc::LINUX_REBOOT_CMD_POWER_OFF);
+    }
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Several processes, several devices, and processes that end.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use sva_guest::crc32c::crc32c;
+use sva_guest::device::{Descriptor, Device, Ring, Status, register};
+use sva_guest::kernel;
+use sva_guest::memory::{Mapping, page_size};
+use sva_guest::pci::{Faults, Function};
+use sva_guest::process::{Child, End, await_byte, pipe, readable, send_byte};
+
+use crate::ensure;
+use crate::report::{CheckResult, Report, Stop};
+use crate::session::{Context, Expect, PATIENCE, bytes, describe, rate, small_pages};
+
+/// Cancelling ends a storm of faults at once; after that the device writes nothing; the PASID can be armed again.
+pub fn cancel(context: &Context) -> CheckResult {
+    const LEN: usize = 64 << 20;
+    small_pages();
+    let device = context.device()?;
+    let mut ring = Ring::new(&device, 0)?;
+    let area = Mapping::anonymous(LEN)?;
+    let mut faults = 0;
+    for round in 0..3u64 {
+        let before = device.page_faults();
+        let ticket = ring.submit(&Descriptor::fill(area.address(), LEN, 0x7000 + round));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while device.page_faults() < before + 20 {
+            ensure!(Instant::now() < deadline, "TIMEOUT: no 20 faults within 10 s");
+            if let Some(outcome) = ring.poll(ticket) {
+                return Err(format!(
+                    "the fill was over before it could be cancelled: {}",
+                    describe(&outcome)
+                )
+                .into());
+            }
+        }
+        ensure!(device.cancel(device.pasid), "CANCEL does not finish");
+        let written = device.read64(register::BYTES_WRITTEN);
+        let outcome = ring.wait(ticket, PATIENCE)?;
+        ensure!(
+            matches!(outcome.status, Status::Cancelled | Status::Halted | Status::Fault),
+            "a cancelled fill ended with {}",
+            describe(&outcome)
+        );
+        ensure!(device.read32(register::IOVA_HALTED) > 0, "the PASID is not halted after CANCEL");
+        std::thread::sleep(Duration::from_millis(30));
+        let later = device.read64(register::BYTES_WRITTEN);
+        // what a completion record takes is no data
+        ensure!(later <= written + 64, "{} bytes were written after CANCEL", later - written);
+        faults += device.page_faults() - before;
+        ring.recover();
+        area.renew(0, LEN)?;
+        ring.ok(&Descriptor::fill(area.address(), page_size(), round))?;
+    }
+    Ok(Report::new(format!("3 storms of {} cancelled after {faults} faults", bytes(LEN)))
+        .stalls(faults)
+        .aborts(0))
+}
+
+/// Where a process to be killed keeps things, so that its successor can have the same addresses.
+mod place {
+    pub const RING: u64 = 0x20_0000_0000;
+    pub const RECORDS: u64 = 0x20_1000_0000;
+    pub const SOURCE: u64 = 0x20_2000_0000;
+    pub const TARGET: u64 = 0x20_4000_0000;
+    pub const LEN: usize = 8 << 20;
+}
+
+fn fixed(at: u64, len: usize) -> Result<Mapping, String> {
+    // SAFETY: without replacing, a collision is an error.
+    unsafe { Mapping::anonymous_at(at, len, false) }.map_err(|e| format!("memory at {at:#x}: {e}"))
+}
+
+/// Sixty-four long copies, into memory that is there or (`storm`) is not; tells its PASID and waits for the end.
+fn victim(function: &Function, storm: bool, tell: &mut File) -> Result<(), String> {
+    small_pages();
+    let device = Device::open(function)?;
+    let page = page_size();
+    let (memory, records) = (fixed(place::RING, page)?, fixed(place::RECORDS, page)?);
+    memory.set(0, page, 0);
+    records.set(0, page, 0);
+    let (source, target) = (fixed(place::SOURCE, place::LEN)?, fixed(place::TARGET, place::LEN)?);
+    source.set(0, place::LEN, 0xdd);
+    if !storm {
+        target.set(0, place::LEN, 0);
+    }
+    let base = memory.address();
+    let mut ring = Ring::place(&device, 0, 6, memory, records, base);
+    let (faults, written) = (device.page_faults(), device.read64(register::BYTES_WRITTEN));
+    ring.start();
+    for _ in 0..64 {
+        ring.queue(&Descriptor::copy(source.address(), target.address(), place::LEN));
+    }
+    ring.ring_bell();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while (storm && device.page_faults() < faults + 4) || device.read64(register::BYTES_WRITTEN) == written {
+        if Instant::now() > deadline {
+            return Err("TIMEOUT: the device does not begin".into());
+        }
+    }
+    tell.write_all(&device.pasid.to_ne_bytes()).map_err(|e| e.to_string())?;
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// The same addresses in a new process with the same PASID, full of a pattern. Not one byte may change.
+fn heir(function: &Function, map_first: bool) -> Result<u32, String> {
+    const BYTE: u8 = 0xa5;
+    small_pages();
+    let page = page_size();
+    let areas = || -> Result<Vec<Mapping>, String> {
+        let list = [
+            (place::RING, page),
+            (place::RECORDS, page),
+            (place::SOURCE, place::LEN),
+            (place::TARGET, place::LEN),
+        ];
+        let areas: Vec<Mapping> = list.iter().map(|(at, len)| fixed(*at, *len)).collect::<Result<_, _>>()?;
+        for area in &areas {
+            area.set(0, area.len(), BYTE);
+        }
+        Ok(areas)
+    };
+    let (device, areas) = if map_first {
+        let areas = areas()?;
+        (Device::open_untouched(function)?, areas)
+    } else {
+        let device = Device::open_untouched(function)?;
+        (device, areas()?)
+    };
+    let written = device.read64(register::BYTES_WRITTEN);
+    std::thread::sleep(Duration::from_millis(40));
+    let more = device.read64(register::BYTES_WRITTEN) - written;
+    for area in &areas {
+        if let Some(at) = area.first_other(0, area.len(), BYTE) {
+            let got = area.bytes(at, 1)[0];
+            return Err(format!(
+                "a dead process's device wrote {got:#x} to {:#x} of the next owner of PASID {}",
+                area.at(at),
+                device.pasid
+            ));
+        }
+    }
+    if more != 0 {
+        return Err(format!(
+            "a dead process's device wrote {more} bytes while PASID {} had a new owner",
+            device.pasid
+        ));
+    }
+    // and for its new owner the device works
+    device.settle();
+    let mut ring = Ring::new(&device, 0)?;
+    ring.ok(&Descriptor::copy(place::SOURCE, place::TARGET, place::LEN))?;
+    Ok(device.pasid)
+}
+
+/// Victims are killed at different moments of their DMA; each is followed by an heir that is looked at.
+pub fn kill_mid_dma(context: &Context) -> CheckResult {
+    const ROUNDS: usize = 16;
+    let function = context.functions.first().ok_or("no function")?;
+    let (mut reused, mut storms) = (0, 0u64);
+    for round in 0..ROUNDS {
+        let storm = round % 2 == 0;
+        storms += u64::from(storm);
+        let (mut hear, mut tell) = pipe()?;
+        let mut doomed = Child::spawn(false, move || match victim(function, storm, &mut tell) {
+            Ok(()) => String::new(),
+            Err(error) => error,
+        })?;
+        let mut pasid = [0u8; 4];
+        if !(readable(&hear, Duration::from_secs(20)) && hear.read_exact(&mut pasid).is_ok()) {
+            // it ended on its own: its text says why
+            return Err(match doomed.join(Duration::from_secs(1)) {
+                End::Result(text) => format!("round {round}: {text}").into(),
+                other => format!("round {round}: the process to be killed ended with {other:?}").into(),
+            });
+        }
+        std::thread::sleep(Duration::from_micros((round as u64 * 397) % 3000));
+        doomed.kill_now();
+        let pasid = u32::from_ne_bytes(pasid);
+        let next = Child::spawn(false, || match heir(function, round % 4 < 2) {
+            Ok(pasid) => format!("pasid {pasid}"),
+            Err(error) => error,
+        })?;
+        match next.join(Duration::from_secs(30)) {
+            End::Result(text) => match text.strip_prefix("pasid ").and_then(|t| t.parse::<u32>().ok()) {
+                Some(heirs) => reused += usize::from(heirs == pasid),
+                None => return Err(format!("round {round}: {text}").into()),
+            },
+            other => return Err(format!("round {round}: the next owner ended with {other:?}").into()),
+        }
+    }
+    ensure!(reused > 0, "no PASID was given out again in {ROUNDS} rounds: nothing was shown");
+    let report = Report::new(format!(
+        "{ROUNDS} kills, PASID given out again {reused} times, 0 bytes written into its next owner"
+    ));
+    Ok(if function.faults == Faults::Stall { report.stalls(4 * storms).aborts(0) } else { report })
+}
+
+/// One process is bound to several devices: they share its PASID and hand data to each other.
+pub fn many_devices(context: &Context) -> CheckResult {
+    const LEN: usize = 1 << 20;
+    let count = context.functions.len();
+    if count < 2 {
+        return Err(Stop::Skip("only one function in this machine".into()));
+    }
+    let devices: Vec<Device> = (0..count).map(|n| context.device_at(n)).collect::<Result<_, _>>()?;
+    let pasid = devices[0].pasid;
+    for device in &devices {
+        ensure!(device.pasid == pasid, "PASID {} beside {pasid} in one process", device.pasid);
+    }
+    let buffers: Vec<Mapping> = (0..=count).map(|_| Mapping::anonymous(LEN)).collect::<Result<_, _>>()?;
+    for buffer in &buffers {
+        buffer.set(0, LEN, 0);
+    }
+    buffers[0].scramble(0, LEN, 21);
+    for (device, pair) in devices.iter().zip(buffers.windows(2)) {
+        Ring::new(device, 0)?.ok(&Descriptor::copy(pair[0].address(), pair[1].address(), LEN))?;
+    }
+    ensure!(buffers[count].scrambled(0, LEN, 21).is_none(), "what came out of the chain differs");
+    // one of them is given up: the others go on
+    let mut devices = devices;
+    let gone = devices.pop().ok_or("no device")?;
+    drop(gone);
+    for device in &devices {
+        Ring::new(device, 0)?.ok(&Descriptor::fill(buffers[0].address(), LEN, 5))?;
+    }
+    Ok(Report::new(format!("{count} devices in a chain, PASID {pasid} in each, one given up")))
+}
+
+/// What each of several processes does with its device: rounds of copies into untouched memory.
+fn worker(function: &Function, number: u64, ready: &mut File, go: &mut File) -> Result<String, String> {
+    const LEN: usize = 2 << 20;
+    const ROUNDS: u64 = 6;
+    small_pages();
+    let device = Device::open(function)?;
+    ready.write_all(&device.pasid.to_ne_bytes()).map_err(|e| e.to_string())?;
+    if !await_byte(go, Duration::from_secs(20)) {
+        return Err("nobody gave the sign".into());
+    }
+    let mut ring = Ring::new(&device, 0)?;
+    let source = Mapping::anonymous(LEN).map_err(|e| e.to_string())?;
+    for round in 0..ROUNDS {
+        let seed = (number << 32) | (round << 16);
+        let target = Mapping::anonymous(LEN).map_err(|e| e.to_string())?;
+        source.scramble(0, LEN, seed);
+        ring.ok(&Descriptor::copy(source.address(), target.address(), LEN))?;
+        if let Some(at) = target.scrambled(0, LEN, seed) {
+            return Err(format!("process {number}, round {round}: the copy differs at {at}"));
+        }
+        let sum = ring.ok(&Descriptor::crc32c(target.address(), LEN))?.result;
+        if sum != u64::from(source.view(0, LEN, crc32c)) {
+            return Err(format!("process {number}, round {round}: the checksum differs"));
+        }
+    }
+    Ok(format!("good {}", device.page_faults()))
+}
+
+/// As many processes as there are functions and PASIDs, each with its own, all at the same addresses.
+pub fn multi_process(context: &Context) -> CheckResult {
+    const TOTAL: usize = 6 * (2 << 20);
+    let functions = &context.functions;
+    let bits = functions.iter().map(|f| f.pasid_bits).min().unwrap_or(0);
+    let pasids = (1usize << bits).saturating_sub(1);
+    let count = functions.len().min(pasids);
+    if functions.len() < 2 {
+        return Err(Stop::Skip("only one function in this machine: one process at a time".into()));
+    }
+    if count < 2 {
+        return Err(Stop::Skip(format!(
+            "a PASID width of {bits} has one PASID for processes: one at a time"
+        )));
+    }
+    let mut workers = Vec::new();
+    let mut signs = Vec::new();
+    let mut owned = Vec::new();
+    for (number, function) in functions.iter().take(count).enumerate() {
+        let ((mut hear, mut ready), (mut go, sign)) = (pipe()?, pipe()?);
+        let child = Child::spawn(false, move || {
+            worker(function, number as u64, &mut ready, &mut go).unwrap_or_else(|error| error)
+        })?;
+        let mut pasid = [0u8; 4];
+        if !(readable(&hear, Duration::from_secs(20)) && hear.read_exact(&mut pasid).is_ok()) {
+            return Err(match child.join(Duration::from_secs(1)) {
+                End::Result(text) => format!("process {number}: {text}").into(),
+                other => format!("process {number} ended with {other:?}").into(),
+            });
+        }
+        owned.push(u32::from_ne_bytes(pasid));
+        workers.push(child);
+        signs.push(sign);
+    }
+    for (i, pasid) in owned.iter().enumerate() {
+        ensure!(!owned[..i].contains(pasid), "two processes have PASID {pasid}");
+    }
+    let begin = Instant::now();
+    for sign in &mut signs {
+        send_byte(sign)?;
+    }
+    for (number, child) in workers.into_iter().enumerate() {
+        match child.join(Duration::from_secs(40)) {
+            End::Result(text) if text.starts_with("good") => {}
+            End::Result(text) => return Err(text.into()),
+            other => return Err(format!("process {number} ended with {other:?}").into()),
+        }
+    }
+    let total = count * TOTAL;
+    let pages = (total / page_size()) as u64;
+    let report = Report::new(format!(
+        "{count} processes, PASIDs {owned:?}, {} into untouched memory, {}",
+        bytes(total),
+        rate(total, begin.elapsed())
+    ));
+    Ok(if functions.iter().all(|f| f.faults == Faults::Stall) { report.stalls(pages) } else { report })
+}
+
+/// Memory that the kernel cannot give back, in KiB.
+fn unreclaimable() -> u64 {
+    ["SUnreclaim", "KernelStack", "PageTables", "Percpu", "SecPageTables"]
+        .iter()
+        .filter_map(|field| kernel::meminfo(field))
+        .sum()
+}
+
+fn settled() -> u64 {
+    // what is freed after a grace period is to be free
+    std::thread::sleep(Duration::from_millis(300));
+    unreclaimable()
+}
+
+/// Five hundred processes that bind and end, five hundred times bound and unbound in one process.
+pub fn bind_unbind(context: &Context) -> CheckResult {
+    const WARM: usize = 50;
+    const EACH: usize = 500;
+    /// Less than one object of 256 bytes a round.
+    const ALLOWED: u64 = 2 * EACH as u64 * 256 / 1024;
+    let function = context.functions.first().ok_or("no function")?;
+    let mut first = 0;
+    let mut before = 0;
+    let begin = Instant::now();
+    for round in 0..WARM + EACH {
+        if round == WARM {
+            before = settled();
+        }
+        let child = Child::spawn(false, || {
+            let once = || -> Result<u32, String> {
+                let device = Device::open(function)?;
+                let mut ring = Ring::new(&device, 0)?;
+                ring.ok(&Descriptor::nop())?;
+                Ok(device.pasid)
+            };
+            match once() {
+                Ok(pasid) => format!("pasid {pasid}"),
+                Err(error) => error,
+            }
+        })?;
+        let pasid = match child.join(Duration::from_secs(20)) {
+            End::Result(text) => match text.strip_prefix("pasid ").and_then(|t| t.parse::<u32>().ok()) {
+                Some(pasid) => pasid,
+                None => return Err(format!("round {round}: {text}").into()),
+            },
+            other => return Err(format!("round {round}: the process ended with {other:?}").into()),
+        };
+        if round == 0 {
+            first = pasid;
+        }
+        // the kernel gives out the lowest free one; the last owner's may still be on its way back
+        ensure!(pasid <= first + 1, "round {round}: PASID {pasid}, the first was {first}: PASIDs are lost");
+    }
+    for round in 0..EACH {
+        let device =
+            Device::open_untouched(function).map_err(|e| format!("round {round} in one process: {e}"))?;
+        ensure!(device.pasid <= first + 1, "round {round} in one process: PASID {}", device.pasid);
+        if round % 50 == 0 {
+            device.settle();
+            Ring::new(&device, 0)?.ok(&Descriptor::nop())?;
+        }
+    }
+    let took = begin.elapsed();
+    let after = settled();
+    let grown = after.saturating_sub(before);
+    ensure!(grown <= ALLOWED, "{grown} KiB of kernel memory more after {} rounds: a leak", 2 * EACH);
+    Ok(Report::new(format!(
+        "{} rounds, PASID {first} again and again, {grown} KiB more, {} µs a round",
+        2 * EACH,
+        took.as_micros() / (WARM + 2 * EACH) as u128
+    )))
+}

@@ -1,1 +1,45 @@
-fn main() {}
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `qemu-iommu`, reached as `cargo xtask` in the checkout: sets up, boots, demonstrates, tests.
+
+mod advice;
+mod boot;
+mod cli;
+mod demo;
+mod doctor;
+mod guest;
+mod place;
+mod protocol;
+mod qmp;
+mod report;
+mod session;
+mod setup;
+mod ui;
+mod vm;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use advice::{Advice, exit};
+use cli::{Cli, Cmd};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Cmd::Setup(cmd) => setup::command(cmd).map(|()| exit::PASS),
+        Cmd::Demo(cmd) => demo::command(cmd),
+        Cmd::Boot(cmd) => boot::command(cmd),
+        Cmd::Doctor(cmd) => doctor::command(cmd),
+        Cmd::Kconfig(cmd) => doctor::kconfig(cmd).map(|()| exit::PASS),
+        Cmd::Bindings(cmd) => doctor::bindings(cmd).map(|()| exit::PASS),
+        Cmd::CommandLine(cmd) => demo::command_line(cmd).map(|()| exit::PASS),
+        Cmd::Test(_) => Ok(exit::FAIL),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(e.downcast_ref::<Advice>().map_or(exit::FAIL, |a| a.code))
+        }
+    }
+}

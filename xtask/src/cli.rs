@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Device models of the Arm SMMUv3 and of Intel VT-d for QEMU: sets up, boots, tests.
+#[derive(Parser)]
+#[command(name = "qemu-iommu", bin_name = "cargo xtask", version, max_term_width = 110)]
+#[command(
+    after_help = "Exit codes: 0 passed; 1 a check failed; 2 usage; 3 something is missing or did not build; \
+124 the guest hung or the time was up; 134 QEMU crashed; 255 the guest's kernel panicked. \
+Otherwise `boot` with a command returns the command's own code."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Cmd,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Cmd {
+    /// Get and build everything the models need: QEMU, plugin, guest kernel, initramfs
+    Setup(SetupCmd),
+    /// Boot an unmodified Linux and watch a process share its memory with a device
+    Demo(DemoCmd),
+    /// Boot the guest: interactive, or with a command after `--`
+    Boot(BootCmd),
+    /// Run the tests; closes with `N passed, N failed`
+    Test(TestCmd),
+    /// Say what is there and what is missing, and change nothing
+    Doctor(DoctorCmd),
+    /// Print the guest kernel's configuration fragment, or check a tree's .config against it
+    Kconfig(KconfigCmd),
+    /// Make the QEMU bindings anew, or compare them with the checked-in ones
+    Bindings(BindingsCmd),
+    /// Print the QEMU command line (needs a finished set-up)
+    CommandLine(CommandLineCmd),
+}
+
+/// The IOMMU's architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Model {
+    /// Arm SMMUv3, machine `virt`, aarch64
+    Smmuv3,
+    /// Intel VT-d, machine `q35`, x86_64
+    Vtd,
+}
+
+impl Model {
+    /// QEMU's target name.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Smmuv3 => "aarch64",
+            Self::Vtd => "x86_64",
+        }
+    }
+
+    /// The kernel's `ARCH`.
+    pub fn kernel_arch(self) -> &'static str {
+        match self {
+            Self::Smmuv3 => "arm64",
+            Self::Vtd => "x86_64",
+        }
+    }
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smmuv3 => "smmuv3",
+            Self::Vtd => "vtd",
+        }
+    }
+}
+
+/// Whose model of the IOMMU is in front of the devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Implementation {
+    /// This project's
+    Rust,
+    /// QEMU's own
+    C,
+}
+
+/// The SMMU's stall model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stall {
+    /// Faults are never stalled
+    Off,
+    /// Streams may be stalled
+    On,
+    /// Every stream's faults are stalled
+    Force,
+}
+
+/// The guest kernel's page size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PageSize {
+    /// 4 KiB
+    #[value(name = "4k")]
+    K4,
+    /// 16 KiB
+    #[value(name = "16k")]
+    K16,
+    /// 64 KiB
+    #[value(name = "64k")]
+    K64,
+}
+
+impl PageSize {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::K4 => "4k",
+            Self::K16 => "16k",
+            Self::K64 => "64k",
+        }
+    }
+
+    /// Bytes.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::K4 => 4096,
+            Self::K16 => 16384,
+            Self::K64 => 65536,
+        }
+    }
+}
+
+/// Where the parts come from.
+#[derive(Args, Clone, Default)]
+pub struct SourceArgs {
+    /// Install missing Debian packages without asking
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// QEMU's source: a tarball or an unpacked tree
+    #[arg(long, value_name = "FILE|DIR", env = "QEMU_IOMMU_QEMU_SRC")]
+    pub qemu_src: Option<PathBuf>,
+    /// A finished build directory of the patched QEMU
+    #[arg(long, value_name = "DIR", env = "QEMU_IOMMU_QEMU_BUILD")]
+    pub qemu_build: Option<PathBuf>,
+    /// A directory with tarballs and packages to look into before the network
+    #[arg(long, value_name = "DIR", env = "QEMU_IOMMU_SOURCES")]
+    pub sources: Option<PathBuf>,
+    /// A kernel tree that is built (or its output directory)
+    #[arg(long, value_name = "DIR", conflicts_with = "kernel")]
+    pub kdir: Option<PathBuf>,
+    /// A kernel image
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+    /// An initramfs instead of ours
+    #[arg(long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
+    /// A plugin library instead of the one built from the checkout
+    #[arg(long, value_name = "FILE", env = "QEMU_IOMMU_PLUGIN")]
+    pub plugin: Option<PathBuf>,
+}
+
+/// What the machine looks like.
+#[derive(Args, Clone)]
+pub struct MachineArgs {
+    /// Which IOMMU
+    #[arg(value_enum, default_value = "smmuv3")]
+    pub model: Model,
+    /// Whose model of it
+    #[arg(long = "impl", value_enum, default_value = "rust")]
+    pub implementation: Implementation,
+    /// The SMMU's stall model
+    #[arg(long, value_enum)]
+    pub stall: Option<Stall>,
+    /// Width of PASIDs, in the IOMMU and in the endpoints, 0 to 20
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=20))]
+    pub pasid_bits: Option<u8>,
+    /// The guest kernel's page size
+    #[arg(long, value_enum, default_value = "4k")]
+    pub page_size: PageSize,
+    /// The guest's CPU model
+    #[arg(long, default_value = "max")]
+    pub cpu: String,
+    /// The IOMMU caches all it may, forgets no more than asked and answers as late as allowed
+    #[arg(long)]
+    pub adversarial: bool,
+    /// Number of sva-testdev endpoints on the root bus (one more sits behind a root port)
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=24))]
+    pub endpoints: u8,
+    /// A property of the IOMMU, NAME=VALUE; may be repeated
+    #[arg(long, value_name = "PROPERTY")]
+    pub iommu: Vec<String>,
+    /// A property of every endpoint, NAME=VALUE; may be repeated
+    #[arg(long, value_name = "PROPERTY")]
+    pub endpoint: Vec<String>,
+    /// Words for the kernel's command line; may be repeated
+    #[arg(long, short = 'a', value_name = "WORDS", allow_hyphen_values = true)]
+    pub append: Vec<String>,
+    /// Options for QEMU, split at spaces; may be repeated
+    #[arg(long, short = 'o', value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub qemu_opts: Vec<String>,
+    /// Number of guest CPUs
+    #[arg(long, short = 'p', default_value_t = 2)]
+    pub cpus: u8,
+    /// Guest memory, QEMU's notation
+    #[arg(long, short = 'm', default_value = "2G")]
+    pub memory: String,
+    /// Where things come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// `setup`
+#[derive(Args)]
+pub struct SetupCmd {
+    /// Only what this IOMMU needs; without it, both
+    #[arg(value_enum)]
+    pub model: Option<Model>,
+    /// The guest kernel's page size
+    #[arg(long, value_enum, default_value = "4k")]
+    pub page_size: PageSize,
+    /// Where things come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// `demo`
+#[derive(Args)]
+pub struct DemoCmd {
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Write the result to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Run these checks only (comma-separated)
+    #[arg(long, value_name = "NAMES", default_value = "all")]
+    pub run: String,
+    /// Print QEMU's command line and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub timeout: u64,
+    /// Show the guest's console
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Keep the console log in this file
+    #[arg(long, value_name = "FILE")]
+    pub console: Option<PathBuf>,
+}
+
+/// `boot`
+#[derive(Args)]
+pub struct BootCmd {
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Print QEMU's command line and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait for a debugger on port 1234
+    #[arg(long)]
+    pub gdb: bool,
+    /// Give up after so many seconds (with a command)
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
+    /// Keep the console log in this file
+    #[arg(long, value_name = "FILE")]
+    pub console: Option<PathBuf>,
+    /// A shell command to run in the guest; without one, a shell
+    #[arg(last = true)]
+    pub run: Vec<String>,
+}
+
+/// `test`'s parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// All of them
+    All,
+    /// `cargo test`: formats, logic, properties, loom, the guest programs' own
+    Unit,
+    /// The demo once
+    Boots,
+    /// The demo over the configurations
+    Matrix,
+    /// Save and restore with a stall open
+    Snapshot,
+    /// The demo fails where it has to
+    Controls,
+    /// Defects of QEMU's C model, shown by running both models
+    Defects,
+    /// QEMU's own IOMMU tests say what they say without our patches
+    QemuQtests,
+    /// Avocado boots of both models
+    Avocado,
+    /// Every error names its cause and the way out
+    Messages,
+    /// rustfmt, clippy, no panics in the logic, no misplaced unsafe
+    Lint,
+}
+
+/// `test`
+#[derive(Args)]
+pub struct TestCmd {
+    /// What to run
+    #[arg(value_enum, default_value = "all")]
+    pub suites: Vec<Suite>,
+    /// Write the result to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Run only the tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Also run what is not part of every run: 16K pages
+    #[arg(long)]
+    pub more: bool,
+    /// Where things come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// `doctor`
+#[derive(Args)]
+pub struct DoctorCmd {
+    /// Only what this IOMMU needs
+    #[arg(value_enum)]
+    pub model: Option<Model>,
+    /// Where things come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// `kconfig`
+#[derive(Args)]
+pub struct KconfigCmd {
+    /// Which guest
+    #[arg(value_enum, default_value = "smmuv3")]
+    pub model: Model,
+    /// The page size
+    #[arg(long, value_enum, default_value = "4k")]
+    pub page_size: PageSize,
+    /// With lockdep and KASAN
+    #[arg(long)]
+    pub debug: bool,
+    /// Check this tree's .config instead of printing the fragment
+    #[arg(long, value_name = "DIR")]
+    pub kdir: Option<PathBuf>,
+}
+
+/// `bindings`
+#[derive(Args)]
+pub struct BindingsCmd {
+    /// Compare only; fails when they differ
+    #[arg(long)]
+    pub check: bool,
+    /// Where things come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// `command-line`
+#[derive(Args)]
+pub struct CommandLineCmd {
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// As a JSON array of words
+    #[arg(long)]
+    pub json: bool,
+    /// The guest runs these checks
+    #[arg(long, value_name = "NAMES", default_value = "all")]
+    pub run: String,
+}

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! One run of the guest's workload, confirmed from outside: the heart of `demo` and of most tests.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::advice::exit;
+use crate::protocol::{Event, GO, Seen};
+use crate::qmp::{Counters, Line, difference, sum};
+use crate::session::{Console, Ended, Session};
+use crate::vm::{self, Machine};
+
+/// A check's verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The guest says so, and the counters confirm it.
+    Pass,
+    /// It did not hold.
+    Fail,
+    /// This machine cannot show it.
+    Skip,
+}
+
+impl Status {
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Skip => "SKIP",
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Its verdict.
+    pub status: Status,
+    /// The guest's figure, or why it failed.
+    pub detail: String,
+    /// What the counters say.
+    pub outside: String,
+    /// How long it took, in seconds.
+    pub seconds: f32,
+}
+
+/// A whole run.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The checks in order.
+    pub rows: Vec<Row>,
+    /// What is wrong beside the checks.
+    pub problems: Vec<String>,
+    /// The guest's kernel.
+    pub kernel: String,
+    /// Its page size in bytes.
+    pub page_size: u64,
+    /// Seconds from start to the guest's first word.
+    pub booted: f32,
+    /// Seconds altogether.
+    pub seconds: f32,
+    /// The exit code, [`exit`].
+    pub code: u8,
+}
+
+impl Outcome {
+    /// Whether every check passed or was skipped, at least one passed, and nothing else is wrong.
+    pub fn is_good(&self) -> bool {
+        self.code == exit::PASS
+    }
+
+    /// How many checks have a verdict.
+    pub fn count(&self, status: Status) -> usize {
+        self.rows.iter().filter(|r| r.status == status).count()
+    }
+
+    /// The names of the checks that failed.
+    pub fn failed(&self) -> Vec<&str> {
+        self.rows.iter().filter(|r| r.status == Status::Fail).map(|r| r.name.as_str()).collect()
+    }
+
+    fn problem(&mut self, code: u8, text: String) {
+        if self.code == exit::PASS {
+            self.code = code;
+        }
+        self.problems.push(text);
+    }
+
+    /// The result as JSON.
+    pub fn to_json(&self, model: &str) -> Value {
+        json!({
+            "model": model,
+            "qemu": crate::setup::qemu::VERSION,
+            "kernel": self.kernel,
+            "checks": self.rows.iter().map(|r| json!({
+                "name": r.name,
+                "status": r.status.name(),
+                "detail": r.detail,
+                "outside": r.outside,
+            })).collect::<Vec<_>>(),
+            "problems": self.problems,
+            "seconds": (f64::from(self.seconds) * 10.0).round() / 10.0,
+        })
+    }
+
+    /// One line for a list of runs.
+    pub fn summary(&self) -> String {
+        let mut text = format!("{} checks passed", self.count(Status::Pass));
+        if self.count(Status::Skip) > 0 {
+            text.push_str(&format!(", {} skipped", self.count(Status::Skip)));
+        }
+        let failed = self.failed();
+        if !failed.is_empty() {
+            text.push_str(&format!(", failed: {}", failed.join(" ")));
+        }
+        if let Some(problem) = self.problems.first() {
+            text.push_str(&format!("; {}", problem.lines().next().unwrap_or_default()));
+        }
+        text
+    }
+}
+
+/// How to run.
+pub struct Options {
+    /// Takes the logs.
+    pub dir: PathBuf,
+    /// The console's log.
+    pub console: PathBuf,
+    /// Give up after this time.
+    pub timeout: Duration,
+    /// Give up when the guest has said nothing for this time.
+    pub silence: Duration,
+    /// Show the console.
+    pub verbose: bool,
+}
+
+impl Options {
+    /// Everything in one directory, five minutes.
+    pub fn in_dir(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+            console: dir.join("console.log"),
+            timeout: Duration::from_secs(300),
+            silence: Duration::from_secs(100),
+            verbose: false,
+        }
+    }
+}
+
+/// Told of every check as it begins (`None`) and ends.
+pub type Listener<'a> = &'a mut dyn FnMut(&str, Option<&Row>);
+
+/// Boots the machine, follows the guest's checks, confirms each from the counters.
+///
+/// # Errors
+///
+/// When QEMU cannot be started at all. What goes wrong later is in the outcome.
+pub fn run(machine: Machine, options: &Options, listener: Listener<'_>) -> Result<Outcome> {
+    let started = Instant::now();
+    let endpoints: Vec<String> =
+        machine.endpoint_ids().iter().map(|id| format!("/machine/peripheral/{id}")).collect();
+    let _ = std::fs::remove_file(&options.console);
+    let mut session = Session::start(machine, &options.dir, true)?;
+    let mut run = Run {
+        outcome: Outcome::default(),
+        console: Console::follow(options.console.clone(), options.verbose),
+        endpoints,
+        open: None,
+        started,
+        done: false,
+    };
+    let ended = run.follow(&mut session, options, listener);
+    run.close(&mut session, ended);
+    run.outcome.seconds = started.elapsed().as_secs_f32();
+    let _ = std::fs::write(options.dir.join("result.json"), format!("{:#}\n", run.outcome.to_json("")));
+    Ok(run.outcome)
+}
+
+/// Samples of both sides.
+type Sample = (Counters, Counters);
+
+struct Run {
+    outcome: Outcome,
+    console: Console,
+    endpoints: Vec<String>,
+    open: Option<(String, Sample, Instant)>,
+    started: Instant,
+    done: bool,
+}
+
+impl Run {
+    /// Follows the guest until QEMU's end or until waiting longer makes no sense.
+    fn follow(&mut self, session: &mut Session, options: &Options, listener: Listener<'_>) -> Option<Ended> {
+        let mut heard = Instant::now();
+        loop {
+            self.console.poll();
+            match self.next(session) {
+                Ok(Some(event)) => {
+                    heard = Instant::now();
+                    if let Err(e) = self.take(event, session, listener) {
+                        // QEMU's end explains it better, if it has ended.
+                        if let Ok(Some(end)) = session.wait(Duration::from_secs(2)) {
+                            return Some(end);
+                        }
+                        self.outcome.problem(exit::FAIL, format!("{e:#}"));
+                        return None;
+                    }
+                    continue;
+                }
+                Ok(None) => {}
+                Err(e) => self.outcome.problem(exit::FAIL, format!("{e:#}")),
+            }
+            match session.poll() {
+                Ok(None) => {}
+                Ok(Some(end)) => return Some(end),
+                Err(e) => {
+                    self.outcome.problem(exit::QEMU, e.to_string());
+                    return None;
+                }
+            }
+            let place = match &self.open {
+                Some((check, ..)) => format!("in check {check}"),
+                None if self.outcome.kernel.is_empty() => "before its workload began".to_owned(),
+                None => "between checks".to_owned(),
+            };
+            if self.started.elapsed() > options.timeout {
+                let text = format!(
+                    "the time ({} s) was up {place}; the console's last line: {}",
+                    options.timeout.as_secs(),
+                    self.console.last
+                );
+                self.outcome.problem(exit::TIMEOUT, text);
+                return None;
+            }
+            if heard.elapsed() > options.silence {
+                let text = format!(
+                    "the guest hung {place} ({} s without a word); the console's last line: {}",
+                    options.silence.as_secs(),
+                    self.console.last
+                );
+                self.outcome.problem(exit::TIMEOUT, text);
+                return None;
+            }
+        }
+    }
+
+    fn next(&mut self, session: &mut Session) -> Result<Option<Event>> {
+        let Some(control) = &mut session.control else {
+            std::thread::sleep(Duration::from_millis(50));
+            return Ok(None);
+        };
+        match control.next(Duration::from_millis(50))? {
+            Line::Text(line) if line.is_empty() => Ok(None),
+            Line::Text(line) => match serde_json::from_str(&line) {
+                Ok(event) => Ok(Some(event)),
+                Err(e) => anyhow::bail!("the guest sent a line that makes no sense ({e}): {line}"),
+            },
+            Line::Nothing => Ok(None),
+            Line::Closed => {
+                session.control = None;
+                Ok(None)
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event, session: &mut Session, listener: Listener<'_>) -> Result<()> {
+        match event {
+            Event::Hello { kernel, page_size, devices } => {
+                self.outcome.kernel = kernel;
+                self.outcome.page_size = page_size;
+                self.outcome.booted = self.started.elapsed().as_secs_f32();
+                if devices.is_empty() {
+                    self.outcome.problem(exit::FAIL, "the guest found no sva-testdev".into());
+                }
+            }
+            Event::Begin { check } => {
+                listener(&check, None);
+                let sample = self.sample(session)?;
+                self.open = Some((check, sample, Instant::now()));
+                answer(session)?;
+            }
+            Event::End { check, status, detail, claims } => {
+                let row = self.verdict(session, check, &status, detail, &claims)?;
+                if row.status == Status::Fail {
+                    self.outcome.code = exit::FAIL;
+                }
+                listener(&row.name, Some(&row));
+                self.outcome.rows.push(row);
+                answer(session)?;
+            }
+            Event::Done { passed, failed, skipped } => {
+                self.done = true;
+                let all = passed.saturating_add(failed).saturating_add(skipped);
+                if all != self.outcome.rows.len() as u64 {
+                    let text =
+                        format!("the guest counts {all} checks, {} were seen", self.outcome.rows.len());
+                    self.outcome.problem(exit::FAIL, text);
+                }
+            }
+            Event::Note { text } => crate::ui::info(&text),
+        }
+        Ok(())
+    }
+
+    fn verdict(
+        &mut self,
+        session: &mut Session,
+        check: String,
+        status: &str,
+        detail: String,
+        claims: &Map<String, Value>,
+    ) -> Result<Row> {
+        let Some((begun, before, at)) = self.open.take().filter(|(name, ..)| *name == check) else {
+            return Ok(Row {
+                name: check,
+                status: Status::Fail,
+                detail: "ended without having begun".into(),
+                outside: String::new(),
+                seconds: 0.0,
+            });
+        };
+        // What is still under way (a killed process's last fault) gets a moment to come to its end.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let seen = loop {
+            let after = self.sample(session)?;
+            let seen =
+                Seen { iommu: difference(&before.0, &after.0), endpoints: difference(&before.1, &after.1) };
+            if seen.is_settled() || Instant::now() > deadline {
+                break seen;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let objections = seen.objections(claims);
+        let (status, detail) = match status {
+            "PASS" if objections.is_empty() => (Status::Pass, detail),
+            "PASS" => {
+                (Status::Fail, format!("the guest says PASS ({detail}), but {}", objections.join("; ")))
+            }
+            "SKIP" => (Status::Skip, detail),
+            _ => (Status::Fail, detail),
+        };
+        Ok(Row { name: begun, status, detail, outside: seen.words(), seconds: at.elapsed().as_secs_f32() })
+    }
+
+    fn sample(&self, session: &mut Session) -> Result<Sample> {
+        // QEMU's C models have no counters; the endpoints always do.
+        let iommu = session.qmp.stats(vm::IOMMU_PATH).unwrap_or_default();
+        let endpoints = self.endpoints.iter().map(|e| session.qmp.stats(e)).collect::<Result<Vec<_>>>()?;
+        Ok((iommu, sum(&endpoints)))
+    }
+
+    /// What the end says about the run.
+    fn close(&mut self, session: &mut Session, ended: Option<Ended>) {
+        let ended = match ended {
+            Some(end) => Some(end),
+            None => {
+                session.quit();
+                None
+            }
+        };
+        self.console.poll();
+        let o = &mut self.outcome;
+        if let Some((check, _, at)) = self.open.take() {
+            o.rows.push(Row {
+                name: check,
+                status: Status::Fail,
+                detail: "did not come to its end".into(),
+                outside: String::new(),
+                seconds: at.elapsed().as_secs_f32(),
+            });
+            if o.code == exit::PASS {
+                o.code = exit::FAIL;
+            }
+        }
+        if let Some(panic) = &self.console.panic {
+            o.code = exit::PANIC;
+            o.problems.push(format!("the guest's kernel panicked: {panic}"));
+        }
+        match ended {
+            Some(Ended::Badly(words)) => {
+                o.code = exit::QEMU;
+                o.problems.push(words);
+            }
+            Some(Ended::Well) if !self.done && self.console.panic.is_none() => {
+                let text = if o.kernel.is_empty() {
+                    "the guest powered off before its workload said hello".to_owned()
+                } else {
+                    "the guest powered off before its workload was done".to_owned()
+                };
+                o.problem(exit::FAIL, format!("{text}; the console's last line: {}", self.console.last));
+            }
+            _ => {}
+        }
+        if self.done {
+            for complaint in self.console.complaints() {
+                o.problem(exit::FAIL, complaint);
+            }
+            if o.count(Status::Pass) == 0 && o.count(Status::Fail) == 0 {
+                o.problem(exit::FAIL, "no check was made".into());
+            }
+        }
+    }
+}
+
+fn answer(session: &mut Session) -> Result<()> {
+    match &mut session.control {
+        Some(control) => control.send(GO),
+        None => anyhow::bail!("the guest's line is closed"),
+    }
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The guest's lines on the virtio-serial port `qemu-iommu`, and what the counters must say to its claims.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::qmp::Counters;
+
+/// A line from the guest.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// The guest's workload has begun.
+    Hello {
+        /// `uname -r`.
+        kernel: String,
+        /// Bytes.
+        page_size: u64,
+        /// The functions it found.
+        #[serde(default)]
+        devices: Vec<Value>,
+    },
+    /// A check begins; the guest waits for an answer.
+    Begin {
+        /// Its name.
+        check: String,
+    },
+    /// A check has ended; the guest waits for an answer.
+    End {
+        /// Its name.
+        check: String,
+        /// PASS, FAIL or SKIP.
+        status: String,
+        /// A figure for humans.
+        #[serde(default)]
+        detail: String,
+        /// What the counters have to confirm.
+        #[serde(default)]
+        claims: Map<String, Value>,
+    },
+    /// All checks have ended.
+    Done {
+        /// Number of checks.
+        passed: u64,
+        /// Number of checks.
+        failed: u64,
+        /// Number of checks.
+        skipped: u64,
+    },
+    /// Something for the person on the host.
+    Note {
+        /// The words.
+        text: String,
+    },
+}
+
+/// The answer that lets the guest go on.
+pub const GO: &str = r#"{"go":true}"#;
+
+/// What the counters of the IOMMU and of all endpoints together counted during one check.
+#[derive(Debug, Default, Clone)]
+pub struct Seen {
+    /// Of the IOMMU; empty when it has none (QEMU's C model).
+    pub iommu: Counters,
+    /// Of all endpoints together.
+    pub endpoints: Counters,
+}
+
+fn count(counters: &Counters, name: &str) -> u64 {
+    counters.get(name).copied().unwrap_or(0)
+}
+
+/// Ways in which a stall ends.
+const ANSWERS: [&str; 4] = ["resumed-retry", "resumed-abort", "resumed-terminate", "stall-terms"];
+
+impl Seen {
+    fn answered(&self) -> u64 {
+        ANSWERS.iter().map(|a| count(&self.iommu, a)).sum()
+    }
+
+    /// Whether nothing is under way any more: every stall has been answered, on both sides.
+    pub fn is_settled(&self) -> bool {
+        let endpoint_answers =
+            ["resumed", "aborted", "cancelled"].iter().map(|a| count(&self.endpoints, a)).sum::<u64>();
+        let endpoints = count(&self.endpoints, "stalls") == endpoint_answers;
+        endpoints && (self.iommu.is_empty() || count(&self.iommu, "stalls") == self.answered())
+    }
+
+    /// What the counters have to say against a check's claims; empty when all is confirmed.
+    ///
+    /// A claim of stalls means: at least so many, each answered exactly once, and as many answered by an abort as
+    /// claimed (all by a retry when no aborts are claimed). Whatever is claimed, an endpoint's DMA must have gone
+    /// through the IOMMU, and no event may have been lost.
+    pub fn objections(&self, claims: &Map<String, Value>) -> Vec<String> {
+        let mut found = Vec::new();
+        let claim = |name: &str| claims.get(name).and_then(Value::as_u64);
+        for name in claims.keys() {
+            if !["stalls", "aborts"].contains(&name.as_str()) {
+                found.push(format!("the guest claims {name:?}, which no counter can confirm"));
+            }
+        }
+        let moved = ["dma-reads", "dma-writes"].iter().map(|n| count(&self.endpoints, n)).sum::<u64>();
+        if !self.iommu.is_empty() {
+            if moved > 0 && count(&self.iommu, "translations") == 0 {
+                found.push(format!("{moved} accesses by the endpoints, and no translation by the IOMMU"));
+            }
+            let dropped = count(&self.iommu, "events-dropped");
+            if dropped > 0 {
+                found.push(format!("the IOMMU lost {dropped} events"));
+            }
+            let (stalls, answers) = (count(&self.iommu, "stalls"), self.answered());
+            if stalls != answers {
+                found.push(format!("{stalls} stalls, but {answers} answers"));
+            }
+        }
+        if let Some(claimed) = claim("stalls") {
+            for (who, counters) in [("the IOMMU", &self.iommu), ("the endpoints", &self.endpoints)] {
+                if counters.is_empty() && who == "the IOMMU" {
+                    found.push("the guest claims stalls, and this IOMMU counts none".into());
+                    continue;
+                }
+                let seen = count(counters, "stalls");
+                if seen < claimed || seen == 0 {
+                    found.push(format!("the guest claims {claimed} stalls, {who} saw {seen}"));
+                }
+            }
+            let aborted = count(&self.iommu, "resumed-abort")
+                + count(&self.iommu, "resumed-terminate")
+                + count(&self.iommu, "stall-terms");
+            match claim("aborts") {
+                Some(wanted) if aborted < wanted => {
+                    found.push(format!("the guest claims {wanted} aborts, the IOMMU saw {aborted}"));
+                }
+                None if aborted > 0 => {
+                    found.push(format!("{aborted} stalls ended in an abort, none was expected"))
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The counters as a person reads them.
+    pub fn words(&self) -> String {
+        let mut words = Vec::new();
+        let stalls = count(&self.iommu, "stalls").max(count(&self.endpoints, "stalls"));
+        if stalls > 0 {
+            let retried = count(&self.iommu, "resumed-retry").max(count(&self.endpoints, "resumed"));
+            let aborted = self.answered().saturating_sub(count(&self.iommu, "resumed-retry"));
+            words.push(format!("{stalls} stalls, {retried} resumed"));
+            if aborted > 0 {
+                words.push(format!("{aborted} aborted"));
+            }
+        }
+        let faults = count(&self.iommu, "faults").saturating_sub(stalls);
+        if faults > 0 {
+            words.push(format!("{faults} faults"));
+        }
+        let bytes =
+            count(&self.endpoints, "bytes-read").saturating_add(count(&self.endpoints, "bytes-written"));
+        if bytes > 0 {
+            words.push(format!("{} moved", size(bytes)));
+        }
+        if words.is_empty() {
+            words.push("no DMA".into());
+        }
+        words.join(", ")
+    }
+}
+
+/// `4096` → `4 KiB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..=9999 => format!("{bytes} B"),
+        10_000..=9_999_999 => format!("{} KiB", bytes >> 10),
+        10_000_000..=9_999_999_999 => format!("{} MiB", bytes >> 20),
+        _ => format!("{} GiB", bytes >> 30),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counters(list: &[(&str, u64)]) -> Counters {
+        list.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect()
+    }
+
+    fn claims(text: &str) -> Map<String, Value> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn good() -> Seen {
+        Seen {
+            iommu: counters(&[("translations", 20), ("stalls", 8), ("resumed-retry", 8)]),
+            endpoints: counters(&[
+                ("stalls", 8),
+                ("resumed", 8),
+                ("dma-writes", 8),
+                ("bytes-written", 32768),
+            ]),
+        }
+    }
+
+    #[test]
+    fn confirmed_claims_raise_nothing() {
+        assert_eq!(good().objections(&claims(r#"{"stalls":8}"#)), Vec::<String>::new());
+        assert!(good().is_settled());
+        assert_eq!(good().words(), "8 stalls, 8 resumed, 32 KiB moved");
+    }
+
+    #[test]
+    fn a_missing_answer_is_seen() {
+        let mut seen = good();
+        seen.iommu.insert("resumed-retry".into(), 7);
+        assert!(!seen.is_settled());
+        assert_eq!(seen.objections(&claims("{}")), ["8 stalls, but 7 answers"]);
+    }
+
+    #[test]
+    fn unclaimed_aborts_and_too_few_stalls_are_seen() {
+        let mut seen = good();
+        seen.iommu.insert("resumed-retry".into(), 7);
+        seen.iommu.insert("resumed-abort".into(), 1);
+        assert_eq!(seen.objections(&claims(r#"{"stalls":8}"#)).len(), 1);
+        assert_eq!(seen.objections(&claims(r#"{"stalls":8,"aborts":1}"#)).len(), 0);
+        assert_eq!(good().objections(&claims(r#"{"stalls":9}"#)).len(), 2);
+    }
+
+    #[test]
+    fn dma_around_the_iommu_is_seen() {
+        let mut seen = good();
+        seen.iommu = counters(&[("translations", 0)]);
+        assert_eq!(seen.objections(&claims("{}")).len(), 1);
+    }
+
+    #[test]
+    fn the_guests_lines_parse() {
+        let line = r#"{"event":"end","check":"copy","status":"PASS","detail":"4 MiB","claims":{"stalls":3}}"#;
+        assert!(matches!(serde_json::from_str(line).unwrap(), Event::End { check, .. } if check == "copy"));
+        let line = r#"{"event":"hello","kernel":"7.2.12","page_size":4096,"devices":[],"machine":"aarch64"}"#;
+        assert!(matches!(serde_json::from_str(line).unwrap(), Event::Hello { page_size: 4096, .. }));
+    }
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Gets pinned files: from a given place, a local directory, the machine's own package archive, upstream.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::packages::on_path;
+use crate::advice::advice;
+use crate::place;
+use crate::ui::Step;
+
+/// A file known by its sum.
+pub struct Pinned {
+    /// Its name.
+    pub file: &'static str,
+    /// SHA-256 in hexadecimal.
+    pub sha256: &'static str,
+    /// Its directory below an archive mirror.
+    pub pool: &'static str,
+    /// Bytes it takes, for the progress bar.
+    pub size: u64,
+}
+
+/// The directories to look into before the network: `--sources` (or `QEMU_IOMMU_SOURCES`), and
+/// `../shared/sources` beside the checkout when it exists.
+pub fn local_directories(given: Option<&Path>) -> Vec<PathBuf> {
+    let mut dirs: Vec<PathBuf> = given.map(Path::to_path_buf).into_iter().collect();
+    dirs.push(place::root().join("../shared/sources"));
+    dirs
+}
+
+/// The base addresses of the archives that apt is configured with, without their security variants.
+pub fn mirrors() -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut add = |uri: &str| {
+        let uri = uri.trim().trim_end_matches('/').to_owned();
+        let usable = uri.starts_with("http://") || uri.starts_with("https://") || uri.starts_with("file:");
+        if usable && !uri.contains("security") && !found.contains(&uri) {
+            found.push(uri);
+        }
+    };
+    let targets = Command::new("apt-get")
+        .args(["indextargets", "--format", "$(REPO_URI)"])
+        .stderr(Stdio::null())
+        .output();
+    if let Ok(output) = targets {
+        String::from_utf8_lossy(&output.stdout).lines().for_each(&mut add);
+    }
+    for file in source_lists() {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        for line in text.lines().map(str::trim) {
+            if let Some(uris) = line.strip_prefix("URIs:") {
+                uris.split_whitespace().for_each(&mut add);
+            } else if line.starts_with("deb ") {
+                // `deb [options] URI suite components`
+                let after =
+                    line.rsplit_once(']').map_or_else(|| line.trim_start_matches("deb"), |(_, rest)| rest);
+                after.split_whitespace().take(1).for_each(&mut add);
+            }
+        }
+    }
+    // A mirror that names the distribution is likelier to have its pool than a third party's repository.
+    found.sort_by_key(|u| !u.ends_with("/debian"));
+    found
+}
+
+fn source_lists() -> Vec<PathBuf> {
+    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
+    if let Ok(entries) = fs::read_dir("/etc/apt/sources.list.d") {
+        files.extend(
+            entries
+                .flatten()
+                .map(|e| e.path())
+                .filter(|p| p.extension().is_some_and(|e| e == "list" || e == "sources")),
+        );
+    }
+    files.sort();
+    files
+}
+
+/// The pinned file, in the cache or in a local directory.
+///
+/// # Errors
+///
+/// Names every place that was tried, and where to put the file by hand.
+pub fn pinned(p: &Pinned, sources: Option<&Path>, upstream: &[&str]) -> Result<PathBuf> {
+    let downloads = place::cache()?.join("downloads");
+    place::make_dir(&downloads)?;
+    let target = downloads.join(p.file);
+    let mut tried = Vec::new();
+    let mut local = vec![target.clone()];
+    local.extend(local_directories(sources).into_iter().map(|d| d.join(p.file)));
+    for file in local {
+        if !file.is_file() {
+            continue;
+        }
+        let sum = place::sha256(&file)?;
+        if sum == p.sha256 {
+            return Ok(file);
+        }
+        tried.push(format!("{}: its sha256 is {sum}", file.display()));
+    }
+    let step = Step::begin(&format!("download {}", p.file), "download")?;
+    let mut addresses: Vec<String> = mirrors().iter().map(|m| format!("{m}/{}/{}", p.pool, p.file)).collect();
+    addresses.extend(upstream.iter().map(|u| (*u).to_owned()));
+    if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() {
+        tried.push("the network: QEMU_IOMMU_OFFLINE is set".to_owned());
+        addresses.clear();
+    }
+    let partial = downloads.join(format!("{}.partial", p.file));
+    for address in addresses {
+        match download(&step, &address, &partial, p.size) {
+            Ok(()) => {
+                let sum = place::sha256(&partial)?;
+                if sum == p.sha256 {
+                    fs::rename(&partial, &target).context("renaming the download")?;
+                    step.finish("sha256 as pinned");
+                    return Ok(target);
+                }
+                let _ = fs::remove_file(&partial);
+                tried.push(format!("{address}: its sha256 is {sum}"));
+            }
+            Err(e) => tried.push(format!("{address}: {e}")),
+        }
+    }
+    drop(step);
+    Err(advice(
+        format!("no source for {} (sha256 {})\n    tried {}", p.file, p.sha256, tried.join("\n    tried ")),
+        "check the network and the proxy settings, or get the file by hand, put it in a directory and give that with --sources DIR",
+    ))
+}
+
+/// Downloads one address into `to`, resuming when it can.
+///
+/// # Errors
+///
+/// One line that says why.
+pub fn download(step: &Step, address: &str, to: &Path, size: u64) -> Result<()> {
+    let mut command = if on_path("curl") {
+        let mut c = Command::new("curl");
+        c.args(["-fsSL", "--retry", "2", "--connect-timeout", "20", "-C", "-", "-o"]).arg(to).arg(address);
+        c
+    } else if Path::new("/usr/lib/apt/apt-helper").exists() {
+        let mut c = Command::new("/usr/lib/apt/apt-helper");
+        c.arg("download-file").arg(address).arg(to);
+        c
+    } else {
+        let mut c = Command::new("wget");
+        c.args(["-q", "-c", "-O"]).arg(to).arg(address);
+        c
+    };
+    step.note(&crate::ui::shell_words(&command));
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| advice(format!("no program to download with: {e}"), "install curl"))?;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        let have = fs::metadata(to).map_or(0, |m| m.len());
+        step.progress(have.min(size), size);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let mut text = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        use std::io::Read;
+        let _ = stderr.read_to_string(&mut text);
+    }
+    step.note(&text);
+    let why = text.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("no reason given").trim().to_owned();
+    if text.contains("No space left") || status.code() == Some(23) {
+        return Err(advice(
+            format!("writing {}: the disk is full ({why})", to.display()),
+            "free some space, or put the cache elsewhere with QEMU_IOMMU_CACHE=DIR",
+        ));
+    }
+    anyhow::bail!("{why}")
+}
+
+/// Fails when less than `mib` MiB are free where `dir` is.
+pub fn ensure_space(dir: &Path, mib: u64, what: &str) -> Result<()> {
+    let output = Command::new("df").args(["-Pk"]).arg(dir).output().context("running df")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let free =
+        text.lines().nth(1).and_then(|l| l.split_whitespace().nth(3)).and_then(|f| f.parse::<u64>().ok());
+    match free {
+        Some(kib) if kib / 1024 < mib => Err(advice(
+            format!(
+                "the disk is full: {what} needs {mib} MiB in {}, and {} MiB are free",
+                dir.display(),
+                kib / 1024
+            ),
+            "free some space, or put the cache elsewhere with QEMU_IOMMU_CACHE=DIR",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The guest's kernel: the distribution's source, our configuration; or the user's tree or image.
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::fetch::{self, Pinned};
+use super::packages::{self, Need};
+use crate::advice::advice;
+use crate::cli::{Model, PageSize, SourceArgs};
+use crate::place::{self, Key};
+use crate::ui::Step;
+
+/// The release that the set-up builds.
+pub const VERSION: &str = "7.2.12";
+
+const SOURCE: Pinned = Pinned {
+    file: "linux-source-7.2_7.2.12-1~bpo13+1_all.deb",
+    sha256: "73ca6c22599ba411ab3179642d33501ca2c90174e13c3c8d86e996ea1cbf2a8f",
+    pool: "pool/main/l/linux",
+    size: 164_744_800,
+};
+
+/// What a kernel needs to have built in to run the demo, and what is lost without it.
+const REQUIRED: &[(&str, &str)] = &[
+    ("BLK_DEV_INITRD", "the guest's programs come as an initramfs"),
+    ("DEVTMPFS", "device nodes"),
+    ("PROC_FS", "the guest's programs read /proc"),
+    ("SYSFS", "the guest's programs read /sys"),
+    ("PCI", "the endpoint is a PCI function"),
+    ("PCI_MSI", "the endpoint's interrupts"),
+    ("PCI_PASID", "processes are told apart by PASID"),
+    ("UIO", "user space reaches the endpoint's registers"),
+    ("UIO_PCI_GENERIC_SVA", "binds a process's address space to the endpoint (since Linux 7.1)"),
+    ("VIRTIO_PCI", "the line to the host"),
+    ("VIRTIO_CONSOLE", "the line to the host"),
+];
+const REQUIRED_ARM64: &[(&str, &str)] = &[
+    ("ARM_SMMU_V3", "the driver of the SMMU"),
+    ("ARM_SMMU_V3_SVA", "shared virtual addressing on the SMMU"),
+    ("PCI_HOST_GENERIC", "the machine's PCI host bridge"),
+    ("SERIAL_AMBA_PL011_CONSOLE", "the console"),
+];
+const REQUIRED_X86: &[(&str, &str)] = &[
+    ("INTEL_IOMMU", "the driver of the IOMMU"),
+    ("INTEL_IOMMU_SVM", "shared virtual addressing on the IOMMU"),
+    ("SERIAL_8250_CONSOLE", "the console"),
+];
+
+/// The configuration fragments, in order.
+pub fn fragments(model: Model, page_size: PageSize, debug: bool) -> Vec<PathBuf> {
+    let dir = place::root().join("guest/kernel");
+    let mut names = vec!["common.config".to_owned()];
+    match model {
+        Model::Smmuv3 => {
+            names.push("arm64.config".into());
+            names.push(format!("arm64-{}.config", page_size.name()));
+        }
+        Model::Vtd => names.push("x86_64.config".into()),
+    }
+    if debug {
+        names.push("debug.config".into());
+    }
+    names.into_iter().map(|n| dir.join(n)).collect()
+}
+
+/// The fragments as one text.
+pub fn fragment(model: Model, page_size: PageSize, debug: bool) -> Result<String> {
+    let mut text = String::new();
+    for file in fragments(model, page_size, debug) {
+        text.push_str(&fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn entry(model: Model, page_size: PageSize) -> Result<PathBuf> {
+    let key = Key::default()
+        .text("source", SOURCE.sha256)
+        .text("arch", model.kernel_arch())
+        .text("config", &fragment(model, page_size, false)?);
+    Ok(place::cache()?.join("kernel").join(format!(
+        "{}-{}-{}",
+        model.kernel_arch(),
+        page_size.name(),
+        key.name()
+    )))
+}
+
+/// Where the image is, below a build directory.
+fn image_in(model: Model) -> &'static str {
+    match model {
+        Model::Smmuv3 => "arch/arm64/boot/Image",
+        Model::Vtd => "arch/x86/boot/bzImage",
+    }
+}
+
+/// What has to be installed before [`ensure`] can succeed.
+pub fn needs(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Vec<Need>> {
+    if args.kernel.is_some() || args.kdir.is_some() || place::is_complete(&entry(model, page_size)?) {
+        return Ok(Vec::new());
+    }
+    let native = std::env::consts::ARCH == model.target();
+    Ok(match model {
+        Model::Smmuv3 if !native => vec![Need::KernelArm64],
+        _ => vec![Need::Kernel],
+    })
+}
+
+/// The guest's kernel image.
+pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<PathBuf> {
+    if let Some(image) = &args.kernel {
+        check_image(image, model)?;
+        return Ok(image.clone());
+    }
+    if let Some(dir) = &args.kdir {
+        return from_tree(dir, model);
+    }
+    let entry = entry(model, page_size)?;
+    let image = entry.join("build").join(image_in(model));
+    if !place::is_complete(&entry) {
+        packages::ensure(&needs(args, model, page_size)?, args.yes)?;
+        place::make_dir(&entry)?;
+        fetch::ensure_space(&entry, 3500, "building the guest's kernel")?;
+        let source = source(args)?;
+        build(&source, &entry, model, page_size)?;
+        check_image(&image, model)?;
+        place::complete(&entry, VERSION)?;
+    }
+    Ok(image)
+}
+
+/// Uses a tree that the user has built: names what its configuration lacks.
+fn from_tree(dir: &Path, model: Model) -> Result<PathBuf> {
+    let config = dir.join(".config");
+    let text = fs::read_to_string(&config).map_err(|e| {
+        advice(
+            format!("--kdir {}: no kernel configuration there: {e}", dir.display()),
+            "name a kernel tree (or its O= directory) that has been configured and built",
+        )
+    })?;
+    let missing = lacking(&text, model);
+    if !missing.is_empty() {
+        let list: Vec<String> =
+            missing.iter().map(|(s, state, why)| format!("CONFIG_{s}=y  ({state}) {why}")).collect();
+        return Err(advice(
+            format!(
+                "{}: this kernel cannot show SVA; it lacks\n    {}",
+                config.display(),
+                list.join("\n    ")
+            ),
+            format!(
+                "set these and build again: cargo xtask kconfig {} > sva.config; scripts/kconfig/merge_config.sh -m .config sva.config; \
+                 make ARCH={} olddefconfig {}",
+                model.name(),
+                model.kernel_arch(),
+                image_in(model).rsplit('/').next().unwrap_or_default(),
+            ),
+        ));
+    }
+    let image = dir.join(image_in(model));
+    if !image.is_file() {
+        return Err(advice(
+            format!("--kdir {}: the tree is configured, but {} is not there", dir.display(), image_in(model)),
+            format!(
+                "build it: make ARCH={} {}",
+                model.kernel_arch(),
+                image_in(model).rsplit('/').next().unwrap_or_default()
+            ),
+        ));
+    }
+    check_image(&image, model)?;
+    Ok(image)
+}
+
+/// Required symbols that are not built in: name, what the configuration says, what it is for.
+pub fn lacking(config: &str, model: Model) -> Vec<(&'static str, &'static str, &'static str)> {
+    let per_model = match model {
+        Model::Smmuv3 => REQUIRED_ARM64,
+        Model::Vtd => REQUIRED_X86,
+    };
+    REQUIRED
+        .iter()
+        .chain(per_model)
+        .filter_map(|(symbol, why)| match value(config, symbol) {
+            Some("y") => None,
+            Some("m") => Some((*symbol, "a module; it has to be built in", *why)),
+            _ => Some((*symbol, "off", *why)),
+        })
+        .collect()
+}
+
+/// A symbol's value in a .config.
+pub fn value<'a>(config: &'a str, symbol: &str) -> Option<&'a str> {
+    config.lines().find_map(|l| l.strip_prefix("CONFIG_")?.strip_prefix(symbol)?.strip_prefix('='))
+}
+
+/// Requested lines of a fragment that a .config does not honour.
+pub fn dishonoured(fragment: &str, config: &str) -> Vec<String> {
+    let mut wanted: Vec<(&str, &str)> = Vec::new();
+    for line in fragment.lines() {
+        let Some((symbol, want)) = line.trim().strip_prefix("CONFIG_").and_then(|l| l.split_once('=')) else {
+            continue;
+        };
+        // The last fragment that speaks of a symbol decides.
+        wanted.retain(|(s, _)| *s != symbol);
+        wanted.push((symbol, want));
+    }
+    wanted
+        .into_iter()
+        .filter(|(symbol, want)| {
+            let have = value(config, symbol);
+            if *want == "n" { have.is_some() } else { have != Some(*want) }
+        })
+        .map(|(symbol, want)| format!("CONFIG_{symbol}={want}"))
+        .collect()
+}
+
+/// Refuses a file that is not an image of this architecture.
+fn check_image(image: &Path, model: Model) -> Result<()> {
+    let way_out = format!("give the uncompressed image that QEMU boots: {}", image_in(model));
+    let mut file = fs::File::open(image)
+        .map_err(|e| advice(format!("kernel image {}: {e}", image.display()), way_out.clone()))?;
+    let (offset, magic): (u64, &[u8; 4]) = match model {
+        Model::Smmuv3 => (0x38, b"ARM\x64"),
+        Model::Vtd => (0x202, b"HdrS"),
+    };
+    let mut found = [0; 4];
+    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut found));
+    if read.is_err() || &found != magic {
+        return Err(advice(
+            format!("{} is not a kernel image for {}", image.display(), model.kernel_arch()),
+            way_out,
+        ));
+    }
+    Ok(())
+}
+
+/// The unpacked source tree.
+fn source(args: &SourceArgs) -> Result<PathBuf> {
+    let sum: String = SOURCE.sha256.chars().take(16).collect();
+    let entry = place::cache()?.join("linux-source").join(sum);
+    let tree = entry.join("linux");
+    if place::is_complete(&entry) {
+        return Ok(tree);
+    }
+    let deb = fetch::pinned(&SOURCE, args.sources.as_deref(), &[])?;
+    place::make_dir(&entry)?;
+    let step = Step::begin(&format!("Linux {VERSION}: unpack"), "kernel-unpack")?;
+    let tmp = entry.join("deb.tmp");
+    let _ = fs::remove_dir_all(&tmp);
+    let _ = fs::remove_dir_all(&tree);
+    place::make_dir(&tmp)?;
+    if packages::on_path("dpkg-deb") {
+        step.run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&tmp))?;
+    } else {
+        step.run(Command::new("ar").arg("x").arg(&deb).current_dir(&tmp))?;
+        step.run(Command::new("sh").args(["-c", "tar xf data.tar.*"]).current_dir(&tmp))?;
+    }
+    place::make_dir(&tree)?;
+    let tarball = tmp.join("usr/src/linux-source-7.2.tar.xz");
+    step.run(Command::new("tar").arg("xf").arg(&tarball).arg("-C").arg(&tree).arg("--strip-components=1"))?;
+    let _ = fs::remove_dir_all(&tmp);
+    place::complete(&entry, VERSION)?;
+    step.finish("unmodified");
+    Ok(tree)
+}
+
+fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Result<()> {
+    let title = match model {
+        Model::Smmuv3 => format!("Linux {VERSION} arm64, {} pages", page_size.name().to_uppercase()),
+        Model::Vtd => format!("Linux {VERSION} x86_64"),
+    };
+    let dir = entry.join("build");
+    let file = format!("kernel-{}-{}", model.kernel_arch(), page_size.name());
+    let step = Step::begin(&format!("{title}: build"), &file)?;
+    place::make_dir(&dir)?;
+    let text = fragment(model, page_size, false)?;
+    let make = || {
+        let mut c = Command::new("make");
+        c.arg("-C")
+            .arg(source)
+            .arg(format!("O={}", dir.display()))
+            .arg(format!("ARCH={}", model.kernel_arch()));
+        if std::env::consts::ARCH != model.target() {
+            c.arg(format!("CROSS_COMPILE={}-linux-gnu-", model.target()));
+        }
+        // Reproducible: the same banner in every build of one configuration.
+        c.env("KBUILD_BUILD_USER", "qemu-iommu").env("KBUILD_BUILD_HOST", "cache");
+        c
+    };
+    let wanted = dir.join("wanted.config");
+    if fs::read_to_string(&wanted).unwrap_or_default() != text || !dir.join(".config").is_file() {
+        fs::write(&wanted, &text).with_context(|| format!("writing {}", wanted.display()))?;
+        let mut c = make();
+        c.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
+        step.run(&mut c)?;
+    }
+    let config = fs::read_to_string(dir.join(".config")).context("reading .config")?;
+    let lost = dishonoured(&text, &config);
+    if !lost.is_empty() {
+        return Err(advice(
+            format!("{title}: the configuration did not take {}", lost.join(" ")),
+            "complete the dependencies of these in guest/kernel/*.config",
+        ));
+    }
+    let jobs = std::thread::available_parallelism().map_or(2, usize::from);
+    let image = image_in(model).rsplit('/').next().unwrap_or_default();
+    step.run_counting(make().arg(format!("-j{jobs}")).arg(image), Some(2150))?;
+    step.finish("unmodified, our configuration");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_symbols() {
+        let config = "CONFIG_PCI=y\nCONFIG_PCI_MSI=m\n# CONFIG_UIO is not set\n";
+        assert_eq!(value(config, "PCI"), Some("y"));
+        assert_eq!(value(config, "PCI_MSI"), Some("m"));
+        assert_eq!(value(config, "UIO"), None);
+    }
+
+    #[test]
+    fn lacking_names_modules_too() {
+        let lack = lacking("CONFIG_PCI_MSI=m\nCONFIG_PCI=y\n", Model::Smmuv3);
+        assert!(lack.iter().any(|l| l.0 == "PCI_MSI" && l.1.starts_with("a module")));
+        assert!(!lack.iter().any(|l| l.0 == "PCI"));
+        assert!(lack.iter().any(|l| l.0 == "ARM_SMMU_V3_SVA" && l.1 == "off"));
+    }
+
+    #[test]
+    fn the_last_fragment_decides() {
+        let fragment = "CONFIG_A=y\nCONFIG_B=y\nCONFIG_A=n\n";
+        assert_eq!(dishonoured(fragment, "CONFIG_B=y\n"), Vec::<String>::new());
+        assert_eq!(dishonoured(fragment, "CONFIG_A=y\n"), ["CONFIG_B=y", "CONFIG_A=n"]);
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The set-up: each part is taken from the cache, or made, or its absence explained.
+
+pub mod fetch;
+pub mod initramfs;
+pub mod kernel;
+pub mod packages;
+pub mod qemu;
+pub mod rust;
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::cli::{MachineArgs, Model, PageSize, SetupCmd, SourceArgs};
+use crate::vm::Parts;
+
+/// All parts of a machine; makes what is missing. Only what `model` and `page_size` ask for.
+pub fn parts(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Parts> {
+    let mut needs = qemu::needs(args)?;
+    needs.extend(kernel::needs(args, model, page_size)?);
+    if model == Model::Vtd {
+        needs.push(packages::Need::FirmwareX86);
+    }
+    packages::ensure(&needs, args.yes)?;
+    let qemu = qemu::ensure(args, model)?;
+    let plugin = rust::plugin(args)?;
+    let kernel = kernel::ensure(args, model, page_size)?;
+    let initrd = initramfs::ensure(args, model)?;
+    Ok(Parts { qemu: qemu.system(model), plugin, kernel, initrd })
+}
+
+/// The same for a machine as the user described it.
+pub fn parts_for(args: &MachineArgs) -> Result<Parts> {
+    parts(&args.source, args.model, args.page_size)
+}
+
+/// `setup`
+pub fn command(cmd: &SetupCmd) -> Result<()> {
+    let started = Instant::now();
+    let models = cmd.model.map_or_else(|| vec![Model::Smmuv3, Model::Vtd], |m| vec![m]);
+    for model in models {
+        let parts = parts(&cmd.source, model, cmd.page_size)?;
+        println!("{}:", model.name());
+        println!("  qemu      {}", parts.qemu.display());
+        println!("  plugin    {}", parts.plugin.display());
+        println!("  kernel    {}", parts.kernel.display());
+        println!("  initramfs {}", parts.initrd.display());
+    }
+    println!("ready in {:.1} s", started.elapsed().as_secs_f32());
+    Ok(())
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The Debian packages that the steps need, and what for.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::advice::advice;
+use crate::ui::{self, Step};
+
+/// A step that needs packages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// To build QEMU.
+    Qemu,
+    /// To build a kernel for this machine's architecture.
+    Kernel,
+    /// To build an arm64 kernel on another architecture.
+    KernelArm64,
+    /// x86 firmware at run time.
+    FirmwareX86,
+    /// To regenerate the bindings.
+    Bindings,
+    /// To run the guests' tests from Python.
+    Avocado,
+}
+
+/// One package.
+pub struct Package {
+    /// Debian's name.
+    pub name: &'static str,
+    /// What it is for.
+    pub what_for: &'static str,
+    /// A file or a command whose presence does as well (other distributions).
+    pub evidence: &'static str,
+    needs: &'static [Need],
+}
+
+const fn package(
+    name: &'static str,
+    evidence: &'static str,
+    needs: &'static [Need],
+    what_for: &'static str,
+) -> Package {
+    Package { name, what_for, evidence, needs }
+}
+
+use Need::{Avocado, Bindings, FirmwareX86, Kernel, KernelArm64, Qemu};
+
+/// Every package that any step needs.
+pub const PACKAGES: &[Package] = &[
+    package("build-essential", "cc", &[Qemu, Kernel, KernelArm64], "C compiler and make"),
+    package("git", "git", &[Qemu], "applies the patch series"),
+    package("patch", "patch", &[Qemu, KernelArm64], "applies the patch series where git cannot"),
+    package("xz-utils", "xz", &[Qemu, Kernel, KernelArm64], "unpacks the sources"),
+    package("ninja-build", "ninja", &[Qemu], "builds QEMU"),
+    package("pkg-config", "pkg-config", &[Qemu], "finds QEMU's libraries"),
+    package(
+        "python3-venv",
+        "python3 -m ensurepip",
+        &[Qemu, Avocado],
+        "QEMU's configure and Avocado run in their own Python environment",
+    ),
+    package("flex", "flex", &[Qemu, Kernel, KernelArm64], "parsers of kconfig and dtc"),
+    package("bison", "bison", &[Qemu, Kernel, KernelArm64], "parsers of kconfig and dtc"),
+    package("libglib2.0-dev", "pc:glib-2.0", &[Qemu], "QEMU's base library"),
+    package("libpixman-1-dev", "pc:pixman-1", &[Qemu], "QEMU's display code"),
+    package("libfdt-dev", "/usr/include/libfdt.h", &[Qemu], "QEMU writes the guest's device tree"),
+    package("libattr1-dev", "/usr/include/attr/attributes.h", &[Qemu], "shared folders (virtfs)"),
+    package("libslirp-dev", "pc:slirp", &[Qemu], "user-mode network"),
+    package("zlib1g-dev", "pc:zlib", &[Qemu], "QEMU's compression"),
+    package("device-tree-compiler", "dtc", &[Kernel, KernelArm64, Qemu], "device trees"),
+    package(
+        "libclang-dev",
+        "glob:/usr/lib/llvm-*/lib/libclang*.so*",
+        &[Bindings],
+        "bindgen reads QEMU's headers",
+    ),
+    package("gcc-aarch64-linux-gnu", "aarch64-linux-gnu-gcc", &[KernelArm64], "builds the arm64 kernel"),
+    package(
+        "libc6-dev-arm64-cross",
+        "/usr/aarch64-linux-gnu/include/stdio.h",
+        &[KernelArm64],
+        "headers for arm64",
+    ),
+    package("bc", "bc", &[Kernel, KernelArm64], "the kernel's build"),
+    package(
+        "libelf-dev",
+        "/usr/include/libelf.h",
+        &[Kernel, KernelArm64],
+        "the kernel's build (objtool, BTF)",
+    ),
+    package(
+        "libssl-dev",
+        "/usr/include/openssl/ssl.h",
+        &[Kernel, KernelArm64],
+        "the kernel's build (certificates)",
+    ),
+    package("kmod", "kmod", &[Kernel, KernelArm64], "the kernel's build (depmod)"),
+    package("rsync", "rsync", &[Kernel, KernelArm64], "the kernel's build (headers)"),
+    package("cpio", "cpio", &[Kernel, KernelArm64], "the kernel's build (headers archive)"),
+    package("seabios", "/usr/share/seabios/bios-256k.bin", &[FirmwareX86], "firmware of the x86 machine"),
+    package(
+        "qemu-system-data",
+        "/usr/share/qemu/linuxboot_dma.bin",
+        &[FirmwareX86],
+        "the x86 machine's kernel loader",
+    ),
+    package(
+        "ipxe-qemu",
+        "/usr/lib/ipxe/qemu/efi-e1000e.rom",
+        &[FirmwareX86],
+        "network ROMs that q35's own tests load",
+    ),
+];
+
+/// The packages of `PACKAGES` that are missing for `needs`.
+pub fn missing(needs: &[Need]) -> Vec<&'static Package> {
+    let wanted: Vec<&Package> =
+        PACKAGES.iter().filter(|p| p.needs.iter().any(|n| needs.contains(n))).collect();
+    let installed = installed(&wanted);
+    wanted
+        .into_iter()
+        .filter(|p| !installed.iter().any(|i| i == p.name))
+        .filter(|p| !is_evident(p.evidence))
+        .collect()
+}
+
+/// The names of those that dpkg knows as installed; none where there is no dpkg.
+fn installed(packages: &[&Package]) -> Vec<String> {
+    let output = Command::new("dpkg-query")
+        .args(["-W", "-f", "${db:Status-Status} ${Package}\n"])
+        .args(packages.iter().map(|p| p.name))
+        .stderr(Stdio::null())
+        .output();
+    let Ok(output) = output else { return Vec::new() };
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|l| l.strip_prefix("installed "))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn is_evident(evidence: &str) -> bool {
+    if let Some(module) = evidence.strip_prefix("pc:") {
+        return succeeds(Command::new("pkg-config").args(["--exists", module]));
+    }
+    if evidence.starts_with("glob:") {
+        return false;
+    }
+    if evidence.starts_with('/') {
+        return Path::new(evidence).exists();
+    }
+    match evidence.split_once(' ') {
+        Some((program, args)) => succeeds(Command::new(program).args(args.split(' ')).arg("--version")),
+        None => on_path(evidence),
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .stdin(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
+}
+
+/// Whether a program of this name is on PATH.
+pub fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+/// Whether this process may install packages.
+pub fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+}
+
+/// Whether this is a CI run (`CI=true`).
+pub fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|v| v == "true" || v == "1")
+}
+
+/// The command that installs them.
+pub fn install_command(missing: &[&Package]) -> String {
+    let names: Vec<&str> = missing.iter().map(|p| p.name).collect();
+    format!("sudo apt-get update && sudo apt-get install --no-install-recommends {}", names.join(" "))
+}
+
+/// Makes sure that the packages for `needs` are there: lists what is missing and what for, installs it after a
+/// yes (at once with `yes`, or as root in CI), else fails with the one command.
+pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
+    let missing = missing(needs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("Missing packages:");
+    for p in &missing {
+        eprintln!("    {:<24} {}", p.name, p.what_for);
+    }
+    if !on_path("apt-get") {
+        let tools: Vec<String> = missing
+            .iter()
+            .map(|p| p.evidence.trim_start_matches("glob:").replace("pc:", "pkg-config module "))
+            .collect();
+        return Err(advice(
+            format!("{} packages are missing, and this system has no apt-get", missing.len()),
+            format!("install what provides: {}", tools.join(", ")),
+        ));
+    }
+    let root = is_root();
+    let go = if root && is_ci() {
+        true
+    } else if yes {
+        root || on_path("sudo")
+    } else {
+        std::io::stdin().is_terminal() && (root || on_path("sudo")) && asked()
+    };
+    if !go {
+        return Err(advice(
+            format!("{} packages are missing (list above)", missing.len()),
+            install_command(&missing),
+        ));
+    }
+    let step = Step::begin("packages", "packages")?;
+    let apt = |args: &[&str]| {
+        let mut c = if root { Command::new("apt-get") } else { Command::new("sudo") };
+        if !root {
+            c.arg("apt-get");
+        }
+        c.env("DEBIAN_FRONTEND", "noninteractive");
+        c.args(args);
+        c
+    };
+    if let Err(e) = step.run(&mut apt(&["-q", "update"])) {
+        ui::info(&format!("apt-get update did not succeed; trying with the lists that are there ({e})"));
+    }
+    let mut install = apt(&["-q", "-y", "--no-install-recommends", "install"]);
+    install.args(missing.iter().map(|p| p.name));
+    step.run(&mut install)?;
+    step.finish(&format!("{} installed", missing.len()));
+    Ok(())
+}
+
+fn asked() -> bool {
+    eprint!("Install them now? [Y/n] ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    if std::io::stdin().lock().read_line(&mut answer).is_err() || answer.is_empty() {
+        return false;
+    }
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes")
+}

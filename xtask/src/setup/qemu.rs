@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! QEMU: source, patch series, build.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::fetch::{self, Pinned};
+use super::packages::{self, Need};
+use crate::advice::advice;
+use crate::cli::{Model, SourceArgs};
+use crate::place::{self, Key};
+use crate::ui::Step;
+
+/// The version that the patch series and the plugin are made for.
+pub const VERSION: &str = "11.1.1";
+
+const SOURCE: Pinned = Pinned {
+    file: "qemu_11.1.1+ds.orig.tar.xz",
+    sha256: "0b1376e75dbe3e2fea4e408f8669f88a723f419f36a5b7d74cc6a4cfe07e4f5e",
+    pool: "pool/main/q/qemu",
+    size: 39_217_980,
+};
+
+/// Upstream's release: another tarball, so its content is compared instead of its sum.
+const UPSTREAM: &str = "https://download.qemu.org/qemu-11.1.1.tar.xz";
+
+/// Sum over paths and contents of the directories below, the same in every tarball of 11.1.1.
+const CONTENT_SHA256: &str = "ad541801528784465a226e3ba556231ed1d776dfac731df4aa2e2f9d272e3098";
+const CONTENT_DIRECTORIES: &[&str] = &["hw", "include", "system", "target", "util", "qom", "migration"];
+
+const TARGETS: &str = "aarch64-softmmu,x86_64-softmmu";
+const CONFIGURE: &[&str] = &[
+    "--without-default-features",
+    "--enable-system",
+    "--enable-modules",
+    "--enable-tcg",
+    "--enable-kvm",
+    "--enable-fdt=system",
+    "--enable-virtfs",
+    "--enable-attr",
+    "--enable-slirp",
+    "--disable-docs",
+    "--disable-install-blobs",
+    "--disable-werror",
+    "--enable-download",
+];
+const NINJA_TARGETS: &[&str] = &[
+    "qemu-system-aarch64",
+    "qemu-system-x86_64",
+    "accel-qtest.so",
+    "tests/qtest/iommu-smmuv3-test",
+    "tests/qtest/iommu-intel-test",
+    "tests/qtest/iommu-intel-inv-test",
+    "tests/qtest/intel-iommu-test",
+];
+const PIP: &[&str] = &["meson>=1.11", "pycotap==1.3.1"];
+
+/// A usable QEMU build.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    /// Its build directory.
+    pub build: PathBuf,
+    /// Its source directory, when it is ours.
+    pub source: Option<PathBuf>,
+}
+
+impl Qemu {
+    /// `qemu-system-*` of a model's target.
+    pub fn system(&self, model: Model) -> PathBuf {
+        self.build.join(format!("qemu-system-{}", model.target()))
+    }
+}
+
+/// The patch files in order.
+pub fn patches() -> Result<Vec<PathBuf>> {
+    let dir = place::root().join("patches/qemu");
+    if !dir.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut files: Vec<PathBuf> = place::files_below(&dir, &[])?
+        .into_iter()
+        .filter(|p| p.extension().is_some_and(|e| e == "patch"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// The cache entry of this checkout's QEMU.
+pub fn entry() -> Result<PathBuf> {
+    let mut key = Key::default()
+        .text("version", VERSION)
+        .text("targets", TARGETS)
+        .text("configure", &CONFIGURE.join(" "))
+        .text("ninja", &NINJA_TARGETS.join(" "));
+    for patch in patches()? {
+        key = key.file(&patch)?;
+    }
+    Ok(place::cache()?.join("qemu").join(key.name()))
+}
+
+/// What has to be installed before [`ensure`] can succeed.
+pub fn needs(args: &SourceArgs) -> Result<Vec<Need>> {
+    let ready = args.qemu_build.is_some() || place::is_complete(&entry()?);
+    Ok(if ready { Vec::new() } else { vec![Need::Qemu] })
+}
+
+/// A patched QEMU, from `--qemu-build`, from the cache, or built now.
+pub fn ensure(args: &SourceArgs, model: Model) -> Result<Qemu> {
+    if let Some(build) = &args.qemu_build {
+        let build = build.canonicalize().map_err(|e| {
+            advice(
+                format!("--qemu-build {}: {e}", build.display()),
+                "name a directory in which QEMU 11.1.1 with patches/qemu has been built",
+            )
+        })?;
+        let qemu = Qemu { build, source: None };
+        check(&qemu.system(model))?;
+        return Ok(qemu);
+    }
+    let entry = entry()?;
+    let qemu = Qemu { build: entry.join("build"), source: Some(entry.join("src")) };
+    if !place::is_complete(&entry) {
+        packages::ensure(&needs(args)?, args.yes)?;
+        place::make_dir(&entry)?;
+        fetch::ensure_space(&entry, 4000, "building QEMU")?;
+        unpack(&entry, args)?;
+        build(&entry)?;
+        check(&qemu.system(model))?;
+        place::complete(&entry, VERSION)?;
+    }
+    Ok(qemu)
+}
+
+/// Refuses a QEMU that is not ours: other version, or without the patch series.
+pub fn check(binary: &Path) -> Result<()> {
+    let way_out = "leave --qemu-build and QEMU_IOMMU_QEMU_BUILD out, and `cargo xtask setup` builds the right one; \
+                   or apply patches/qemu to QEMU 11.1.1 and build it as docs/architecture.md says";
+    let output = Command::new(binary)
+        .arg("--version")
+        .output()
+        .map_err(|e| advice(format!("cannot run {}: {e}", binary.display()), way_out))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version =
+        text.lines().next().unwrap_or_default().strip_prefix("QEMU emulator version ").unwrap_or_default();
+    let version = version.split_whitespace().next().unwrap_or("unknown");
+    if version != VERSION {
+        return Err(advice(
+            format!("{} is QEMU {version}; the plugin is made for {VERSION}", binary.display()),
+            way_out,
+        ));
+    }
+    let help = Command::new(binary).arg("-help").output().context("running QEMU -help")?;
+    if !String::from_utf8_lossy(&help.stdout).contains("-device-plugin") {
+        return Err(advice(
+            format!("{} is an unpatched QEMU {version}: it has no -device-plugin", binary.display()),
+            way_out,
+        ));
+    }
+    Ok(())
+}
+
+/// Unpacks and patches into `src` (complete once it is there under that name).
+fn unpack(entry: &Path, args: &SourceArgs) -> Result<()> {
+    let src = entry.join("src");
+    if src.is_dir() {
+        return Ok(());
+    }
+    let given = args.qemu_src.as_deref();
+    let tarball = match given {
+        Some(path) if path.is_dir() => None,
+        Some(path) if path.is_file() => Some(path.to_path_buf()),
+        Some(path) => {
+            return Err(advice(
+                format!("--qemu-src {}: no such file or directory", path.display()),
+                "name QEMU 11.1.1's tarball or unpacked tree",
+            ));
+        }
+        None => Some(match fetch::pinned(&SOURCE, args.sources.as_deref(), &[]) {
+            Ok(file) => file,
+            Err(e) => upstream(args.sources.as_deref()).map_err(|second| {
+                // The first error lists the places; the second is upstream's.
+                advice(format!("{e:#}\n    tried {second}"), "see above")
+            })?,
+        }),
+    };
+    let step = Step::begin(&format!("QEMU {VERSION}: unpack and patch"), "qemu-unpack")?;
+    let tmp = entry.join("src.tmp");
+    let _ = fs::remove_dir_all(&tmp);
+    place::make_dir(&tmp)?;
+    match tarball {
+        Some(file) => {
+            step.run(
+                Command::new("tar").arg("xf").arg(&file).arg("-C").arg(&tmp).arg("--strip-components=1"),
+            )?;
+        }
+        None => {
+            step.run(Command::new("cp").arg("-a").arg(given.unwrap_or(Path::new(".")).join(".")).arg(&tmp))?
+        }
+    }
+    let version = fs::read_to_string(tmp.join("VERSION")).unwrap_or_default();
+    if version.trim() != VERSION {
+        return Err(advice(
+            format!("the source is QEMU {:?}, not {VERSION}", version.trim()),
+            "give the source of 11.1.1 with --qemu-src, or none",
+        ));
+    }
+    let sum = content_sum(&tmp)?;
+    if sum != CONTENT_SHA256 {
+        if given.is_none() {
+            return Err(advice(
+                format!(
+                    "the source is not QEMU {VERSION} as released: its content's sum is {sum}, expected {CONTENT_SHA256}"
+                ),
+                "remove the download and try again, or give a trusted source with --qemu-src",
+            ));
+        }
+        crate::ui::info("the given QEMU source differs from the release; going on, as it was asked for");
+    }
+    // The distribution's tarball has no firmware blobs, and the build must not look for them.
+    if !tmp.join("pc-bios/edk2-aarch64-code.fd.bz2").exists() {
+        let file = tmp.join("meson.build");
+        let text = fs::read_to_string(&file).context("reading meson.build")?;
+        let text = text.replace("unpack_edk2_blobs = bzip2.found()", "unpack_edk2_blobs = false");
+        fs::write(&file, text).context("writing meson.build")?;
+    }
+    for patch in patches()? {
+        step.say(&patch.file_name().unwrap_or_default().to_string_lossy());
+        // `git apply` would follow a repository above the cache; patch(1) takes the files as they are.
+        step.run(
+            Command::new("patch")
+                .args(["-p1", "-s", "-f", "--no-backup-if-mismatch", "-i"])
+                .arg(&patch)
+                .current_dir(&tmp),
+        )?;
+    }
+    fs::rename(&tmp, &src).context("renaming the source directory")?;
+    step.finish(&format!("{} patches", patches()?.len()));
+    Ok(())
+}
+
+fn upstream(sources: Option<&Path>) -> Result<PathBuf> {
+    let name = UPSTREAM.rsplit('/').next().unwrap_or_default();
+    let downloads = place::cache()?.join("downloads");
+    let mut local = vec![downloads.join(name)];
+    local.extend(fetch::local_directories(sources).into_iter().map(|d| d.join(name)));
+    if let Some(found) = local.into_iter().find(|f| f.is_file()) {
+        return Ok(found);
+    }
+    if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() {
+        anyhow::bail!("{UPSTREAM}: QEMU_IOMMU_OFFLINE is set");
+    }
+    let step = Step::begin("download upstream's release", "download")?;
+    let partial = downloads.join(format!("{name}.partial"));
+    fetch::download(&step, UPSTREAM, &partial, 140_000_000).with_context(|| UPSTREAM.to_owned())?;
+    let target = downloads.join(name);
+    fs::rename(&partial, &target)?;
+    step.finish("compared after unpacking");
+    Ok(target)
+}
+
+/// Sum over the relative paths and contents of the files that every tarball of a release has alike.
+pub fn content_sum(tree: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    for dir in CONTENT_DIRECTORIES {
+        let dir = tree.join(dir);
+        if !dir.is_dir() {
+            continue;
+        }
+        for file in place::files_below(&dir, &[])? {
+            let name = file.strip_prefix(tree).unwrap_or(&file);
+            hash.update(name.as_os_str().as_encoded_bytes());
+            hash.update([0]);
+            hash.update(place::sha256(&file)?.as_bytes());
+        }
+    }
+    Ok(place::hex(&hash.finalize()))
+}
+
+/// The Python environment with QEMU's build tools.
+fn python() -> Result<PathBuf> {
+    environment("venv", PIP, "Python environment for QEMU")
+}
+
+/// A Python environment in the cache with these packages; returns its directory.
+pub fn environment(name: &str, pip: &[&str], title: &str) -> Result<PathBuf> {
+    let venv = place::cache()?
+        .join("venv")
+        .join(format!("{name}-{}", Key::default().text("pip", &pip.join(" ")).name()));
+    if place::is_complete(&venv) && venv.join("bin/python3").exists() {
+        return Ok(venv);
+    }
+    let step = Step::begin(title, name)?;
+    let _ = fs::remove_dir_all(&venv);
+    step.run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    step.run(
+        Command::new(venv.join("bin/python3"))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(pip),
+    )?;
+    place::complete(&venv, &pip.join("\n"))?;
+    step.finish(&pip.join(", "));
+    Ok(venv)
+}
+
+fn build(entry: &Path) -> Result<()> {
+    let build = entry.join("build");
+    let configured = build.join("configured");
+    if !configured.is_file() {
+        let python = python()?;
+        let step = Step::begin(&format!("QEMU {VERSION}: configure"), "qemu-configure")?;
+        let _ = fs::remove_dir_all(&build);
+        place::make_dir(&build)?;
+        let mut c = Command::new("../src/configure");
+        c.current_dir(&build)
+            .arg(format!("--python={}", python.join("bin/python3").display()))
+            .arg(format!("--target-list={TARGETS}"))
+            .args(CONFIGURE);
+        step.run(&mut c)?;
+        fs::write(&configured, "").with_context(|| format!("writing {}", configured.display()))?;
+        step.finish("both targets");
+    }
+    let step = Step::begin(&format!("QEMU {VERSION}: build"), "qemu-build")?;
+    step.run(Command::new("ninja").current_dir(&build).args(NINJA_TARGETS))?;
+    step.finish("emulators and their IOMMU tests");
+    Ok(())
+}

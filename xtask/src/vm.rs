@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The one builder of QEMU command lines.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::advice::{coded, exit};
+use crate::cli::{Implementation, MachineArgs, Model, Stall};
+
+/// The built parts that a machine is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// `qemu-system-*`.
+    pub qemu: PathBuf,
+    /// `libqemu_iommu.so`.
+    pub plugin: PathBuf,
+    /// The guest's kernel image.
+    pub kernel: PathBuf,
+    /// The guest's initramfs.
+    pub initrd: PathBuf,
+}
+
+/// Where the guest's first serial port goes.
+#[derive(Clone, Debug)]
+pub enum Console {
+    /// The terminal, with the monitor behind Ctrl-A c, and a copy in a file.
+    Terminal { log: PathBuf },
+    /// A file.
+    File(PathBuf),
+    /// QEMU's standard output, without a monitor.
+    Stdout,
+}
+
+/// Unix sockets that QEMU connects to when it starts; this program listens.
+#[derive(Clone, Debug, Default)]
+pub struct Sockets {
+    /// QMP.
+    pub qmp: Option<PathBuf>,
+    /// The guest's virtio-serial port `qemu-iommu`.
+    pub control: Option<PathBuf>,
+    /// The qtest protocol; the machine then has no CPU.
+    pub qtest: Option<PathBuf>,
+}
+
+/// A machine, ready to be written as a command line.
+#[derive(Clone)]
+pub struct Machine {
+    /// What the user asked for.
+    pub args: MachineArgs,
+    /// What it is built from.
+    pub parts: Parts,
+    /// Where the console goes.
+    pub console: Console,
+    /// Sockets.
+    pub sockets: Sockets,
+    /// Words for the guest's init, `sva.…`.
+    pub init: Vec<String>,
+    /// Restore from this file instead of booting.
+    pub incoming: Option<PathBuf>,
+    /// Wait for gdb.
+    pub gdb: bool,
+}
+
+/// The QOM path of the IOMMU.
+pub const IOMMU_PATH: &str = "/machine/peripheral/smmu0";
+
+impl Machine {
+    /// A machine with its console in a file, and nothing else special.
+    pub fn new(args: MachineArgs, parts: Parts, console: Console) -> Self {
+        Self {
+            args,
+            parts,
+            console,
+            sockets: Sockets::default(),
+            init: Vec::new(),
+            incoming: None,
+            gdb: false,
+        }
+    }
+
+    /// The endpoints' ids, in bus order; the last one is behind the root port.
+    pub fn endpoint_ids(&self) -> Vec<String> {
+        (0..=self.args.endpoints).map(|n| format!("ep{n}")).collect()
+    }
+
+    /// The whole command line, QEMU's path first.
+    ///
+    /// # Errors
+    ///
+    /// When the combination makes no sense.
+    pub fn command(&self) -> Result<Vec<String>> {
+        if self.args.model == Model::Vtd && self.args.implementation == Implementation::Rust {
+            return Err(coded(
+                exit::USAGE,
+                "vtd: this version has no model of Intel VT-d yet",
+                "use `smmuv3`, or `vtd --impl c` for QEMU's own model",
+            ));
+        }
+        let mut c = Words(vec![self.parts.qemu.display().to_string()]);
+        c.add(&["-nodefaults", "-no-user-config", "-display", "none"]);
+        self.machine(&mut c);
+        self.iommu(&mut c)?;
+        self.devices(&mut c)?;
+        self.consoles(&mut c);
+        if self.sockets.qtest.is_none() {
+            self.boot(&mut c);
+        }
+        if let Some(file) = &self.incoming {
+            c.add(&["-incoming", &format!("file:{}", file.display())]);
+        }
+        if self.gdb {
+            c.add(&["-s", "-S"]);
+        }
+        for options in &self.args.qemu_opts {
+            c.0.extend(options.split_whitespace().map(str::to_owned));
+        }
+        Ok(c.0)
+    }
+
+    fn machine(&self, c: &mut Words) {
+        let machine = match (self.args.model, self.args.implementation) {
+            (Model::Smmuv3, _) => "virt,gic-version=3",
+            (Model::Vtd, _) => "q35,kernel-irqchip=split",
+        };
+        c.add(&["-machine", machine]);
+        match &self.sockets.qtest {
+            Some(socket) => {
+                c.add(&[
+                    "-accel",
+                    "qtest",
+                    "-qtest",
+                    &format!("unix:{}", socket.display()),
+                    "-qtest-log",
+                    "/dev/null",
+                ]);
+            }
+            None => c.add(&["-accel", "tcg"]),
+        }
+        c.add(&["-cpu", &self.args.cpu, "-smp", &self.args.cpus.to_string(), "-m", &self.args.memory]);
+        if self.args.model == Model::Vtd {
+            for dir in ["/usr/share/seabios", "/usr/share/qemu"] {
+                c.add(&["-L", dir]);
+            }
+        }
+        // Two memory nodes, so that the guest can move pages from one to the other under DMA.
+        if self.args.cpus == 2 && self.sockets.qtest.is_none() {
+            if let Some(half) = half_of(&self.args.memory) {
+                for node in 0..2 {
+                    c.add(&["-object", &format!("memory-backend-ram,id=ram{node},size={half}")]);
+                    c.add(&["-numa", &format!("node,nodeid={node},memdev=ram{node},cpus={node}")]);
+                }
+            }
+        }
+        c.add(&["-device-plugin", &self.parts.plugin.display().to_string()]);
+    }
+
+    fn iommu(&self, c: &mut Words) -> Result<()> {
+        let a = &self.args;
+        let mut properties: Vec<String> = Vec::new();
+        let name = match (a.model, a.implementation) {
+            (Model::Smmuv3, Implementation::Rust) => {
+                if let Some(stall) = a.stall {
+                    properties.push(format!(
+                        "stall={}",
+                        match stall {
+                            Stall::Off => "off",
+                            Stall::On => "on",
+                            Stall::Force => "force",
+                        }
+                    ));
+                }
+                if let Some(bits) = a.pasid_bits {
+                    properties.push(format!("ssidsize={bits}"));
+                }
+                if a.adversarial {
+                    properties.push("x-adversarial=on".into());
+                }
+                "arm-smmuv3-rs,primary-bus=pcie.0,id=smmu0"
+            }
+            (Model::Smmuv3, Implementation::C) => {
+                // Its property `ssidsize` and stalls want a host's SMMU below it, so they are not passed on.
+                if a.adversarial {
+                    return Err(coded(
+                        exit::USAGE,
+                        "--adversarial: QEMU's C model has no such mode",
+                        "leave it out",
+                    ));
+                }
+                "arm-smmuv3,primary-bus=pcie.0,id=smmu0"
+            }
+            (Model::Vtd, _) => "intel-iommu,id=smmu0,x-scalable-mode=on,x-flts=on,intremap=on",
+        };
+        properties.extend(a.iommu.iter().cloned());
+        let mut device = name.to_owned();
+        for p in properties {
+            device.push(',');
+            device.push_str(&p);
+        }
+        c.add(&["-device", &device]);
+        Ok(())
+    }
+
+    fn devices(&self, c: &mut Words) -> Result<()> {
+        let bus = "pcie.0";
+        if let Some(socket) = &self.sockets.control {
+            c.add(&["-chardev", &format!("socket,id=control,path={}", socket.display())]);
+            c.add(&[
+                "-device",
+                &format!(
+                    "virtio-serial-pci,id=control-bus,bus={bus},addr=0x1,disable-legacy=on,iommu_platform=on"
+                ),
+            ]);
+            c.add(&["-device", "virtserialport,bus=control-bus.0,chardev=control,name=qemu-iommu"]);
+        }
+        let ids = self.endpoint_ids();
+        let mut properties = self.args.endpoint.join(",");
+        if let Some(bits) = self.args.pasid_bits {
+            properties = format!("pasid-bits={bits},{properties}");
+        }
+        let properties = properties.trim_end_matches(',');
+        let comma = if properties.is_empty() { "" } else { "," };
+        let (behind, direct) = ids.split_last().ok_or_else(|| anyhow::anyhow!("no endpoint"))?;
+        for (n, id) in direct.iter().enumerate() {
+            let addr = n.saturating_add(4);
+            c.add(&["-device", &format!("sva-testdev,bus={bus},addr={addr:#x},id={id}{comma}{properties}")]);
+        }
+        c.add(&["-device", &format!("pcie-root-port,bus={bus},addr=0x2,id=rp0,chassis=1,slot=1")]);
+        c.add(&["-device", &format!("sva-testdev,bus=rp0,id={behind}{comma}{properties}")]);
+        Ok(())
+    }
+
+    fn consoles(&self, c: &mut Words) {
+        let chardev = match &self.console {
+            Console::Terminal { log } => {
+                format!("stdio,id=console,mux=on,signal=off,logfile={}", log.display())
+            }
+            Console::File(file) => format!("file,id=console,path={}", file.display()),
+            Console::Stdout => "stdio,id=console,signal=on".to_owned(),
+        };
+        c.add(&["-chardev", &chardev, "-serial", "chardev:console"]);
+        if matches!(self.console, Console::Terminal { .. }) {
+            c.add(&["-mon", "chardev=console,mode=readline"]);
+        }
+        if let Some(socket) = &self.sockets.qmp {
+            c.add(&["-chardev", &format!("socket,id=qmp,path={}", socket.display())]);
+            c.add(&["-mon", "chardev=qmp,mode=control"]);
+        }
+    }
+
+    fn boot(&self, c: &mut Words) {
+        c.add(&["-no-reboot"]);
+        c.add(&["-kernel", &self.parts.kernel.display().to_string()]);
+        c.add(&["-initrd", &self.parts.initrd.display().to_string()]);
+        let mut append = match self.args.model {
+            Model::Smmuv3 => vec!["console=ttyAMA0".to_owned()],
+            Model::Vtd => vec!["console=ttyS0".to_owned(), "intel_iommu=on,sm_on".to_owned()],
+        };
+        append.push("panic=-1".to_owned());
+        append.extend(self.init.iter().cloned());
+        append.extend(self.args.append.iter().cloned());
+        c.add(&["-append", &append.join(" ")]);
+    }
+}
+
+/// The words of a command line.
+struct Words(Vec<String>);
+
+impl Words {
+    fn add(&mut self, words: &[&str]) {
+        self.0.extend(words.iter().map(|w| (*w).to_owned()));
+    }
+}
+
+/// `2G` → `1024M`: half of a size in QEMU's notation, in MiB.
+fn half_of(memory: &str) -> Option<String> {
+    let (digits, unit) = memory.split_at(memory.find(|c: char| !c.is_ascii_digit()).unwrap_or(memory.len()));
+    let number: u64 = digits.parse().ok()?;
+    let mib = match unit {
+        "" | "M" | "m" => number,
+        "G" | "g" => number.checked_mul(1024)?,
+        _ => return None,
+    };
+    (mib >= 512 && mib % 2 == 0).then(|| format!("{}M", mib / 2))
+}
+
+/// A command line for a person: one option a line.
+pub fn pretty(words: &[String]) -> String {
+    let mut out = String::new();
+    for (n, word) in words.iter().enumerate() {
+        if n > 0 {
+            out.push_str(if word.starts_with('-') && word.len() > 1 { " \\\n    " } else { " " });
+        }
+        out.push_str(&crate::ui::quote(word));
+    }
+    out
+}
+
+/// A file that has to exist before QEMU is asked to open it.
+///
+/// # Errors
+///
+/// Names the file, what it is for and the way out.
+pub fn must_exist(path: &Path, what: &str, way_out: &str) -> Result<()> {
+    if path.is_file() {
+        return Ok(());
+    }
+    Err(crate::advice::advice(format!("{what} {} is not there", path.display()), way_out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves() {
+        assert_eq!(half_of("2G").as_deref(), Some("1024M"));
+        assert_eq!(half_of("4096").as_deref(), Some("2048M"));
+        assert_eq!(half_of("256M"), None);
+        assert_eq!(half_of("huge"), None);
+    }
+
+    #[test]
+    fn options_begin_lines() {
+        let words: Vec<String> = ["qemu", "-m", "2G", "-append", "a b"].map(String::from).to_vec();
+        assert_eq!(pretty(&words), "qemu \\\n    -m 2G \\\n    -append 'a b'");
+    }
+}

@@ -3,6 +3,8 @@
 
 pub mod command;
 pub mod config;
+#[cfg(all(feature = "qemu", not(test)))]
+pub mod device;
 mod epoch;
 pub mod event;
 pub mod fault;

@@ -311,7 +311,6 @@ impl Translator {
                     self.contexts.invalidate_pair(at, sid, None);
                 }
             }
-            _ if cfg!(mutation = "drop-tlbi") => {}
             Invalidation::Asid { vmid, asid } => {
                 let tag = Tag { domain: u32::from(vmid), space: u32::from(asid) };
                 self.iotlb.invalidate_space(at, tag);

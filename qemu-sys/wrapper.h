@@ -11,6 +11,7 @@
 #include "qemu/rcu.h"
 #include "qemu/timer.h"
 #include "qom/object.h"
+#include "trace/control.h"
 
 #include "exec/hwaddr.h"
 #include "exec/memattrs.h"

@@ -3011,6 +3011,43 @@ impl Default for rcu_head {
         }
     }
 }
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct TraceEvent {
+    pub id: u32,
+    pub name: *const ::core::ffi::c_char,
+    pub sstate: bool,
+    pub dstate: *mut u16,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of TraceEvent"][::core::mem::size_of::<TraceEvent>() - 32usize];
+    ["Alignment of TraceEvent"][::core::mem::align_of::<TraceEvent>() - 8usize];
+    [
+        "Offset of field: TraceEvent::id",
+    ][::core::mem::offset_of!(TraceEvent, id) - 0usize];
+    [
+        "Offset of field: TraceEvent::name",
+    ][::core::mem::offset_of!(TraceEvent, name) - 8usize];
+    [
+        "Offset of field: TraceEvent::sstate",
+    ][::core::mem::offset_of!(TraceEvent, sstate) - 16usize];
+    [
+        "Offset of field: TraceEvent::dstate",
+    ][::core::mem::offset_of!(TraceEvent, dstate) - 24usize];
+};
+impl Default for TraceEvent {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+unsafe extern "C" {
+    pub fn trace_event_register_group(events: *mut *mut TraceEvent);
+}
 pub type hwaddr = u64;
 #[repr(C)]
 #[derive(Default, Copy, Clone)]

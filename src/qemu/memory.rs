@@ -44,6 +44,7 @@ unsafe extern "C" fn read<O: RegionOps>(opaque: *mut c_void, offset: sys::hwaddr
 }
 
 unsafe extern "C" fn write<O: RegionOps>(opaque: *mut c_void, offset: sys::hwaddr, value: u64, size: c_uint) {
+    super::log::refresh_level();
     // SAFETY: as for `read`.
     O::write(unsafe { Qom::from_raw(opaque) }, offset, value, size);
 }

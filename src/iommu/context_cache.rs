@@ -39,6 +39,7 @@ impl<const V: usize> ContextCache<V> {
 
     /// The words of a pair, if they are cached and were true at `now`.
     #[must_use]
+    #[inline(always)]
     pub fn lookup(&self, now: Moment, stream: StreamId, substream: Option<SubstreamId>) -> Option<[u64; V]> {
         let key = key(stream, substream);
         let (birth, value) = self.table.find(index(key), key)?;

@@ -124,6 +124,7 @@ impl Iotlb {
     /// The translation of `addr`, if it is cached and was true at `now`, the moment when the caller began the
     /// translation. What is newer may not fit the configuration that the caller found.
     #[must_use]
+    #[inline]
     pub fn lookup(&self, now: Moment, tag: Tag, addr: u64) -> Option<CachedPage> {
         let local = self.sizes.load(Ordering::Relaxed);
         let global = self.global_sizes.load(Ordering::Relaxed);
@@ -140,6 +141,7 @@ impl Iotlb {
         None
     }
 
+    #[inline(always)]
     fn probe(&self, now: Moment, tag: Tag, addr: u64, log2size: u8, global: bool) -> Option<CachedPage> {
         let key = key(tag, addr, log2size, global);
         let (birth, value) = self.table.find(self.index(key), key)?;

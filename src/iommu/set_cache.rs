@@ -183,6 +183,9 @@ impl<const V: usize> SetCache<V> {
     }
 
     /// The entry with that key in the set that `index` falls into. Never waits.
+    ///
+    /// Inlined, as are its callers: a value that is returned through memory costs more than the lookup.
+    #[inline(always)]
     pub(crate) fn find(&self, index: u64, key: Key) -> Option<(Moment, [u64; V])> {
         let set = self.set(index)?;
         let before = set.version.load(Ordering::Acquire);

@@ -129,6 +129,28 @@ mod counter {
     pub const COUNT: usize = 11;
 }
 
+/// Where the registers say that the stream table is.
+///
+/// Asked anew in each attempt that reads configuration. What was sampled before the attempt began could be the
+/// table before an invalidation that the attempt does not see, and its entries would be cached after it: so let
+/// this read the registers, unless they cannot change meanwhile.
+pub trait TableSource {
+    /// The table, as it is now.
+    fn stream_table(&self) -> StreamTable;
+}
+
+impl TableSource for StreamTable {
+    fn stream_table(&self) -> StreamTable {
+        *self
+    }
+}
+
+impl<F: Fn() -> StreamTable> TableSource for F {
+    fn stream_table(&self) -> StreamTable {
+        self()
+    }
+}
+
 /// An SMMU's translation: tables, caches, and the order of their invalidation.
 #[derive(Debug)]
 pub struct Translator {
@@ -146,7 +168,17 @@ struct Answer {
     iotlb: Source,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What the IOTLB knows.
+enum Cached {
+    Hit(Translation),
+    /// A page that does not allow the access. It is read again, since the guest need not invalidate to allow
+    /// more (Arm ARM D8.17); an adversarial SMMU takes it at its word.
+    Forbidden,
+    /// No page, or a clean one that is to be written: a walk makes it dirty.
+    Miss,
+}
+
+#[derive(Clone, Copy)]
 enum Source {
     Unused,
     Hit,
@@ -166,28 +198,51 @@ impl Translator {
         }
     }
 
-    /// Translates one request. `table` was sampled by the caller after everything that the guest can expect
-    /// this translation to see.
+    /// Translates one request.
     ///
     /// # Errors
     /// The fault, to be recorded, stalled or dropped as it says.
     pub fn translate(
         &self,
         mem: &dyn GuestMemory,
-        table: &StreamTable,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        if let Some(translation) = self.quick(req) {
+            self.counters.count(counter::QUICK);
+            return Ok(translation);
+        }
+        self.slow(mem, tables, req)
+    }
+
+    /// The answer that the caches have, if it is a translation: what nearly every request takes.
+    #[inline(always)]
+    fn quick(&self, req: &DmaRequest) -> Option<Translation> {
+        let now = self.sequence.now();
+        let context = StreamContext::from_words(self.contexts.lookup(now, req.stream, req.substream)?);
+        if context.action() != StreamAction::Translate {
+            return None;
+        }
+        match self.cached(&context, req, now) {
+            Cached::Hit(translation) => Some(translation),
+            Cached::Forbidden | Cached::Miss => None,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slow(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
         let mut attempts = 0u32;
         let answer = loop {
             let now = self.sequence.now();
-            let answer = self.attempt(mem, table, req, now);
-            if answer.config_hit && answer.iotlb == Source::Hit {
-                self.counters.count(if answer.result.is_ok() { counter::QUICK } else { counter::SLOW });
-                break answer;
-            }
+            let answer = self.attempt(mem, tables, req, now);
             attempts = attempts.saturating_add(1);
             if attempts >= ATTEMPTS || self.sequence.stands_at(now) {
-                self.counters.count(counter::SLOW);
                 break answer;
             }
             self.counters.count(counter::RETRIES);
@@ -196,13 +251,12 @@ impl Translator {
         answer.result
     }
 
-    /// Everything about an answer but that there is one.
     fn count(&self, answer: &Answer) {
-        let is_quick = answer.config_hit && answer.result.is_ok();
+        self.counters.count(counter::SLOW);
         match answer.iotlb {
-            Source::Hit if !is_quick => self.counters.count(counter::SLOW_HITS),
+            Source::Hit => self.counters.count(counter::SLOW_HITS),
             Source::Miss => self.counters.count(counter::IOTLB_MISSES),
-            _ => {}
+            Source::Unused => {}
         }
         if !answer.config_hit {
             self.counters.count(counter::CONFIG_MISSES);
@@ -212,10 +266,16 @@ impl Translator {
         }
     }
 
-    fn attempt(&self, mem: &dyn GuestMemory, table: &StreamTable, req: &DmaRequest, now: Moment) -> Answer {
+    fn attempt(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        now: Moment,
+    ) -> Answer {
         let (context, config_hit) = match self.contexts.lookup(now, req.stream, req.substream) {
             Some(words) => (StreamContext::from_words(words), true),
-            None => match config::lookup_stream(mem, &self.features, table, req) {
+            None => match config::lookup_stream(mem, &self.features, &tables.stream_table(), req) {
                 Ok(context) => {
                     let pair = (req.stream, req.substream);
                     let _ = self.contexts.insert(&self.sequence, now, pair, context.to_words());
@@ -230,38 +290,34 @@ impl Translator {
             StreamAction::Abort => (Err(config::silent_abort(req)), Source::Unused),
             StreamAction::Bypass => (config::bypass(&self.features, &context, req), Source::Unused),
             StreamAction::Translate => match self.cached(&context, req, now) {
-                Some(result) => (result, Source::Hit),
-                None => (self.walk(mem, &context, req, now), Source::Miss),
+                Cached::Hit(translation) => (Ok(translation), Source::Hit),
+                Cached::Forbidden if self.features.adversarial => {
+                    let kind = FaultKind::Permission;
+                    (Err(walk::translation_fault(kind, &self.features, &context, req)), Source::Hit)
+                }
+                Cached::Forbidden | Cached::Miss => (self.walk(mem, &context, req, now), Source::Miss),
             },
         };
         Answer { result, config_hit, iotlb }
     }
 
-    /// The IOTLB's answer, if it has one that the request can be served by.
+    /// What the IOTLB knows about a request.
     ///
-    /// A cached page that forbids the access is read again, since the guest need not invalidate to allow more
-    /// (Arm ARM D8.17); an adversarial SMMU takes it at its word. A write to a clean page is read again to
-    /// make it dirty. `CD.EPD` stops walks, and what is cached may be used: the adversarial SMMU does.
-    fn cached(
-        &self,
-        context: &StreamContext,
-        req: &DmaRequest,
-        now: Moment,
-    ) -> Option<Result<Translation, Fault>> {
+    /// `CD.EPD` stops walks, and what is cached may be used all the same: the adversarial SMMU does.
+    #[inline(always)]
+    fn cached(&self, context: &StreamContext, req: &DmaRequest, now: Moment) -> Cached {
         let f = &self.features;
         let region = context.region(is_upper(req.addr));
         if !region.enabled && !f.adversarial {
-            return None;
+            return Cached::Miss;
         }
         let addr = if region.top_byte_ignore { canonical(req.addr) } else { req.addr };
-        let page = self.iotlb.lookup(now, tag(context), addr)?;
+        let Some(page) = self.iotlb.lookup(now, tag(context), addr) else { return Cached::Miss };
         let perms = PagePerms::from_bits(u8::try_from(page.attributes & 0xff).unwrap_or(0));
         match walk::check(perms, f, context, req.access) {
-            Ok(perm) => Some(Ok(translation(req.addr, page.output, page.log2size, perm))),
-            Err(Refusal::Permission) if f.adversarial => {
-                Some(Err(walk::translation_fault(FaultKind::Permission, f, context, req)))
-            }
-            Err(Refusal::Permission | Refusal::Clean) => None,
+            Ok(perm) => Cached::Hit(translation(req.addr, page.output, page.log2size, perm)),
+            Err(Refusal::Permission) => Cached::Forbidden,
+            Err(Refusal::Clean) => Cached::Miss,
         }
     }
 

@@ -454,6 +454,28 @@ fn a_fill_that_an_invalidation_overtakes_leaves_nothing_behind() {
     }
 }
 
+/// The guest moves the stream table, and invalidates, while a translation is about to read it.
+#[test]
+fn a_stream_table_that_moves() {
+    let rig = Rig::new(false);
+    rig.guest.set_ste(&rig.streams, SID, &ste_abort());
+    let new = rig.guest.linear_streams(8);
+    rig.guest.set_ste(&new, SID, &ste_bypass());
+    let req = request(SID, None, VA, READ);
+    let asked = AtomicI64::new(0);
+    let tables = || {
+        if asked.fetch_add(1, Ordering::Relaxed) == 0 {
+            // Sampled, and then overtaken by both.
+            rig.smmu.invalidate(&Invalidation::All);
+            return rig.streams;
+        }
+        new
+    };
+    assert!(rig.smmu.translate(&rig.guest.mem, &tables, &req).is_ok());
+    assert!(rig.smmu.translate(&rig.guest.mem, &new, &req).is_ok());
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
 /// A guest that invalidates all the time gets an answer all the same.
 #[test]
 fn attempts_are_bounded() {

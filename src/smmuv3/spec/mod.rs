@@ -9,3 +9,6 @@ pub mod id;
 pub mod pte;
 pub mod registers;
 pub mod ste;
+
+#[cfg(test)]
+mod oracle;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+mod httu;
+mod permissions;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
@@ -344,303 +347,13 @@ fn events_carry_the_attributes_after_overrides() {
 }
 
 #[test]
-fn access_flag() {
-    // HA, AFFD: outcome and AF afterwards.
-    for (ha, affd, ok, af) in [(0, 0, false, 0), (0, 1, true, 0), (1, 0, true, 1), (1, 1, true, 1)] {
-        let s = Space::with_page(user_rw().with_af(0)).edit(|c| c.with_ha(ha).with_affd(affd));
-        let result = s.walk(VA, READ);
-        assert_eq!(result.is_ok(), ok);
-        assert_eq!(s.pte(), user_rw().with_af(af).with_valid(1).with_table(1).with_addr_47_12(PA >> 12));
-        match result {
-            Ok(m) => assert_eq!(m.updates, Updates { accessed: af == 1, dirtied: false }),
-            Err(fault) => assert_eq!(fault.kind, FaultKind::AccessFlag),
-        }
-    }
-    // No update for an access that is refused, none for one that needs none.
-    let s = Space::with_page(user_ro().with_af(0)).edit(|c| c.with_ha(1));
-    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Permission));
-    assert_eq!((s.guest.mem.updates(), s.pte().af()), (0, 0));
-    assert!(s.walk(VA, READ).is_ok() && s.walk(VA, READ).is_ok());
-    assert_eq!(s.guest.mem.updates(), 1);
-}
-
-#[test]
-fn access_flag_of_blocks() {
-    let s = Space::new(12, 48).edit(|c| c.with_ha(1));
-    s.guest.map(&s.tables, VA, 0x4000_0000, 2, user_rw().with_af(0));
-    assert!(s.walk(VA, READ).is_ok());
-    let pte = Pte::from(s.guest.mem.get(s.guest.pte_addr(&s.tables, VA, 2)));
-    assert_eq!((pte.af(), pte.table()), (1, 0));
-}
-
-#[test]
-fn dirty_state() {
-    // HA, HD, DBM: may one write?
-    for (ha, hd, dbm) in [(0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1)] {
-        let s = Space::with_page(user_ro().with_dbm(dbm)).edit(|c| c.with_ha(ha).with_hd(hd));
-        let writable = ha & hd & dbm == 1;
-        // A read changes nothing and grants no write.
-        let m = s.walk(VA, READ).unwrap();
-        assert_eq!(m.perms.is_clean(), writable);
-        let granted = check(m.perms, &s.f, &s.context(), READ).unwrap();
-        assert_eq!(granted, Permissions { read: true, write: false, exec: false });
-        let refusal = check(m.perms, &s.f, &s.context(), WRITE).unwrap_err();
-        assert_eq!(refusal, if writable { Refusal::Clean } else { Refusal::Permission });
-        assert_eq!(s.pte().ap2(), 1);
-        // A write makes it dirty.
-        for access in [WRITE, ATOMIC] {
-            let s =
-                Space::with_page(user_ro().with_dbm(dbm).with_af(1 - ha)).edit(|c| c.with_ha(ha).with_hd(hd));
-            match s.walk(VA, access) {
-                Ok(m) if writable => {
-                    assert_eq!(m.updates, Updates { accessed: true, dirtied: true });
-                    assert!(!m.perms.is_clean());
-                    assert!(check(m.perms, &s.f, &s.context(), WRITE).unwrap().write);
-                    assert_eq!((s.pte().ap2(), s.pte().dbm(), s.pte().af()), (0, 1, 1));
-                    assert_eq!(s.guest.mem.updates(), 1);
-                }
-                Err(fault) if !writable => {
-                    assert_eq!(fault.kind, FaultKind::Permission);
-                    assert_eq!(s.guest.mem.updates(), 0);
-                }
-                other => panic!("HA {ha} HD {hd} DBM {dbm}: {other:?}"),
-            }
-        }
-    }
-}
-
-#[test]
-fn table_attributes_make_clean_pages_read_only() {
-    let s = Space::with_page(user_clean()).edit(|c| c.with_ha(1).with_hd(1));
-    let at = s.guest.pte_addr(&s.tables, VA, 1);
-    let table = Pte::from(s.guest.mem.get(at));
-    s.guest.mem.put(at, table.with_aptable1(1).bits());
-    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Permission));
-    assert!(!s.walk(VA, READ).unwrap().perms.is_clean());
-    assert_eq!(s.pte().ap2(), 1);
-}
-
-/// The C model's defect S4: a read's walk, then a write's hit, went past `APTable`.
-#[test]
-fn table_attributes_accumulate() {
-    for level in 0..3 {
-        for had in [0, 1] {
-            let s = Space::with_page(user_rw().with_pxn(0).with_uxn(0));
-            let at = s.guest.pte_addr(&s.tables, VA, level);
-            let table = Pte::from(s.guest.mem.get(at));
-            let with = |change: fn(Pte) -> Pte| {
-                s.guest.mem.put(at, change(table).bits());
-                let mut cd = s.cd;
-                cd[1] = Cd1::from(cd[1]).with_had0(had).bits();
-                let context = StreamContext { cd: [cd[0], cd[1], cd[2], cd[3]], ..s.context() };
-                // Privileged, so that it is the table that decides.
-                let req = request(1, None, VA, privileged(READ));
-                walk_stage1(&s.guest.mem, &s.f, &context, &req).unwrap().perms
-            };
-            let all = with(|pte| pte);
-            let rights = |perms: PagePerms| {
-                let (p, u) = (perms.permissions(true), perms.permissions(false));
-                (p.read, p.write, p.exec, u.read, u.write, u.exec)
-            };
-            // EL0 may write, so EL1 may not execute.
-            assert_eq!(rights(all), (true, true, false, true, true, true));
-            for (change, limited) in [
-                ((|pte| pte.with_aptable0(1)) as fn(Pte) -> Pte, (true, true, true, false, false, true)),
-                (|pte| pte.with_aptable1(1), (true, false, true, true, false, true)),
-                (|pte| pte.with_pxntable(1), (true, true, false, true, true, true)),
-                (|pte| pte.with_uxntable(1), (true, true, false, true, true, false)),
-            ] {
-                let expected = if had == 1 { rights(all) } else { limited };
-                assert_eq!(rights(with(change)), expected, "level {level} HAD {had}");
-            }
-        }
-    }
-    // HAD1 is the upper half's.
-    let mut s = Space::new(12, 48);
-    let upper = s.guest.tables(12, 48);
-    s.cd = with_upper(s.cd, &upper);
-    s.guest.map(&upper, VA, PA, 3, user_rw());
-    let at = s.guest.pte_addr(&upper, VA, 2);
-    s.guest.mem.put(at, Pte::from(s.guest.mem.get(at)).with_aptable1(1).bits());
-    let va = VA | 0xffff << 48;
-    s.cd[1] = Cd1::from(s.cd[1]).with_had0(1).bits();
-    assert_eq!(s.kind(va, WRITE), Err(FaultKind::Permission));
-    s.cd[2] = Cd2::from(s.cd[2]).with_had1(1).bits();
-    assert_eq!(s.kind(va, WRITE), Ok(PA));
-}
-
-#[test]
-fn lost_races_are_judged_again() {
-    let new = || Space::with_page(user_clean().with_af(0)).edit(|c| c.with_ha(1).with_hd(1));
-    // Somebody else sets the access flag.
-    let s = new();
-    s.guest.mem.race(s.pte_addr(), s.pte().with_af(1).bits());
-    assert_eq!(s.walk(VA, READ).unwrap().updates, Updates::default());
-    let s = new();
-    s.guest.mem.race(s.pte_addr(), s.pte().with_af(1).bits());
-    assert_eq!(s.walk(VA, WRITE).unwrap().updates, Updates { accessed: false, dirtied: true });
-    // The page goes away, becomes read-only, or another one.
-    let s = new();
-    s.guest.mem.race(s.pte_addr(), 0);
-    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Translation));
-    assert_eq!(s.guest.mem.get(s.pte_addr()), 0);
-    let s = new();
-    s.guest.mem.race(s.pte_addr(), s.pte().with_dbm(0).bits());
-    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Permission));
-    let s = new();
-    s.guest.mem.race(s.pte_addr(), s.pte().with_addr_47_12(0x77).bits());
-    assert_eq!(s.kind(VA, WRITE), Ok(0x7_7000));
-    assert_eq!((s.pte().ap2(), s.pte().addr_47_12()), (0, 0x77));
-    // A block becomes a table.
-    let s = Space::new(12, 48).edit(|c| c.with_ha(1));
-    s.guest.map(&s.tables, VA, 0x4000_0000, 2, user_rw().with_af(0));
-    let at = s.guest.pte_addr(&s.tables, VA, 2);
-    let table = s.guest.alloc(0x1000);
-    s.guest.mem.put(table + 8 * (VA >> 12 & 0x1ff), user_rw().with_valid(1).with_table(1).bits() | PA);
-    s.guest.mem.race(at, Pte::default().with_valid(1).with_table(1).with_addr_47_12(table >> 12).bits());
-    assert_eq!(s.kind(VA, READ), Ok(PA));
-}
-
-#[test]
-fn races_that_never_end_are_given_up() {
-    let s = Space::with_page(user_rw().with_af(0)).edit(|c| c.with_ha(1));
-    for i in 0..100 {
-        s.guest.mem.race(s.pte_addr(), s.pte().with_addr_47_12(i).bits());
-    }
-    let fault = s.walk(VA, READ).unwrap_err();
-    assert_eq!((fault.kind, fault.fetch_addr), (FaultKind::WalkAbort, s.pte_addr()));
-}
-
-#[test]
 fn global_pages() {
     assert!(Space::with_page(user_rw().with_ng(0)).walk(VA, READ).unwrap().global);
     assert!(!Space::with_page(user_rw()).walk(VA, READ).unwrap().global);
 }
 
-#[test]
-fn a_probe_needs_a_mapping_and_no_permission() {
-    let s = Space::with_page(kernel_rw());
-    let m = s.walk(VA, Access::default()).unwrap();
-    assert_eq!(check(m.perms, &s.f, &s.context(), Access::default()), Ok(Permissions::default()));
-    assert_eq!(s.kind(0, Access::default()), Err(FaultKind::Translation));
-}
-
-#[test]
-fn overrides_apply_to_permissions() {
-    let mut s = Space::with_page(kernel_rw());
-    assert_eq!(s.kind(VA, READ), Err(FaultKind::Permission));
-    s.ste = edit_ste1(s.ste, |ste1| ste1.with_privcfg(3));
-    assert_eq!(s.kind(VA, READ), Ok(PA));
-    let perms = s.walk(VA, READ).unwrap().perms;
-    assert!(check(perms, &s.f, &s.context(), WRITE).unwrap().write);
-    s.ste = edit_ste1(s.ste, |ste1| ste1.with_instcfg(3));
-    assert_eq!(s.kind(VA, READ), Err(FaultKind::Permission), "an instruction read of a page that is XN");
-    assert_eq!(s.kind(VA, WRITE), Ok(PA), "writes are data");
-}
-
-/// The permissions of the Arm ARM's tables, written out case by case: (AP[2:1], privileged) to (read, write), then
-/// execution.
-fn reference(leaf: Pte, tables: &[Pte], cd: Cd0, had: bool, access: Access) -> bool {
-    let mut ap = (leaf.ap2() << 1) | leaf.ap1();
-    if cd.ha() == 1 && cd.hd() == 1 && leaf.dbm() == 1 {
-        ap &= 0b01;
-    }
-    let (mut xn, mut pxn) = (leaf.uxn() == 1, leaf.pxn() == 1);
-    if !had {
-        for table in tables {
-            if table.aptable0() == 1 {
-                ap &= 0b10;
-            }
-            if table.aptable1() == 1 {
-                ap |= 0b10;
-            }
-            xn |= table.uxntable() == 1;
-            pxn |= table.pxntable() == 1;
-        }
-    }
-    let data = |privileged: bool| match (ap, privileged) {
-        (0b00, true) => (true, true),
-        (0b00, false) => (false, false),
-        (0b01, _) => (true, true),
-        (0b10, true) => (true, false),
-        (0b10, false) => (false, false),
-        (0b11, _) => (true, false),
-        _ => unreachable!(),
-    };
-    let (read, write) = data(access.privileged);
-    let never = (cd.wxn() == 1 && write) || if access.privileged { pxn || data(false).1 } else { xn };
-    if access.exec && !access.write {
-        return !never;
-    }
-    if access.privileged && cd.pan() == 1 && data(false).0 && (access.read || access.write) {
-        return false;
-    }
-    (!access.read || read) && (!access.write || write)
-}
-
-fn any_access() -> impl Strategy<Value = Access> {
-    any::<(bool, bool, bool, bool)>().prop_map(|(read, write, exec, privileged)| {
-        // An instruction fetch is a read.
-        Access { read: read || exec, write, exec, privileged }
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
-
-    /// Any attributes of four levels of descriptors: what a walk grants is what the reference grants; and once the
-    /// page is cached by any access, every other access fares by the cached permissions as it would by a walk.
-    #[test]
-    fn permissions_agree_with_the_reference_and_with_cached_ones(
-        leaf in any::<u64>(),
-        tables in any::<[u64; 3]>(),
-        controls in any::<u64>(),
-        had in any::<bool>(),
-        first in any_access(),
-        second in any_access(),
-    ) {
-        let control = |bit: u32| controls >> bit & 1;
-        let s = Space::with_page(Pte::from(leaf).with_af(1)).edit(|c| {
-            c.with_wxn(control(0)).with_pan(control(1)).with_ha(control(2)).with_hd(control(3))
-        });
-        let mut s = s;
-        s.cd[1] = Cd1::from(s.cd[1]).with_had0(had.into()).bits();
-        let mut above = [Pte::default(); 3];
-        for (level, bits) in tables.into_iter().enumerate() {
-            let at = s.guest.pte_addr(&s.tables, VA, level as u32);
-            above[level] = Pte::from(s.guest.mem.get(at) | bits & 0x7f << 59);
-            s.guest.mem.put(at, above[level].bits());
-        }
-        let (leaf, cd) = (s.pte(), Cd0::from(s.cd[0]));
-
-        let walked = s.walk(VA, first);
-        prop_assert_eq!(walked.is_ok(), reference(leaf, &above, cd, had, first), "{:?}", walked);
-        let Ok(mapping) = walked else {
-            prop_assert_eq!(walked.unwrap_err().kind, FaultKind::Permission);
-            return Ok(());
-        };
-        // Now the descriptor may be dirty; what is cached must say of a second access what a walk says of it.
-        let again = s.walk(VA, second);
-        let dirty_before = !mapping.perms.is_clean();
-        match check(mapping.perms, &s.f, &s.context(), second) {
-            Ok(granted) => {
-                prop_assert!(again.is_ok());
-                prop_assert!(!second.write || dirty_before);
-                // And no wider than what a walk for each kind of access would grant.
-                for (bit, access) in [
-                    (granted.read, READ),
-                    (granted.write, WRITE),
-                    (granted.exec, FETCH),
-                ] {
-                    let access = Access { privileged: second.privileged, ..access };
-                    prop_assert!(!bit || reference(leaf, &above, cd, had, access));
-                }
-            }
-            Err(Refusal::Permission) => prop_assert_eq!(again.unwrap_err().kind, FaultKind::Permission),
-            Err(Refusal::Clean) => prop_assert!(again.is_ok() && second.write && !dirty_before),
-        }
-        prop_assert_eq!(PagePerms::from_bits(mapping.perms.bits()), mapping.perms);
-    }
 
     /// Whatever stands in CD and descriptors: no panic, bounded reads, an output address within range.
     #[test]
@@ -650,7 +363,7 @@ proptest! {
         va in any::<u64>(),
         words in proptest::collection::vec(any::<u64>(), 61),
         keep_valid in any::<bool>(),
-        access in any_access(),
+        access in permissions::any_access(),
         hostile in any::<bool>(),
         oas in 0u64..8,
         size in 16u64..40,
@@ -716,4 +429,14 @@ impl GuestMemory for Noise {
         // An update never goes with a descriptor that was not read just so.
         Ok(if self.hostile { Err(current ^ (count & 1) << 55) } else { Ok(()) })
     }
+}
+
+/// What Linux leaves of a CD when a process ends: valid, but without tables, without stall, unrecorded.
+#[test]
+fn a_released_address_space_aborts_silently() {
+    let s = Space::with_page(user_rw()).edit(|c| c.with_s(1));
+    assert!(s.walk(VA, WRITE).is_ok());
+    let s = s.edit(|c| c.with_epd0(1).with_s(0).with_r(0).with_t0sz(0).with_tg0(0));
+    let fault = s.walk(VA, WRITE).unwrap_err();
+    assert_eq!((fault.kind, fault.action, fault.record), (FaultKind::Translation, FaultAction::Abort, false));
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+use super::*;
+
+#[test]
+fn defaults_are_valid_and_say_what_they_can() {
+    let f = Features::default();
+    f.validate().unwrap();
+    // S1P, AArch64, COHACC, HTTU 2, ASID16, MSI, SEV, CD2L, LE, stall and terminate, abort only, two levels.
+    assert_eq!(f.idr0(), 0x0c48_709a);
+    assert_eq!(f.idr1(), (1 << 26) | (19 << 21) | (19 << 16) | (20 << 6) | 16);
+    assert_eq!(f.idr3(), 0x1404);
+    assert_eq!(f.idr5(), (256 << 16) | (1 << 10) | (7 << 4) | 5);
+    assert_eq!((f.idr2(), f.idr4(), f.iidr(), f.aidr()), (0, 0, 0, 1));
+}
+
+#[test]
+fn compat_is_the_c_model_without_stage_2() {
+    let f = Features::compat();
+    f.validate().unwrap();
+    // The C model reads 0x0d44_101b with both stages: S2P, VMID16 and XNX are what is missing.
+    assert_eq!(f.idr0(), 0x0d44_101b & !(1 | 1 << 18));
+    assert_eq!(f.idr1(), 0x0273_0010);
+    assert_eq!(f.idr3(), 0x0000_1414 & !(1 << 4));
+    assert_eq!(f.idr5(), 0x0000_0074);
+}
+
+#[test]
+fn impossible_combinations_name_property_range_and_way_out() {
+    let bad = |change: fn(&mut Features)| {
+        let mut f = Features::default();
+        change(&mut f);
+        f.validate().unwrap_err().to_string()
+    };
+    assert_eq!(
+        bad(|f| f.ssid_bits = 21),
+        "property 'ssidsize' is 21, but must be from 0 to 20; 20 serves every PASID, 0 switches substreams off"
+    );
+    assert!(bad(|f| f.stall_max = 0).contains("'stall-max' is 0, but must be from 1 to 65535"));
+    assert!(bad(|f| f.gran64k = false).contains("'vax' is on, which needs the 64k granule"));
+    assert!(
+        bad(|f| {
+            f.va52 = false;
+            f.gran64k = false;
+            f.oas = AddressSize::Bits52;
+        })
+        .contains("'oas' is 52, which needs the 64k granule; add 64k")
+    );
+    assert!(
+        bad(|f| {
+            f.va52 = false;
+            (f.gran4k, f.gran16k, f.gran64k) = (false, false, false);
+        })
+        .contains("'granules'")
+    );
+    assert!(bad(|f| f.cmdq_log2 = 20).contains("'cmdq-log2'"));
+    assert!(bad(|f| f.hyp = true).contains("'hyp'"));
+}
+
+#[test]
+fn words_of_properties() {
+    assert_eq!(AddressSize::parse("auto"), Ok(None));
+    assert_eq!(AddressSize::parse("44"), Ok(Some(AddressSize::Bits44)));
+    assert_eq!(StallModel::parse("force"), Ok(StallModel::Force));
+    assert_eq!(Httu::parse("access"), Ok(Httu::Access));
+    let mut f = Features::default();
+    f.parse_granules("64k,4k").unwrap();
+    assert_eq!((f.gran4k, f.gran16k, f.gran64k), (true, false, true));
+    f.parse_st_level("linear").unwrap();
+    assert!(!f.two_level_streams);
+    for error in [
+        AddressSize::parse("45").unwrap_err(),
+        StallModel::parse("yes").unwrap_err(),
+        Httu::parse("both").unwrap_err(),
+        f.parse_granules("4k,2m").unwrap_err(),
+        f.parse_st_level("3").unwrap_err(),
+    ] {
+        assert!(matches!(error, FeatureError::Choice { .. }));
+    }
+    assert_eq!(
+        StallModel::parse("yes").unwrap_err().to_string(),
+        "property 'stall' is 'yes', but must be off, on or force; on lets the guest choose"
+    );
+    f.parse_granules("").unwrap();
+    assert!(f.validate().unwrap_err().to_string().contains("'granules' is empty"));
+}
+
+#[test]
+fn nothing_is_advertised_that_is_off() {
+    let mut f = Features { ssid_bits: 0, ..Features::default() };
+    assert_eq!(Idr0::from(f.idr0()).cd2l(), 0);
+    f.stall = StallModel::Off;
+    assert_eq!(Idr5::from(f.idr5()).stall_max(), 0);
+    assert_eq!(Idr0::from(f.idr0()).stall_model(), 1);
+    f.stall = StallModel::Force;
+    assert_eq!(Idr0::from(f.idr0()).stall_model(), 2);
+    f.raz_wi = true;
+    assert_eq!(Idr0::from(f.idr0()).term_model(), 0);
+}
+
+#[test]
+fn address_sizes() {
+    for (encoding, size) in AddressSize::ALL.into_iter().enumerate() {
+        assert_eq!(size.encoding() as usize, encoding);
+        assert_eq!(AddressSize::from_encoding(encoding as u64), size);
+        assert_eq!(AddressSize::from_bits(size.bits()), Some(size));
+        assert!(size.contains((1 << size.bits()) - 1) && !size.contains(1 << size.bits()));
+    }
+    assert_eq!(AddressSize::from_encoding(7), AddressSize::Bits52);
+    assert_eq!(AddressSize::from_bits(41), None);
+}

@@ -229,7 +229,15 @@ pub fn why_no_bind(function: &Function) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{extended_capability, parse_id};
+    use super::{Faults, extended_capability, judge_faults, parse_id};
+
+    #[test]
+    fn who_resolves_faults() {
+        assert_eq!(judge_faults(&[1 << 11], true, false), Faults::Stall);
+        assert_eq!(judge_faults(&[1 << 11 | 1 << 13], false, false), Faults::Stall);
+        assert!(matches!(judge_faults(&[1 << 11], false, true), Faults::Fatal(_)));
+        assert!(matches!(judge_faults(&[0], true, true), Faults::Fatal(_)));
+    }
 
     #[test]
     fn ids() {

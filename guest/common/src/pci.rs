@@ -218,7 +218,8 @@ pub fn why_no_bind(function: &Function) -> String {
             ));
         }
     }
-    if let Some(line) = log.lines().rev().find(|line| line.contains("PASID") || line.contains("pasid")) {
+    let speaks = |line: &&str| line.to_lowercase().contains("pasid") && !line.contains("command line:");
+    if let Some(line) = log.lines().rev().find(speaks) {
         reasons.push(format!("the kernel's last word on PASIDs: {}", line.trim()));
     }
     if reasons.is_empty() {

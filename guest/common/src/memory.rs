@@ -191,9 +191,20 @@ impl Mapping {
         at
     }
 
+    /// Anonymous memory in a part of the address space where the kernel puts nothing by itself: when it is gone,
+    /// nothing else takes its place by chance. No two calls in a process give the same address.
+    pub fn remote(len: usize) -> io::Result<Self> {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(0x30_0000_0000);
+        const STEP: u64 = 16 << 20;
+        let at = NEXT.fetch_add((len as u64).next_multiple_of(STEP) + STEP, Ordering::Relaxed);
+        // SAFETY: without replacing, a collision is an error.
+        unsafe { Self::anonymous_at(at, len, false) }
+    }
+
     /// Moves the mapping to another address; the old range is no longer mapped.
     pub fn relocate(mut self) -> io::Result<Self> {
-        let target = Self::anonymous_with(self.len, libc::PROT_NONE, 0)?;
+        let target = Self::remote(self.len)?;
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         // SAFETY: both ranges are ours; the target's mapping is replaced.
         let moved = unsafe { libc::mremap(self.base.cast(), self.len, self.len, flags, target.base) };

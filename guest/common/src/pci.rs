@@ -218,7 +218,8 @@ pub fn why_no_bind(function: &Function) -> String {
             ));
         }
     }
-    if let Some(line) = log.lines().rev().find(|line| line.contains("PASID") || line.contains("pasid")) {
+    let speaks = |line: &&str| line.to_lowercase().contains("pasid") && !line.contains("command line:");
+    if let Some(line) = log.lines().rev().find(speaks) {
         reasons.push(format!("the kernel's last word on PASIDs: {}", line.trim()));
     }
     if reasons.is_empty() {
@@ -229,7 +230,15 @@ pub fn why_no_bind(function: &Function) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{extended_capability, parse_id};
+    use super::{Faults, extended_capability, judge_faults, parse_id};
+
+    #[test]
+    fn who_resolves_faults() {
+        assert_eq!(judge_faults(&[1 << 11], true, false), Faults::Stall);
+        assert_eq!(judge_faults(&[1 << 11 | 1 << 13], false, false), Faults::Stall);
+        assert!(matches!(judge_faults(&[1 << 11], false, true), Faults::Fatal(_)));
+        assert!(matches!(judge_faults(&[0], true, true), Faults::Fatal(_)));
+    }
 
     #[test]
     fn ids() {

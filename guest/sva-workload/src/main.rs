@@ -19,7 +19,7 @@ sva-workload: checks of shared virtual addressing with sva-testdev
   --list            names the checks and says what they do
   --only NAME,NAME  runs these
   --skip NAME,NAME  leaves these out
-  --seconds N       longest time of one check (60)
+  --seconds N       longest time of one check (120)
   --json            results as JSON lines on standard output
 ";
 
@@ -37,7 +37,7 @@ fn names(list: &str) -> Vec<String> {
 }
 
 fn parse() -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options { only: None, skip: Vec::new(), seconds: 60, json: false };
+    let mut options = Options { only: None, skip: Vec::new(), seconds: 120, json: false };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {

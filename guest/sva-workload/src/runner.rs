@@ -22,7 +22,7 @@ struct Tally {
     failed: usize,
     skipped: usize,
     timeouts: usize,
-    unbound: Option<String>,
+    unbound: bool,
 }
 
 /// Runs what `options` name. Success only when nothing failed and something passed.
@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> ExitCode {
     host.hello(&functions);
     let context = Context { functions, limit: Duration::from_secs(options.seconds) };
     let begin = Instant::now();
-    let mut tally = Tally { passed: 0, failed: 0, skipped: 0, timeouts: 0, unbound: None };
+    let mut tally = Tally { passed: 0, failed: 0, skipped: 0, timeouts: 0, unbound: false };
     for check in ALL.iter().filter(|check| wanted(check, options)) {
         host.begin(check.name);
         let started = Instant::now();
@@ -56,8 +56,8 @@ fn wanted(check: &Check, options: &Options) -> bool {
 
 fn judge(check: &Check, context: &Context, tally: &Tally) -> Verdict {
     if check.needs != Needs::Nothing {
-        if let Some(reason) = &tally.unbound {
-            return Verdict::skip(format!("no process can be bound: {reason}"));
+        if tally.unbound {
+            return Verdict::skip(format!("no process can be bound, see {}", checks::FIRST));
         }
         if tally.timeouts >= DEAD {
             return Verdict::skip("the device does not answer any more");
@@ -92,7 +92,7 @@ fn count(tally: &mut Tally, check: &Check, verdict: &Verdict) {
     }
     if verdict.status == "FAIL" {
         if check.name == checks::FIRST && !verdict.detail.contains("TIMEOUT") {
-            tally.unbound = Some(verdict.detail.clone());
+            tally.unbound = true;
         }
         if verdict.detail.contains("TIMEOUT") {
             tally.timeouts += 1;

@@ -29,7 +29,7 @@ pub fn munmap(context: &Context) -> CheckResult {
     let (faults, aborts) = (device.page_faults(), device.aborts());
     let target = Mapping::anonymous(page)?;
     target.set(0, page, 0xee);
-    let old = Mapping::anonymous(PAGES * page)?;
+    let old = Mapping::remote(PAGES * page)?;
     old.set(0, old.len(), 0x0d);
     // the device reads and writes every page, so that it could remember each
     ring.ok(&Descriptor::fill(old.address(), old.len(), 0x0d0d_0d0d_0d0d_0d0d))?;
@@ -169,7 +169,7 @@ pub fn mremap(context: &Context) -> CheckResult {
     let device = context.device()?;
     let mut ring = Ring::new(&device, 0)?;
     let (faults, aborts) = (device.page_faults(), device.aborts());
-    let (mut area, target) = (Mapping::anonymous(PAGES * page)?, Mapping::anonymous(PAGES * page)?);
+    let (mut area, target) = (Mapping::remote(PAGES * page)?, Mapping::anonymous(PAGES * page)?);
     let len = area.len();
     target.set(0, len, 0);
     area.scramble(0, len, 9);

@@ -52,7 +52,7 @@ macro_rules! checks {
 }
 
 checks! {
-    "bind-and-pasid", Device, operations::bind_and_pasid, "a process is bound and its PASID works";
+    "bind-and-pasid", Device, operations::bind_and_pasid, "a process is bound and gets a PASID that fits";
     "copy-malloc", Bound, operations::copy_malloc, "copies between malloc buffers, byte-exact at odd sizes and offsets";
     "fill", Bound, operations::fill, "fills memory with a pattern and nothing beyond";
     "compare", Bound, operations::compare, "finds the first difference between two buffers";

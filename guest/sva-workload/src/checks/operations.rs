@@ -14,9 +14,9 @@ use crate::ensure;
 use crate::report::{CheckResult, Report, Stop};
 use crate::session::{Context, Expect, PATIENCE, bytes, describe, rate};
 
-/// The process gets a PASID, and a NOP through a ring in that PASID completes.
+/// The process is bound, and what PASID it got agrees with what device and configuration space say.
 pub fn bind_and_pasid(context: &Context) -> CheckResult {
-    let device = context.device()?;
+    let device = Device::open(context.functions.first().ok_or("no function")?)?;
     let function = &device.function;
     let (pasid, bits) = (device.pasid, function.pasid_bits);
     ensure!(pasid != 0, "the kernel gave PASID 0, which is not a process's");

@@ -83,14 +83,14 @@ pub fn unmapped(context: &Context) -> CheckResult {
     let buffer = Mapping::anonymous(4 * page)?;
     buffer.set(0, 4 * page, 0x33);
     let mut errors = 0;
-    let nowhere = Mapping::anonymous_with(page, libc::PROT_NONE, 0)?.unmap();
+    let nowhere = Mapping::remote(page)?.unmap();
     for address in [0, nowhere, 0xffff_8000_0000_0000, 0x0100_0000_0000_0000, 0xffff_ffff_ffff_f000] {
         ring.refused(&Descriptor::copy(address, buffer.address(), 64), address, 64)?;
         ring.refused(&Descriptor::fill(address, 64, 0), address, 64)?;
         errors += 2;
     }
     // two pages are there, the third is not: that page is where it ends
-    let edge = Mapping::anonymous(3 * page)?;
+    let edge = Mapping::remote(3 * page)?;
     edge.set(0, 3 * page, 0x44);
     let end = edge.at(2 * page);
     // SAFETY: the third page of `edge`, which nobody refers to.

@@ -118,15 +118,6 @@ impl PageSize {
             Self::K64 => "64k",
         }
     }
-
-    /// Bytes.
-    pub fn bytes(self) -> u64 {
-        match self {
-            Self::K4 => 4096,
-            Self::K16 => 16384,
-            Self::K64 => 65536,
-        }
-    }
 }
 
 /// Where the parts come from.
@@ -148,7 +139,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "kernel")]
     pub kdir: Option<PathBuf>,
     /// A kernel image
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "QEMU_IOMMU_KERNEL")]
     pub kernel: Option<PathBuf>,
     /// An initramfs instead of ours
     #[arg(long, value_name = "FILE")]
@@ -182,8 +173,8 @@ pub struct MachineArgs {
     /// The IOMMU caches all it may, forgets no more than asked and answers as late as allowed
     #[arg(long)]
     pub adversarial: bool,
-    /// Number of sva-testdev endpoints on the root bus (one more sits behind a root port)
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=24))]
+    /// Number of sva-testdev endpoints on the root bus (one more sits behind a root port); 0: none at all
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=24))]
     pub endpoints: u8,
     /// A property of the IOMMU, NAME=VALUE; may be repeated
     #[arg(long, value_name = "PROPERTY")]

@@ -11,7 +11,7 @@ use crate::cli::{CommandLineCmd, DemoCmd, Implementation, MachineArgs};
 use crate::guest::{self, Options};
 use crate::report::Table;
 use crate::vm::{Console, Machine};
-use crate::{place, setup, ui, vm};
+use crate::{place, setup, vm};
 
 /// The machine of a demo; `run` names the checks.
 pub fn machine(args: &MachineArgs, parts: vm::Parts, console: Console, run: &str) -> Machine {
@@ -106,9 +106,4 @@ pub fn absolute(path: &Path) -> Result<std::path::PathBuf> {
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
-}
-
-/// A note on the terminal, for callers outside.
-pub fn note(text: &str) {
-    ui::info(text);
 }

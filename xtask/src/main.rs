@@ -13,6 +13,7 @@ mod qmp;
 mod report;
 mod session;
 mod setup;
+mod tests;
 mod ui;
 mod vm;
 
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         Cmd::Kconfig(cmd) => doctor::kconfig(cmd).map(|()| exit::PASS),
         Cmd::Bindings(cmd) => doctor::bindings(cmd).map(|()| exit::PASS),
         Cmd::CommandLine(cmd) => demo::command_line(cmd).map(|()| exit::PASS),
-        Cmd::Test(_) => Ok(exit::FAIL),
+        Cmd::Test(cmd) => tests::command(cmd),
     };
     match result {
         Ok(code) => ExitCode::from(code),

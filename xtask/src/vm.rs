@@ -79,9 +79,12 @@ impl Machine {
         }
     }
 
-    /// The endpoints' ids, in bus order; the last one is behind the root port.
+    /// The endpoints' ids; the last one is behind the root port. None when the machine has no endpoints.
     pub fn endpoint_ids(&self) -> Vec<String> {
-        (0..=self.args.endpoints).map(|n| format!("ep{n}")).collect()
+        match self.args.endpoints {
+            0 => Vec::new(),
+            direct => (0..=direct).map(|n| format!("ep{n}")).collect(),
+        }
     }
 
     /// The whole command line, QEMU's path first.
@@ -101,7 +104,7 @@ impl Machine {
         c.add(&["-nodefaults", "-no-user-config", "-display", "none"]);
         self.machine(&mut c);
         self.iommu(&mut c)?;
-        self.devices(&mut c)?;
+        self.devices(&mut c);
         self.consoles(&mut c);
         if self.sockets.qtest.is_none() {
             self.boot(&mut c);
@@ -152,7 +155,14 @@ impl Machine {
                 }
             }
         }
-        c.add(&["-device-plugin", &self.parts.plugin.display().to_string()]);
+        if self.needs_plugin() {
+            c.add(&["-device-plugin", &self.parts.plugin.display().to_string()]);
+        }
+    }
+
+    /// QEMU's own model without our endpoints is QEMU as it is.
+    fn needs_plugin(&self) -> bool {
+        self.args.implementation == Implementation::Rust || self.args.endpoints > 0
     }
 
     fn iommu(&self, c: &mut Words) -> Result<()> {
@@ -201,7 +211,7 @@ impl Machine {
         Ok(())
     }
 
-    fn devices(&self, c: &mut Words) -> Result<()> {
+    fn devices(&self, c: &mut Words) {
         let bus = "pcie.0";
         if let Some(socket) = &self.sockets.control {
             c.add(&["-chardev", &format!("socket,id=control,path={}", socket.display())]);
@@ -220,14 +230,13 @@ impl Machine {
         }
         let properties = properties.trim_end_matches(',');
         let comma = if properties.is_empty() { "" } else { "," };
-        let (behind, direct) = ids.split_last().ok_or_else(|| anyhow::anyhow!("no endpoint"))?;
+        let Some((behind, direct)) = ids.split_last() else { return };
         for (n, id) in direct.iter().enumerate() {
             let addr = n.saturating_add(4);
             c.add(&["-device", &format!("sva-testdev,bus={bus},addr={addr:#x},id={id}{comma}{properties}")]);
         }
         c.add(&["-device", &format!("pcie-root-port,bus={bus},addr=0x2,id=rp0,chassis=1,slot=1")]);
         c.add(&["-device", &format!("sva-testdev,bus=rp0,id={behind}{comma}{properties}")]);
-        Ok(())
     }
 
     fn consoles(&self, c: &mut Words) {

@@ -24,12 +24,10 @@ pub struct Pinned {
     pub size: u64,
 }
 
-/// The directories to look into before the network: `--sources` (or `QEMU_IOMMU_SOURCES`), and
-/// `../shared/sources` beside the checkout when it exists.
-pub fn local_directories(given: Option<&Path>) -> Vec<PathBuf> {
-    let mut dirs: Vec<PathBuf> = given.map(Path::to_path_buf).into_iter().collect();
-    dirs.push(place::root().join("../shared/sources"));
-    dirs
+/// The directory to look into before the network: `--sources` (or `QEMU_IOMMU_SOURCES`), else `../shared/sources`
+/// beside the checkout.
+pub fn local_directory(given: Option<&Path>) -> PathBuf {
+    given.map_or_else(|| place::root().join("../shared/sources"), Path::to_path_buf)
 }
 
 /// The base addresses of the archives that apt is configured with, without their security variants.
@@ -91,9 +89,7 @@ pub fn pinned(p: &Pinned, sources: Option<&Path>, upstream: &[&str]) -> Result<P
     place::make_dir(&downloads)?;
     let target = downloads.join(p.file);
     let mut tried = Vec::new();
-    let mut local = vec![target.clone()];
-    local.extend(local_directories(sources).into_iter().map(|d| d.join(p.file)));
-    for file in local {
+    for file in [target.clone(), local_directory(sources).join(p.file)] {
         if !file.is_file() {
             continue;
         }

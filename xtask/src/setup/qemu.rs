@@ -245,8 +245,7 @@ fn unpack(entry: &Path, args: &SourceArgs) -> Result<()> {
 fn upstream(sources: Option<&Path>) -> Result<PathBuf> {
     let name = UPSTREAM.rsplit('/').next().unwrap_or_default();
     let downloads = place::cache()?.join("downloads");
-    let mut local = vec![downloads.join(name)];
-    local.extend(fetch::local_directories(sources).into_iter().map(|d| d.join(name)));
+    let local = [downloads.join(name), fetch::local_directory(sources).join(name)];
     if let Some(found) = local.into_iter().find(|f| f.is_file()) {
         return Ok(found);
     }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The demo as a newcomer runs it, and the other ways to boot.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::{Runner, Verdict, plain_machine};
+use crate::cli::{Implementation, MachineArgs};
+use crate::guest::{self, Options, Outcome, Status};
+use crate::vm::{Console, Machine};
+use crate::{demo, place, setup};
+
+/// Runs a demo with its logs in `dir`.
+pub fn demo_in(args: &MachineArgs, run: &str, dir: &Path, seconds: u64) -> Result<Outcome> {
+    let parts = setup::parts_for(args)?;
+    demo_with(args, parts, run, dir, seconds)
+}
+
+/// The same with parts at hand.
+pub fn demo_with(
+    args: &MachineArgs,
+    parts: crate::vm::Parts,
+    run: &str,
+    dir: &Path,
+    seconds: u64,
+) -> Result<Outcome> {
+    let mut options = Options::in_dir(dir);
+    options.timeout = Duration::from_secs(seconds);
+    let machine: Machine = demo::machine(args, parts, Console::File(options.console.clone()), run);
+    guest::run(machine, &options, &mut |_, _| {})
+}
+
+/// A verdict over a demo that has to pass.
+pub fn good(outcome: &Outcome, dir: &Path) -> Result<Verdict> {
+    if outcome.is_good() {
+        return Ok(Verdict::Pass(format!("{}, {:.1} s", outcome.summary(), outcome.seconds)));
+    }
+    let mut text = outcome.summary();
+    for row in outcome.rows.iter().filter(|r| r.status == Status::Fail) {
+        text.push_str(&format!("\n{}: {} [{}]", row.name, row.detail, row.outside));
+    }
+    for problem in &outcome.problems {
+        text.push_str(&format!("\n{problem}"));
+    }
+    text.push_str(&format!("\nlogs: {}", dir.display()));
+    for line in place::tail(&dir.join("console.log"), 10) {
+        text.push_str(&format!("\n  | {line}"));
+    }
+    bail!("{text}")
+}
+
+/// The suite.
+pub fn run(runner: &mut Runner) {
+    runner.test("boots/c-model-without-plugin", |r, dir| {
+        let mut args = plain_machine(&r.source);
+        args.implementation = Implementation::C;
+        args.endpoints = 0;
+        let outcome = demo_in(&args, "kernel-clean", &dir, 60)?;
+        let clean = outcome.rows.iter().any(|row| row.name == "kernel-clean" && row.status == Status::Pass);
+        if !clean {
+            return good(&outcome, &dir);
+        }
+        Ok(Verdict::Pass(format!("the guest spoke after {:.1} s", outcome.booted)))
+    });
+    runner.test("boots/demo", |r, dir| good(&demo_in(&plain_machine(&r.source), "all", &dir, 300)?, &dir));
+    runner.test("boots/command", |r, dir| {
+        let output = super::messages::this_program(&r.source)
+            .args(["boot", "--timeout", "60", "--", "echo from-the-guest; exit 7"])
+            .env("QEMU_IOMMU_RESULTS", &dir)
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if output.status.code() != Some(7) || !text.contains("from-the-guest") {
+            bail!(
+                "code {:?}, expected 7; it printed:\n{text}{}",
+                output.status.code(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(Verdict::Pass("prints what the guest prints, returns its code".into()))
+    });
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Negative controls: a demo that cannot fail proves nothing.
+
+use anyhow::{Result, bail};
+
+use super::boots::{demo_in, demo_with};
+use super::{Runner, Verdict, plain_machine};
+use crate::cli::Implementation;
+use crate::guest::{Outcome, Status};
+use crate::setup::{self, rust};
+
+/// Passes when the demo failed, on `wanted`, and `spared` passed.
+fn fails_on(outcome: &Outcome, wanted: &[&str], spared: &[&str]) -> Result<Verdict> {
+    let failed = outcome.failed();
+    if outcome.is_good() {
+        bail!("the demo passed, and had to fail on {}", wanted.join(" or "));
+    }
+    let Some(hit) = failed.iter().find(|f| wanted.contains(f)) else {
+        bail!("the demo failed, but not on {}: {}", wanted.join(" or "), outcome.summary());
+    };
+    for name in spared {
+        if !outcome.rows.iter().any(|r| r.name == *name && r.status == Status::Pass) {
+            bail!("{name} had to pass: {}", outcome.summary());
+        }
+    }
+    let why = outcome.rows.iter().find(|r| r.name == *hit).map_or("", |r| r.detail.as_str());
+    Ok(Verdict::Pass(format!("fails on {hit}: {}", why.lines().next().unwrap_or_default())))
+}
+
+/// The suite.
+pub fn run(runner: &mut Runner) {
+    runner.test("controls/c-model", |r, dir| {
+        let mut args = plain_machine(&r.source);
+        args.implementation = Implementation::C;
+        fails_on(&demo_in(&args, "all", &dir, 120)?, &["bind-and-pasid"], &[])
+    });
+    runner.test("controls/engines-off", |r, dir| {
+        let mut args = plain_machine(&r.source);
+        args.endpoint.push("x-engines-off=on".into());
+        fails_on(
+            &demo_in(&args, "bind-and-pasid,copy-malloc", &dir, 180)?,
+            &["copy-malloc"],
+            &["bind-and-pasid"],
+        )
+    });
+    runner.test("controls/dropped-tlb-invalidations", |r, dir| {
+        let args = plain_machine(&r.source);
+        let mut parts = setup::parts_for(&args)?;
+        parts.plugin = rust::plugin_with(&["mutation-drop-tlbi"])?;
+        let checks = "bind-and-pasid,copy-malloc,munmap,munmap-remap,mprotect-down-up,fork-cow";
+        let outcome = demo_with(&args, parts, checks, &dir, 300)?;
+        fails_on(&outcome, &["munmap", "munmap-remap"], &["bind-and-pasid", "copy-malloc"])
+    });
+}

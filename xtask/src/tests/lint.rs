@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Formatting, clippy, no panics in the release code of formats and logic, `unsafe` only where it may be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Runner, Verdict, pass};
+use crate::place;
+use crate::setup::rust;
+
+/// The suite.
+pub fn run(runner: &mut Runner) {
+    let root = place::root();
+    let guest = root.join("guest");
+    for (name, dir) in [("workspace", &root), ("guest", &guest)] {
+        if !dir.join("Cargo.toml").is_file() {
+            continue;
+        }
+        runner.test(&format!("lint/fmt-{name}"), |_, log| {
+            quiet(rust::cargo().args(["fmt", "--all", "--check"]).current_dir(dir), &log)
+        });
+        runner.test(&format!("lint/clippy-{name}"), |_, log| {
+            let mut c = rust::cargo();
+            c.arg("clippy").current_dir(dir).env("CARGO_TARGET_DIR", rust::target_dir()?.join("clippy"));
+            if name == "workspace" {
+                c.arg("--workspace");
+            }
+            quiet(c.args(["--all-targets", "--", "-D", "warnings"]), &log)
+        });
+    }
+    runner.test("lint/unsafe-locations", |_, _| unsafe_locations(&root.join("src")));
+    runner.test("lint/no-panics-in-logic", |_, log| no_panics(&log));
+}
+
+/// A command whose success is the verdict; its output is kept.
+fn quiet(command: &mut Command, dir: &Path) -> Result<Verdict> {
+    let output = command.output().with_context(|| format!("running {:?}", command.get_program()))?;
+    let mut text = output.stdout;
+    text.extend(output.stderr);
+    let log = dir.join("log");
+    fs::write(&log, &text)?;
+    if output.status.success() {
+        return pass();
+    }
+    bail!("{}\nlog: {}", place::tail(&log, 25).join("\n"), log.display())
+}
+
+/// `unsafe` in code (not in comments or attributes) outside `src/qemu/` and `device.rs` files.
+fn unsafe_locations(src: &Path) -> Result<Verdict> {
+    let mut found = Vec::new();
+    let mut files = 0;
+    for file in place::files_below(src, &["qemu"])? {
+        if file.extension().is_none_or(|e| e != "rs") || file.file_name().is_some_and(|n| n == "device.rs") {
+            continue;
+        }
+        files += 1;
+        let text = fs::read_to_string(&file)?;
+        for (n, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let word = |w: &str| code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|t| t == w);
+            // The plugin's entry point has to be exported under a fixed name.
+            let export = code.contains("#[unsafe(no_mangle)]") && file.ends_with("plugin.rs");
+            if word("unsafe") && !export {
+                found.push(format!("{}:{}: {}", file.display(), n + 1, line.trim()));
+            }
+        }
+    }
+    if found.is_empty() {
+        return Ok(Verdict::Pass(format!("{files} files without")));
+    }
+    bail!("unsafe outside src/qemu/ and device.rs:\n{}", found.join("\n"))
+}
+
+/// Modules whose release code must not be able to panic, as they stand in mangled names.
+const PANIC_FREE: &[&str] = &["10qemu_iommu5iommu", "10qemu_iommu6smmuv3", "10qemu_iommu7testdev"];
+
+/// Parts of names of functions that panic.
+const PANICS: &[&str] = &[
+    "panicking",
+    "unwrap_failed",
+    "expect_failed",
+    "slice_index",
+    "slice_start_index",
+    "slice_end_index",
+    "slice_error_fail",
+    "copy_from_slice",
+    "len_mismatch_fail",
+    "begin_panic",
+    "panic_display",
+    "panic_nounwind",
+    "cell22panic_already",
+];
+
+/// Counts references to panicking functions from the logic's functions in an optimised build, by relocation.
+fn no_panics(dir: &Path) -> Result<Verdict> {
+    let target = rust::target_dir()?.join("no-panics");
+    let mut c = rust::cargo();
+    // Without the QOM glue, and as an archive of ordinary objects: thin LTO would leave bitcode instead.
+    c.args([
+        "rustc",
+        "--release",
+        "--package",
+        "qemu-iommu",
+        "--lib",
+        "--no-default-features",
+        "--crate-type",
+        "rlib",
+    ])
+    .env("CARGO_TARGET_DIR", &target)
+    .env("CARGO_PROFILE_RELEASE_LTO", "off")
+    .current_dir(place::root());
+    quiet(&mut c, dir)?;
+    let library = target.join("release/libqemu_iommu.rlib");
+    let output = Command::new("objdump")
+        .args(["-r", "-w"])
+        .arg(&library)
+        .output()
+        .context("running objdump (binutils)")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (functions, found) = panic_references(&text);
+    let list: Vec<String> = found.iter().map(|(f, p)| format!("{f}: {p}")).collect();
+    fs::write(dir.join("references"), list.join("\n"))?;
+    if functions < 50 {
+        bail!(
+            "only {functions} functions of the logic were found in {}: the check sees nothing",
+            library.display()
+        );
+    }
+    if found.is_empty() {
+        return Ok(Verdict::Pass(format!("{functions} functions, no reference to a panic")));
+    }
+    let shown: Vec<&str> = list.iter().take(20).map(String::as_str).collect();
+    bail!(
+        "{} functions of the logic can panic (all in {}):\n{}",
+        found.len(),
+        dir.join("references").display(),
+        shown.join("\n")
+    )
+}
+
+/// From `objdump -r`: how many functions of the logic have relocations, and which of them refer to which panic.
+fn panic_references(objdump: &str) -> (usize, BTreeMap<String, String>) {
+    let mut functions = 0;
+    let mut found = BTreeMap::new();
+    let mut current: Option<String> = None;
+    for line in objdump.lines() {
+        if let Some(section) = line.strip_prefix("RELOCATION RECORDS FOR [") {
+            let name = section.trim_end_matches("]:");
+            let name = name.strip_prefix(".text.").unwrap_or_default();
+            let name = name.trim_start_matches("unlikely.");
+            // The function's own path comes first in its name; a caller that was inlined carries its own.
+            let ours = PANIC_FREE.iter().any(|m| name.contains(m));
+            current = ours.then(|| name.to_owned());
+            functions += usize::from(ours);
+            continue;
+        }
+        let Some(function) = &current else { continue };
+        let Some(symbol) = line.split_whitespace().nth(2) else { continue };
+        if PANICS.iter().any(|p| symbol.contains(p)) {
+            found.entry(readable(function)).or_insert_with(|| readable(symbol));
+        }
+    }
+    (functions, found)
+}
+
+/// A mangled name's identifiers, joined.
+fn readable(mangled: &str) -> String {
+    let mut words = Vec::new();
+    let mut rest = mangled;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        rest = rest.get(at..).unwrap_or_default();
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        let after = rest.get(digits.len()..).unwrap_or_default();
+        let length = digits.parse::<usize>().unwrap_or(0);
+        match after.trim_start_matches('_').get(..length) {
+            Some(word) if length > 0 && !word.starts_with('h') | (length != 17) => {
+                words.push(word);
+                rest = after.get(length..).unwrap_or_default();
+            }
+            _ => rest = after,
+        }
+    }
+    if words.is_empty() { mangled.to_owned() } else { words.join("::") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_are_found_by_function() {
+        let text = "\
+RELOCATION RECORDS FOR [.text._ZN10qemu_iommu6smmuv34walk4walk17h0123456789abcdefE]:
+OFFSET           TYPE              VALUE
+0000000000000010 R_X86_64_PLT32    _ZN4core9panicking5panic17h0123456789abcdefE-0x0000000000000004
+
+RELOCATION RECORDS FOR [.text._ZN5other3fooE]:
+OFFSET           TYPE              VALUE
+0000000000000010 R_X86_64_PLT32    _ZN4core9panicking5panic17h0123456789abcdefE-0x0000000000000004
+";
+        let (functions, found) = panic_references(text);
+        assert_eq!(functions, 1);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found.keys().next().unwrap(), "qemu_iommu::smmuv3::walk::walk");
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The demo over the configurations that users have.
+
+use super::boots::{demo_in, good};
+use super::{Runner, plain_machine};
+use crate::cli::{MachineArgs, PageSize, Stall};
+
+type Change = fn(&mut MachineArgs);
+
+/// Name and what differs from the plain machine.
+const ROWS: &[(&str, Change)] = &[
+    ("stall-force", |m| m.stall = Some(Stall::Force)),
+    ("pasid-bits-1", |m| m.pasid_bits = Some(1)),
+    ("pasid-bits-2", |m| m.pasid_bits = Some(2)),
+    ("pasid-bits-8", |m| m.pasid_bits = Some(8)),
+    ("pasid-bits-10", |m| m.pasid_bits = Some(10)),
+    ("pasid-bits-11", |m| m.pasid_bits = Some(11)),
+    ("pasid-bits-20", |m| m.pasid_bits = Some(20)),
+    ("linear-stream-table", |m| m.iommu.push("st-level=linear".into())),
+    ("two-level-stream-table", |m| m.iommu.push("st-level=2-level".into())),
+    ("linear-context-table", |m| {
+        // Linux takes 64K leaves where CD tables may have two levels, and one linear table where they may not.
+        m.iommu.push("cd2l=off".into());
+        m.pasid_bits = Some(10);
+    }),
+    ("cpu-48-bit", |m| m.cpu = "neoverse-n1".into()),
+    ("no-httu", |m| m.iommu.push("httu=off".into())),
+    ("no-range-invalidation", |m| m.iommu.push("ril=off".into())),
+    ("adversarial", |m| m.adversarial = true),
+    ("64k-pages", |m| m.page_size = PageSize::K64),
+    ("64k-pages-adversarial", |m| {
+        m.page_size = PageSize::K64;
+        m.adversarial = true;
+    }),
+];
+
+/// The suite.
+pub fn run(runner: &mut Runner) {
+    let mut rows: Vec<(&str, Change)> = ROWS.to_vec();
+    if runner.more {
+        rows.push(("16k-pages", |m| m.page_size = PageSize::K16));
+    }
+    for (name, change) in rows {
+        runner.test(&format!("matrix/{name}"), |r, dir| {
+            let mut args = plain_machine(&r.source);
+            // A kernel image that was given has one page size; the others come from the cache.
+            if name.contains("k-pages") {
+                args.source.kernel = None;
+                args.source.kdir = None;
+            }
+            change(&mut args);
+            good(&demo_in(&args, "all", &dir, 400)?, &dir)
+        });
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Errors that a user meets: each names its cause and the way out.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Runner, Verdict};
+use crate::cli::SourceArgs;
+use crate::place;
+
+/// This program, with the same sources of its parts.
+pub fn this_program(source: &SourceArgs) -> Command {
+    let mut c = Command::new(std::env::current_exe().unwrap_or_else(|_| "qemu-iommu".into()));
+    c.env("QEMU_IOMMU_ROOT", place::root());
+    for (name, value) in [
+        ("QEMU_IOMMU_QEMU_BUILD", &source.qemu_build),
+        ("QEMU_IOMMU_PLUGIN", &source.plugin),
+        ("QEMU_IOMMU_SOURCES", &source.sources),
+        ("QEMU_IOMMU_KERNEL", &source.kernel),
+    ] {
+        if let Some(value) = value {
+            c.env(name, value);
+        }
+    }
+    c
+}
+
+/// Runs a command that has to fail and say all of `words`.
+fn says(command: &mut Command, code: &[i32], words: &[&str], dir: &Path) -> Result<Verdict> {
+    let output = command.output().context("starting this program")?;
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    fs::write(dir.join("output"), &text)?;
+    let got = output.status.code().unwrap_or(-1);
+    if !code.contains(&got) {
+        bail!("exit code {got}, expected one of {code:?}:\n{text}");
+    }
+    for word in words {
+        if !text.contains(word) {
+            bail!("the message lacks {word:?}:\n{text}");
+        }
+    }
+    let line = text.lines().find(|l| l.contains("error")).unwrap_or_default().trim().to_owned();
+    Ok(Verdict::Pass(line.chars().take(110).collect()))
+}
+
+/// A directory in which `qemu-system-aarch64` is a script that says these things.
+fn fake_qemu(dir: &Path, version: &str, help: &str) -> Result<PathBuf> {
+    let build = dir.join("build");
+    fs::create_dir_all(&build)?;
+    let script = build.join("qemu-system-aarch64");
+    fs::write(
+        &script,
+        format!(
+            "#!/bin/sh\ncase \"$1\" in\n--version) echo 'QEMU emulator version {version}';;\n*) echo '{help}';;\nesac\n"
+        ),
+    )?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    Ok(build)
+}
+
+/// Values that the models refuse: property, value, and what must be named.
+const VALUES: &[(&str, &[&str])] = &[
+    ("ssidsize=21", &["ssidsize", "21", "20"]),
+    ("oas=33", &["oas", "33", "48"]),
+    ("stall=maybe", &["stall", "maybe", "force"]),
+    ("granules=8k", &["granules", "8k", "64k"]),
+    ("no-such-property=1", &["no-such-property"]),
+];
+
+/// The suite.
+pub fn run(runner: &mut Runner) {
+    for (property, words) in VALUES {
+        let name = property.split('=').next().unwrap_or_default();
+        runner.test(&format!("messages/value-of-{name}"), |r, dir| {
+            let mut c = this_program(&r.source);
+            c.args(["demo", "--iommu", property]).env("QEMU_IOMMU_RESULTS", &dir);
+            says(&mut c, &[134], words, &dir)
+        });
+    }
+    runner.test("messages/endpoint-value", |r, dir| {
+        let mut c = this_program(&r.source);
+        c.args(["demo", "--endpoint", "pasid-bits=21"]).env("QEMU_IOMMU_RESULTS", &dir);
+        says(&mut c, &[134], &["pasid-bits", "21", "20"], &dir)
+    });
+    runner.test("messages/bad-argument", |r, dir| {
+        says(
+            this_program(&r.source).args(["demo", "--pasid-bits", "21"]),
+            &[2],
+            &["--pasid-bits", "21", "0..=20"],
+            &dir,
+        )
+    });
+    runner.test("messages/vtd-not-yet", |r, dir| {
+        says(this_program(&r.source).args(["demo", "vtd"]), &[2], &["VT-d", "way out"], &dir)
+    });
+    runner.test("messages/missing-plugin", |r, dir| {
+        let mut c = this_program(&r.source);
+        says(
+            c.args(["demo", "--plugin", "/nonexistent/libqemu_iommu.so"]),
+            &[3],
+            &["/nonexistent/libqemu_iommu.so", "cargo build --release"],
+            &dir,
+        )
+    });
+    runner.test("messages/plugin-of-another-make", |r, dir| {
+        // A shared object that is no plugin at all: QEMU must say which and why.
+        let parts = r.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?;
+        let module = parts.qemu.with_file_name("accel-qtest.so");
+        let mut c = this_program(&r.source);
+        c.args(["demo", "--plugin"]).arg(&module).env("QEMU_IOMMU_RESULTS", &dir);
+        says(&mut c, &[134], &["accel-qtest.so"], &dir)
+    });
+    runner.test("messages/mismatched-qemu", |r, dir| {
+        let build = fake_qemu(&dir, "9.2.0", "")?;
+        says(
+            this_program(&r.source).args(["demo", "--qemu-build"]).arg(build),
+            &[3],
+            &["9.2.0", "11.1.1", "cargo xtask setup"],
+            &dir,
+        )
+    });
+    runner.test("messages/unpatched-qemu", |r, dir| {
+        let build = fake_qemu(&dir, "11.1.1", "usage")?;
+        says(
+            this_program(&r.source).args(["demo", "--qemu-build"]).arg(build),
+            &[3],
+            &["unpatched", "-device-plugin", "cargo xtask setup"],
+            &dir,
+        )
+    });
+    runner.test("messages/kernel-without-sva", |r, dir| {
+        let tree = dir.join("linux");
+        fs::create_dir_all(&tree)?;
+        fs::write(tree.join(".config"), "CONFIG_PCI=y\nCONFIG_ARM_SMMU_V3=y\nCONFIG_UIO=m\n")?;
+        let mut c = this_program(&r.source);
+        c.env_remove("QEMU_IOMMU_KERNEL").args(["demo", "--kdir"]).arg(tree);
+        says(&mut c, &[3], &["CONFIG_ARM_SMMU_V3_SVA=y", "CONFIG_UIO=y  (a module", "kconfig smmuv3"], &dir)
+    });
+    runner.test("messages/not-a-kernel", |r, dir| {
+        let file = dir.join("Image");
+        fs::write(&file, vec![0; 4096])?;
+        says(
+            this_program(&r.source).args(["demo", "--kernel"]).arg(file),
+            &[3],
+            &["not a kernel image for arm64", "arch/arm64/boot/Image"],
+            &dir,
+        )
+    });
+    runner.test("messages/no-network", |r, dir| {
+        let empty = dir.join("empty");
+        fs::create_dir_all(&empty)?;
+        let nowhere = "http://127.0.0.1:9/";
+        let mut c = this_program(&r.source);
+        c.args(["setup", "smmuv3", "--qemu-build"])
+            .arg(r.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?.qemu.parent().unwrap_or(&dir));
+        c.arg("--sources").arg(&empty);
+        c.env("QEMU_IOMMU_CACHE", dir.join("cache")).env_remove("QEMU_IOMMU_KERNEL");
+        for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            c.env(name, nowhere);
+        }
+        c.env_remove("no_proxy").env_remove("NO_PROXY");
+        says(&mut c, &[3], &["linux-source-7.2", "tried", "--sources DIR"], &dir)
+    });
+    runner.test("messages/full-disk", |r, dir| full_disk(r, &dir));
+}
+
+fn full_disk(r: &Runner, dir: &Path) -> Result<Verdict> {
+    let small = dir.join("small");
+    fs::create_dir_all(&small)?;
+    let exe = std::env::current_exe()?;
+    let qemu = r.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?.qemu;
+    let script = format!(
+        "mount -t tmpfs -o size=1m tmpfs {0} || exit 77; QEMU_IOMMU_CACHE={0} exec {1} setup smmuv3 --qemu-build {2} --sources {0}",
+        crate::ui::quote(&small.display().to_string()),
+        crate::ui::quote(&exe.display().to_string()),
+        crate::ui::quote(&qemu.parent().unwrap_or(dir).display().to_string()),
+    );
+    // A mount namespace of its own: nothing is left behind, and root is not needed where user namespaces work.
+    let mut c = Command::new("unshare");
+    c.args(["--mount", "--map-root-user", "sh", "-c", &script])
+        .env("QEMU_IOMMU_ROOT", place::root())
+        .env_remove("QEMU_IOMMU_KERNEL");
+    let probe = Command::new("unshare")
+        .args(["--mount", "--map-root-user", "sh", "-c"])
+        .arg(format!("mount -t tmpfs tmpfs '{}'", small.display()))
+        .output();
+    if !probe.is_ok_and(|o| o.status.success()) {
+        return Ok(Verdict::Skip("this machine lets nobody mount a small file system".into()));
+    }
+    says(&mut c, &[3], &["full", "free some space", "QEMU_IOMMU_CACHE"], dir)
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `test`: the suites, a named line for each test, and the closing line `N passed, N failed`.
+
+mod avocado;
+mod boots;
+mod controls;
+mod lint;
+mod matrix;
+mod messages;
+mod qtests;
+mod unit;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use console::style;
+use serde_json::json;
+
+use crate::advice::exit;
+use crate::cli::{MachineArgs, Model, PageSize, SourceArgs, Suite, TestCmd};
+use crate::vm::Parts;
+use crate::{demo, place, setup};
+
+/// What became of a test that did not fail.
+pub enum Verdict {
+    /// It passed; a figure.
+    Pass(String),
+    /// It could not be made here, and why.
+    Skip(String),
+}
+
+/// A passed test without a figure.
+pub fn pass() -> Result<Verdict> {
+    Ok(Verdict::Pass(String::new()))
+}
+
+struct Entry {
+    name: String,
+    status: &'static str,
+    detail: String,
+    seconds: f32,
+}
+
+/// Runs tests and keeps the score.
+pub struct Runner {
+    entries: Vec<Entry>,
+    only: Option<String>,
+    /// Where logs go.
+    pub dir: PathBuf,
+    /// Where parts come from.
+    pub source: SourceArgs,
+    /// Whether the rare ones run too.
+    pub more: bool,
+    /// `--json`.
+    pub json: Option<PathBuf>,
+}
+
+impl Runner {
+    /// Runs one test. Its log directory is created and handed to it.
+    pub fn test(&mut self, name: &str, body: impl FnOnce(&Self, PathBuf) -> Result<Verdict>) {
+        if !self.wants(name) {
+            return;
+        }
+        let dir = self.dir.join(name.replace(['/', ' '], "-"));
+        let _ = fs::create_dir_all(&dir);
+        let started = Instant::now();
+        let result = body(self, dir);
+        let seconds = started.elapsed().as_secs_f32();
+        self.record(name, result, seconds);
+    }
+
+    /// Whether `--only` lets this test through.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+
+    /// Takes down a result that came about elsewhere.
+    pub fn record(&mut self, name: &str, result: Result<Verdict>, seconds: f32) {
+        let (status, mark, detail) = match result {
+            Ok(Verdict::Pass(detail)) => ("passed", style("ok  ").green(), detail),
+            Ok(Verdict::Skip(detail)) => ("skipped", style("skip").yellow(), detail),
+            Err(e) => ("failed", style("FAIL").red().bold(), format!("{e:#}")),
+        };
+        let mut lines = detail.lines();
+        println!("{mark}  {name:<44} {:>6.1} s  {}", seconds, lines.next().unwrap_or_default());
+        for line in lines {
+            println!("          {line}");
+        }
+        self.entries.push(Entry { name: name.to_owned(), status, detail, seconds });
+    }
+
+    /// The parts of a machine; made on first use, from the cache after that.
+    pub fn parts(&self, model: Model, page_size: PageSize) -> Result<Parts> {
+        setup::parts(&self.source, model, page_size)
+    }
+
+    fn count(&self, status: &str) -> usize {
+        self.entries.iter().filter(|e| e.status == status).count()
+    }
+}
+
+/// A machine as `demo` without options has it.
+pub fn plain_machine(source: &SourceArgs) -> MachineArgs {
+    use clap::Parser;
+    // The defaults stand in one place: the command line's definition.
+    let cli = crate::cli::Cli::parse_from(["qemu-iommu", "command-line"]);
+    let crate::cli::Cmd::CommandLine(cmd) = cli.command else { unreachable!("parsed as command-line") };
+    MachineArgs { source: source.clone(), ..cmd.machine }
+}
+
+/// `test`: returns the exit code.
+pub fn command(cmd: &TestCmd) -> Result<u8> {
+    let started = Instant::now();
+    let mut runner = Runner {
+        entries: Vec::new(),
+        only: cmd.only.clone(),
+        dir: place::results("test")?,
+        source: cmd.source.clone(),
+        more: cmd.more,
+        json: cmd.json.clone(),
+    };
+    // CI on a clean clone: everything that can be missing is made before the first test, under its own name.
+    let all = cmd.suites.contains(&Suite::All);
+    let wants = |suite: Suite| all || cmd.suites.contains(&suite);
+    if wants(Suite::Lint) {
+        lint::run(&mut runner);
+    }
+    if wants(Suite::Unit) {
+        unit::run(&mut runner);
+    }
+    let guests = [
+        Suite::Boots,
+        Suite::Matrix,
+        Suite::Snapshot,
+        Suite::Controls,
+        Suite::Defects,
+        Suite::QemuQtests,
+        Suite::Avocado,
+        Suite::Messages,
+    ];
+    if guests.into_iter().any(wants) {
+        runner.test("setup/smmuv3", |r, _| {
+            let parts = r.parts(Model::Smmuv3, PageSize::K4)?;
+            Ok(Verdict::Pass(demo::shown(&parts.plugin)))
+        });
+    }
+    if wants(Suite::QemuQtests) {
+        qtests::run(&mut runner);
+    }
+    if wants(Suite::Boots) {
+        boots::run(&mut runner);
+    }
+    if wants(Suite::Matrix) {
+        matrix::run(&mut runner);
+    }
+    if wants(Suite::Controls) {
+        controls::run(&mut runner);
+    }
+    if wants(Suite::Avocado) {
+        avocado::run(&mut runner);
+    }
+    if wants(Suite::Messages) {
+        messages::run(&mut runner);
+    }
+    finish(&runner, started)
+}
+
+fn finish(runner: &Runner, started: Instant) -> Result<u8> {
+    let (passed, failed, skipped) = (runner.count("passed"), runner.count("failed"), runner.count("skipped"));
+    let seconds = started.elapsed().as_secs_f32();
+    let result = json!({
+        "passed": passed,
+        "failed": failed,
+        "skipped": skipped,
+        "seconds": (f64::from(seconds) * 10.0).round() / 10.0,
+        "tests": runner.entries.iter().map(|e| json!({
+            "name": e.name,
+            "status": e.status,
+            "detail": e.detail,
+            "seconds": (f64::from(e.seconds) * 10.0).round() / 10.0,
+        })).collect::<Vec<_>>(),
+    });
+    let text = format!("{result:#}\n");
+    let _ = fs::write(runner.dir.join("result.json"), &text);
+    if let Some(file) = &runner.json
+        && !file.exists()
+    {
+        fs::write(file, &text).with_context(|| format!("writing {}", file.display()))?;
+    }
+    println!("\nlogs: {}   {seconds:.0} s", demo::shown(&runner.dir));
+    for entry in runner.entries.iter().filter(|e| e.status == "failed") {
+        println!("failed: {}", entry.name);
+    }
+    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+    println!("{passed} passed, {failed} failed{skipped}");
+    Ok(if failed == 0 && passed > 0 { exit::PASS } else { exit::FAIL })
+}

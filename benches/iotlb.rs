@@ -158,7 +158,15 @@ fn translator() {
         (0..PAGES).for_each(|n| {
             let addr = n << 12;
             let asid = Some(1);
-            let page = Invalidation::Va { vmid: 0, asid, addr, size: 4096, granule_log2: None, level: None };
+            let page = Invalidation::Va {
+                vmid: 0,
+                asid,
+                addr,
+                size: 4096,
+                granule_log2: None,
+                level: None,
+                leaf: true,
+            };
             smmu.invalidate(&page);
             black_box(ask(addr));
         });

@@ -129,11 +129,13 @@ impl Iotlb {
         let local = self.sizes.load(Ordering::Relaxed);
         let global = self.global_sizes.load(Ordering::Relaxed);
         for log2size in bits(local | global) {
-            let found = if has(local, log2size) { self.probe(now, tag, addr, log2size, false) } else { None };
+            let found =
+                if has(local, log2size) { self.lookup_size(now, tag, addr, log2size, false) } else { None };
             if found.is_some() {
                 return found;
             }
-            let found = if has(global, log2size) { self.probe(now, tag, addr, log2size, true) } else { None };
+            let found =
+                if has(global, log2size) { self.lookup_size(now, tag, addr, log2size, true) } else { None };
             if found.is_some() {
                 return found;
             }
@@ -141,8 +143,17 @@ impl Iotlb {
         None
     }
 
+    /// [`lookup`](Self::lookup) among entries of one size, global ones or others.
+    #[must_use]
     #[inline(always)]
-    fn probe(&self, now: Moment, tag: Tag, addr: u64, log2size: u8, global: bool) -> Option<CachedPage> {
+    pub fn lookup_size(
+        &self,
+        now: Moment,
+        tag: Tag,
+        addr: u64,
+        log2size: u8,
+        global: bool,
+    ) -> Option<CachedPage> {
         let key = key(tag, addr, log2size, global);
         let (birth, value) = self.table.find(self.index(key), key)?;
         (birth <= now && self.is_alive(key, birth)).then(|| unpack(key, value))

@@ -177,6 +177,7 @@ fn by_address(f: &Features, [first, second]: [u64; 2], asid: Option<u16>) -> Res
             size: 4096,
             granule_log2: None,
             level: None,
+            leaf: tail.leaf() != 0,
         }));
     };
     // Level 1 has no blocks with 16 KiB granules: Reserved, treated as no hint.
@@ -200,6 +201,7 @@ fn by_address(f: &Features, [first, second]: [u64; 2], asid: Option<u16>) -> Res
         size,
         granule_log2: Some(granule_log2),
         level,
+        leaf: tail.leaf() != 0,
     }))
 }
 

@@ -8,6 +8,13 @@
 //! while tables are being read, the attempt is repeated, a few times; then its answer is that of a hardware
 //! walk that the invalidation overlapped, and is not cached.
 
+mod tables;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use core::cell::Cell;
+
+use self::tables::WalkMemory;
 use super::config::{self, CONTEXT_WORDS, StreamAction, StreamContext, StreamTable};
 use super::fault::{Fault, FaultKind};
 use super::features::Features;
@@ -22,6 +29,8 @@ use crate::iommu::{DmaRequest, GuestMemory, StreamId, SubstreamId, Translation};
 pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
 /// Pairs of StreamID and SubstreamID.
 const CONTEXT_ENTRIES: usize = 512;
+/// Table descriptors of the walk cache.
+const TABLE_ENTRIES: usize = 1024;
 /// Attempts, before an answer is taken that an invalidation overlapped.
 const ATTEMPTS: u32 = 4;
 
@@ -80,6 +89,8 @@ pub enum Invalidation {
         granule_log2: Option<u8>,
         /// The level that `TTL` names. Pages of another level need not go.
         level: Option<u8>,
+        /// Tables above the pages need not go.
+        leaf: bool,
     },
     /// `CMD_TLBI_NSNH_ALL` and every other command that drops all translations.
     NsnhAll,
@@ -158,6 +169,8 @@ pub struct Translator {
     sequence: Sequence,
     contexts: ContextCache<CONTEXT_WORDS>,
     iotlb: Iotlb,
+    /// The walk cache, if there is one.
+    tables: Option<Iotlb>,
     counters: Counters<{ counter::COUNT }>,
 }
 
@@ -193,6 +206,7 @@ impl Translator {
             sequence: Sequence::new(),
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: Iotlb::new(iotlb_entries, features.adversarial),
+            tables: features.adversarial.then(|| Iotlb::new(TABLE_ENTRIES, true)),
             counters: Counters::new(),
             features,
         }
@@ -329,7 +343,7 @@ impl Translator {
         now: Moment,
     ) -> Result<Translation, Fault> {
         self.counters.count(counter::WALKS);
-        let mapping = walk::walk_stage1(mem, &self.features, context, req)?;
+        let mapping = self.walk_tables(mem, context, req, now)?;
         if mapping.updates.accessed {
             self.counters.count(counter::ACCESS_FLAGS);
         }
@@ -347,6 +361,31 @@ impl Translator {
         let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
         let privileged = context.effective_access(&self.features, req.access).privileged;
         Ok(translation(req.addr, mapping.addr, mapping.log2size, mapping.perms.permissions(privileged)))
+    }
+
+    fn walk_tables(
+        &self,
+        mem: &dyn GuestMemory,
+        context: &StreamContext,
+        req: &DmaRequest,
+        now: Moment,
+    ) -> Result<Mapping, Fault> {
+        let Some(cache) = &self.tables else {
+            return walk::walk_stage1(mem, &self.features, context, req);
+        };
+        let region = context.region(is_upper(req.addr));
+        let mem = WalkMemory {
+            mem,
+            cache,
+            sequence: &self.sequence,
+            now,
+            tag: tag(context),
+            addr: canonical(req.addr),
+            kind: granule_kind(u8::try_from(region.granule_log2).unwrap_or(0)),
+            granule_log2: region.granule_log2,
+            shift: Cell::new(tables::first_shift(&region)),
+        };
+        walk::walk_stage1(&mem, &self.features, context, req)
     }
 
     /// Does what an invalidation command asks for. Once this has returned, no translation that begins finds
@@ -369,18 +408,24 @@ impl Translator {
             }
             Invalidation::Asid { vmid, asid } => {
                 let tag = Tag { domain: u32::from(vmid), space: u32::from(asid) };
-                self.iotlb.invalidate_space(at, tag);
+                self.translation_caches().for_each(|cache| cache.invalidate_space(at, tag));
             }
-            Invalidation::Vmid { vmid } => self.iotlb.invalidate_domain(at, u32::from(vmid)),
-            Invalidation::Va { vmid, asid, addr, size, granule_log2, level } => {
+            Invalidation::Vmid { vmid } => {
+                self.translation_caches().for_each(|cache| cache.invalidate_domain(at, u32::from(vmid)));
+            }
+            Invalidation::Va { vmid, asid, addr, size, granule_log2, level, leaf } => {
                 let first = canonical(addr);
                 let mut span = Span::new(first, first.saturating_add(size.saturating_sub(1)));
                 if self.features.adversarial {
                     span.kinds = kinds(granule_log2, level);
                 }
                 self.iotlb.invalidate_span(at, u32::from(vmid), asid.map(u32::from), &span);
+                if let Some(tables) = self.tables.as_ref().filter(|_| !leaf) {
+                    span.kinds = kinds(granule_log2, None);
+                    tables.invalidate_span(at, u32::from(vmid), asid.map(u32::from), &span);
+                }
             }
-            Invalidation::NsnhAll => self.iotlb.invalidate_all(at),
+            Invalidation::NsnhAll => self.translation_caches().for_each(|cache| cache.invalidate_all(at)),
         }
     }
 
@@ -388,7 +433,12 @@ impl Translator {
     pub fn reset(&self) {
         let at = self.sequence.advance();
         self.contexts.invalidate_all(at);
-        self.iotlb.invalidate_all(at);
+        self.translation_caches().for_each(|cache| cache.invalidate_all(at));
+    }
+
+    /// The IOTLB, and the walk cache if there is one.
+    fn translation_caches(&self) -> impl Iterator<Item = &Iotlb> {
+        core::iter::once(&self.iotlb).chain(&self.tables)
     }
 
     /// What the SMMU can do.
@@ -484,6 +534,3 @@ fn kinds(granule_log2: Option<u8>, level: Option<u8>) -> u16 {
     };
     granules & levels
 }
-
-#[cfg(all(test, not(loom)))]
-mod tests;

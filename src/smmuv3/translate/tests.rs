@@ -58,11 +58,11 @@ impl Rig {
 }
 
 fn va(asid: Option<u16>, addr: u64) -> Invalidation {
-    Invalidation::Va { vmid: 0, asid, addr, size: 4096, granule_log2: None, level: None }
+    Invalidation::Va { vmid: 0, asid, addr, size: 4096, granule_log2: None, level: None, leaf: false }
 }
 
 fn range(asid: u16, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Invalidation {
-    Invalidation::Va { vmid: 0, asid: Some(asid), addr, size, granule_log2, level }
+    Invalidation::Va { vmid: 0, asid: Some(asid), addr, size, granule_log2, level, leaf: false }
 }
 
 fn asid(asid: u16) -> Invalidation {
@@ -145,7 +145,15 @@ fn an_adversarial_smmu_forgets_no_more_than_asked() {
         va(None, VA + 0x1000),
         asid(6),
         Invalidation::Vmid { vmid: 1 },
-        Invalidation::Va { vmid: 1, asid: Some(5), addr: VA, size: 4096, granule_log2: None, level: None },
+        Invalidation::Va {
+            vmid: 1,
+            asid: Some(5),
+            addr: VA,
+            size: 4096,
+            granule_log2: None,
+            level: None,
+            leaf: false,
+        },
         range(5, 0, VA, Some(12), None),
         range(5, VA + 0x1000, 1 << 40, Some(12), None),
         range(5, VA, 4096, Some(12), Some(2)),
@@ -398,6 +406,48 @@ fn a_table_that_is_switched_off_is_not_used_unless_the_smmu_is_adversarial() {
         assert_eq!(rig.read(1, VA).is_ok(), adversarial);
         rig.smmu.invalidate(&asid(5));
         assert_eq!(rig.read(1, VA), Err(FaultKind::Translation));
+    }
+}
+
+/// The guest replaces a whole table, as when it splits, joins or frees one.
+#[test]
+fn a_table_stays_until_it_is_invalidated_in_an_adversarial_smmu() {
+    let leaves_only = |what| match what {
+        Invalidation::Va { vmid, asid, addr, size, granule_log2, level, .. } => {
+            Invalidation::Va { vmid, asid, addr, size, granule_log2, level, leaf: true }
+        }
+        other => other,
+    };
+    let forms = [
+        va(Some(5), VA + 0x3000),
+        va(None, VA),
+        range(5, VA & !0x1f_ffff, 0x20_0000, Some(12), Some(3)),
+        range(5, 0, 1 << 48, Some(12), None),
+        asid(5),
+        Invalidation::Vmid { vmid: 0 },
+        Invalidation::NsnhAll,
+    ];
+    for (what, level) in forms.into_iter().flat_map(|what| [0u32, 1, 2].map(|level| (what, level))) {
+        for adversarial in [false, true] {
+            let rig = Rig::new(adversarial);
+            let (tables, spare) = (rig.process(1, 5), rig.guest.tables(12, 48));
+            rig.guest.map(&tables, VA, 0x9000_0000, 3, user_rw());
+            rig.guest.map(&spare, VA, 0xa000_0000, 3, user_rw());
+            assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+            let other = rig.guest.mem.get(rig.guest.pte_addr(&spare, VA, level));
+            rig.guest.mem.put(rig.guest.pte_addr(&tables, VA, level), other);
+            rig.smmu.invalidate(&leaves_only(va(Some(5), VA)));
+            let old = if adversarial { 0x9000_0000 } else { 0xa000_0000 };
+            assert_eq!(rig.read(1, VA), Ok(old), "{what:?}, level {level}");
+            rig.smmu.invalidate(&what);
+            assert_eq!(rig.read(1, VA + 0x18), {
+                // The page itself may have been entered again, if only its neighbour was named.
+                let named = !matches!(what, Invalidation::Va { addr, .. } if addr == VA + 0x3000);
+                Ok(if named { 0xa000_0018 } else { old + 0x18 })
+            });
+            rig.smmu.invalidate(&leaves_only(va(Some(5), VA)));
+            assert_eq!(rig.read(1, VA), Ok(0xa000_0000), "{what:?}, level {level}");
+        }
     }
 }
 

@@ -9,8 +9,6 @@
 //! walk that the invalidation overlapped, and is not cached.
 
 mod tables;
-#[cfg(all(test, not(loom)))]
-mod tests;
 
 use core::cell::Cell;
 
@@ -184,8 +182,8 @@ struct Answer {
 /// What the IOTLB knows.
 enum Cached {
     Hit(Translation),
-    /// A page that does not allow the access. It is read again, since the guest need not invalidate to allow
-    /// more (Arm ARM D8.17); an adversarial SMMU takes it at its word.
+    /// A page that does not allow the access. It is read again, so that a guest that allows more sees no
+    /// spurious fault; an adversarial SMMU takes the entry at its word.
     Forbidden,
     /// No page, or a clean one that is to be written: a walk makes it dirty.
     Miss,
@@ -534,3 +532,6 @@ fn kinds(granule_log2: Option<u8>, level: Option<u8>) -> u16 {
     };
     granules & levels
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

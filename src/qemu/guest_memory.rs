@@ -2,7 +2,7 @@
 //! The guest's RAM for table walks and queues: [`GuestMemory`] over an address space.
 
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use qemu_sys as sys;
 
@@ -131,33 +131,62 @@ impl GuestMemory for GuestRam {
         current: u64,
         new: u64,
     ) -> Result<Result<(), u64>, MemoryError> {
+        self.with_mapped(addr, 8, |host| {
+            // SAFETY: eight aligned bytes of RAM, which stay mapped during the call.
+            let word = unsafe { AtomicU64::from_ptr(host.cast()) };
+            let result =
+                word.compare_exchange(current.to_le(), new.to_le(), Ordering::AcqRel, Ordering::Acquire);
+            (result.is_ok(), result.map(|_| ()).map_err(u64::from_le))
+        })
+    }
+}
+
+impl GuestRam {
+    /// As [`GuestMemory::compare_exchange_u64`] for a 32-bit word, 4-byte aligned.
+    pub fn compare_exchange_u32(
+        &self,
+        addr: u64,
+        current: u32,
+        new: u32,
+    ) -> Result<Result<(), u32>, MemoryError> {
+        self.with_mapped(addr, 4, |host| {
+            // SAFETY: four aligned bytes of RAM, which stay mapped during the call.
+            let word = unsafe { AtomicU32::from_ptr(host.cast()) };
+            let result =
+                word.compare_exchange(current.to_le(), new.to_le(), Ordering::AcqRel, Ordering::Acquire);
+            (result.is_ok(), result.map(|_| ()).map_err(u32::from_le))
+        })
+    }
+
+    /// Runs `f` on the host address of `size` bytes of writable RAM, aligned to their size, and marks them
+    /// dirty if `f` says that it changed them.
+    fn with_mapped<R>(
+        &self,
+        addr: u64,
+        size: u64,
+        f: impl FnOnce(*mut c_void) -> (bool, R),
+    ) -> Result<R, MemoryError> {
         let refused = MemoryError { addr };
-        let _rcu = RcuGuard::new();
-        match self.host(&_rcu, addr, 8, true) {
-            Some((host, 8..)) if host.addr().is_multiple_of(8) => {}
+        let aligned = |host: usize| host as u64 & (size - 1) == 0;
+        let rcu = RcuGuard::new();
+        match self.host(&rcu, addr, size, true) {
+            Some((host, run)) if run >= size && aligned(host.addr()) => {}
             _ => return Err(refused),
         }
-        let mut len = 8;
+        let mut len = size;
         // SAFETY: an initialised address space; the range was RAM just now, so nothing is bounced unless
         // the map changed in between, which the next check sees.
-        let raw =
+        let host =
             unsafe { sys::address_space_map(self.space.as_ptr(), addr, &mut len, true, RAM_ONLY.raw()) };
-        if raw.is_null() {
+        if host.is_null() {
             return Err(refused);
         }
-        let unmap = |accessed| {
-            // SAFETY: what `address_space_map` gave, given back once.
-            unsafe { sys::address_space_unmap(self.space.as_ptr(), raw, len, true, accessed) };
-        };
-        if len < 8 || !raw.addr().is_multiple_of(8) || !is_ram(raw) {
-            unmap(0);
-            return Err(refused);
-        }
-        // SAFETY: eight bytes of RAM; aligned, as its host address was above.
-        let word = unsafe { AtomicU64::from_ptr(raw.cast()) };
-        let result = word.compare_exchange(current.to_le(), new.to_le(), Ordering::AcqRel, Ordering::Acquire);
-        unmap(if result.is_ok() { 8 } else { 0 });
-        Ok(result.map(|_| ()).map_err(u64::from_le))
+        let usable = len >= size && aligned(host.addr()) && is_ram(host);
+        let result = usable.then(|| f(host));
+        let accessed = if matches!(result, Some((true, _))) { size } else { 0 };
+        // SAFETY: what `address_space_map` gave, given back once.
+        unsafe { sys::address_space_unmap(self.space.as_ptr(), host, len, true, accessed) };
+        result.map(|(_, result)| result).ok_or(refused)
     }
 }
 

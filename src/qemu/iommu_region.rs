@@ -43,6 +43,8 @@ pub struct TlbEntry {
     pub read: bool,
     /// Writes are allowed.
     pub write: bool,
+    /// Instruction fetches are allowed; only ATS looks at it.
+    pub exec: bool,
     /// The address space, in notifications; `None` for requests without PASID.
     pub pasid: Option<u32>,
 }
@@ -57,6 +59,7 @@ impl TlbEntry {
             mask: 0xfff,
             read: false,
             write: false,
+            exec: false,
             pasid: None,
         }
     }
@@ -68,6 +71,9 @@ impl TlbEntry {
         }
         if self.write {
             perm |= sys::IOMMUAccessFlags::IOMMU_WO;
+        }
+        if self.exec {
+            perm |= sys::IOMMUAccessFlags::IOMMU_EXEC;
         }
         sys::IOMMUTLBEntry {
             target_as: self.target.as_ptr(),
@@ -135,7 +141,7 @@ pub trait IommuRegionImpl: Sized + Send + Sync + 'static {
         Ok(())
     }
 
-    /// A device's data is wanted for every mapping there is; by default nothing is replayed.
+    /// Whether a new listener for mappings is told of those that exist, by translating every page once.
     const REPLAY: bool = false;
 }
 

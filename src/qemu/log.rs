@@ -15,10 +15,10 @@
 use core::ffi::{CStr, c_uint};
 use core::ptr;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use once_cell::sync::OnceCell;
 use qemu_sys as sys;
 
 /// Log target of what a guest does wrong.
@@ -135,11 +135,11 @@ impl RateLimit {
 struct QemuLog {
     guest_errors: RateLimit,
     unimp: RateLimit,
-    start: OnceLock<Instant>,
+    start: OnceCell<Instant>,
 }
 
 static LOGGER: QemuLog =
-    QemuLog { guest_errors: RateLimit::new(), unimp: RateLimit::new(), start: OnceLock::new() };
+    QemuLog { guest_errors: RateLimit::new(), unimp: RateLimit::new(), start: OnceCell::new() };
 
 impl QemuLog {
     fn limit(&self, target: &str) -> Option<(&RateLimit, c_uint)> {

@@ -2,7 +2,8 @@
 //! Work for later: bottom halves, timers, and what follows when the machine stops or continues.
 //!
 //! All callbacks run in the main loop under the BQL. They belong to a device and end when dropped, which
-//! needs the BQL; keep them in the device's state.
+//! needs the BQL; keep them in the device's state. That lives on for a moment after the device is unrealized:
+//! cancel bottom halves and timers there.
 
 use core::ffi::c_void;
 use core::mem::zeroed;

@@ -74,6 +74,7 @@ pub mod log;
 pub mod main_loop;
 pub mod memory;
 pub mod pci;
+pub mod pci_ats;
 pub mod pci_dma;
 pub mod pci_iommu;
 pub mod property;
@@ -93,6 +94,7 @@ pub use iommu_region::{
 pub use main_loop::{BottomHalf, RunStateWatch, Timer};
 pub use memory::{AddressSpace, MemoryAttributes, MemoryRegion, OwnedRegion, RegionOps};
 pub use pci::{Bar, ConfigWrite, PCIE_DEVICE, PciBus, PciDevice, PciIds};
+pub use pci_ats::{AtsError, PageResponse, PriClient, PriNotifier};
 pub use pci_dma::{DmaClient, DmaError};
 pub use pci_iommu::{DmaTranslation, Pasids, PciDmaRequest, PciIommu, Requester};
 pub use property::{Link, OnOffAuto, Property, Text};

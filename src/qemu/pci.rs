@@ -68,8 +68,9 @@ pub struct PciIds {
 
 /// A PCI function that looks at writes to its configuration space.
 pub trait ConfigWrite: DeviceImpl<Parent = PciDevice> {
-    /// `len` bytes at `offset` were written, and the registers already have their new values. Under the BQL.
-    fn config_written(this: &Qom<Self>, offset: u32, len: u32);
+    /// `len` bytes of `value` were written at `offset`, and the registers already have their new contents.
+    /// Under the BQL.
+    fn config_written(this: &Qom<Self>, offset: u32, value: u32, len: u32);
 }
 
 impl<T: DeviceImpl<Parent = PciDevice>> ClassInit<'_, T> {
@@ -97,7 +98,7 @@ impl<T: ConfigWrite> ClassInit<'_, T> {
                 sys::pci_default_write_config(device, offset, value, len);
                 Qom::<T>::from_raw(device.cast())
             };
-            T::config_written(this, offset, u32::try_from(len).unwrap_or(0));
+            T::config_written(this, offset, value, u32::try_from(len).unwrap_or(0));
         }
         self.parent_class().config_write = Some(write::<T>);
     }
@@ -362,6 +363,30 @@ impl PciDevice {
         }
     }
 
+    /// Takes the control registers of the ATS, PASID and Page Request capabilities to their reset values,
+    /// which QEMU leaves to the device. PCIe §10.5.
+    pub fn reset_ats_pasid_pri(&self) {
+        // SAFETY: offsets that are fixed when the device is realized.
+        let (ats, pasid, pri) = unsafe {
+            let express = &raw const (*self.raw()).exp;
+            ((*express).ats_cap, (*express).pasid_cap, (*express).pri_cap)
+        };
+        if ats != 0 {
+            self.set_config(ats + sys::PCI_ATS_CTRL as u16, [0; 2]);
+        }
+        if pasid != 0 {
+            self.set_config(pasid + sys::PCI_PASID_CTRL as u16, [0; 2]);
+        }
+        if pri != 0 {
+            self.set_config(pri + sys::PCI_PRI_CTRL as u16, [0; 2]);
+            let status = self.config_u16(pri + sys::PCI_PRI_STATUS as u16);
+            let kept = status & sys::PCI_PRI_STATUS_PASID as u16;
+            let stopped = kept | sys::PCI_PRI_STATUS_STOPPED as u16;
+            self.set_config(pri + sys::PCI_PRI_STATUS as u16, stopped.to_le_bytes());
+            self.set_config(pri + sys::PCI_PRI_ALLOC_REQ as u16, [0; 4]);
+        }
+    }
+
     // ---- what software has switched on ----
 
     /// Raises an MSI-X interrupt, or marks it pending while masked. Needs the BQL and no lock of the
@@ -398,10 +423,10 @@ impl PciDevice {
 }
 
 impl PciBus {
-    /// The bus number that software gave, 0 for a root bus. Needs the BQL.
+    /// The bus number that software gave, 0 for a root bus. It changes when software renumbers: ask when
+    /// it is needed. Any thread.
     pub fn number(&self) -> u8 {
-        bql::assert_locked();
-        // SAFETY: a live bus.
+        // SAFETY: a live bus; reads one byte of its bridge's configuration space.
         (unsafe { sys::pci_bus_num(self.as_ptr()) } & 0xff) as u8
     }
 

@@ -124,7 +124,7 @@ unsafe extern "C" fn save<T: Migrate>(
         Ok(())
     };
     // SAFETY: QEMU's error place.
-    unsafe { report(errp, || save().map_err(|e: Error| e.context(name::<T>()))) }
+    unsafe { report(errp, save) }
 }
 
 unsafe extern "C" fn load<T: Migrate>(
@@ -150,11 +150,7 @@ unsafe extern "C" fn load<T: Migrate>(
         T::load(unsafe { Qom::<T>::from_raw(device) }, &state)
     };
     // SAFETY: QEMU's error place.
-    unsafe { report(errp, || load().map_err(|e: Error| e.context(name::<T>()))) }
-}
-
-fn name<T: DeviceImpl>() -> String {
-    T::TYPE_NAME.to_string_lossy().into_owned()
+    unsafe { report(errp, load) }
 }
 
 /// Keeps the machine from being migrated or saved, with a reason, until it is dropped. Needs the BQL.

@@ -223,6 +223,7 @@ impl Core {
             mask,
             read: translation.perm.read,
             write: translation.perm.write,
+            exec: translation.perm.exec,
             pasid: None,
         }
     }

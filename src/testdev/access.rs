@@ -5,7 +5,7 @@ use super::atc::TranslationCache;
 use super::counters::{Counters, bump};
 use super::descriptor::Limits;
 use super::halted::HaltedPasids;
-use super::port::{Port, PortError, Request, Width};
+use super::port::{Invalidation, Port, PortError, Request, Width};
 use super::pri::PageGroups;
 use super::registers::{Cause, FaultMode};
 use crate::iommu::Access;
@@ -226,6 +226,13 @@ impl Shared {
         }
     }
 
+    /// Forgets translations.
+    pub fn invalidate(&mut self, invalidation: &Invalidation) {
+        bump(&mut self.counters.invalidations);
+        let Invalidation { pasid, addr, mask } = *invalidation;
+        self.cache.invalidate(pasid, addr, mask);
+    }
+
     fn new_tag(&mut self) -> u64 {
         self.last_tag = self.last_tag.wrapping_add(1).max(1);
         self.last_tag
@@ -237,6 +244,9 @@ impl Shared {
         from: &Initiator,
         request: &Request,
     ) -> Result<u64, Trouble> {
+        while let Some(invalidation) = port.take_invalidation() {
+            self.invalidate(&invalidation);
+        }
         if let Some(addr) = self.cache.lookup(request.pasid, request.addr, request.access) {
             return Ok(addr);
         }

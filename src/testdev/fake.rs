@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::port::{AtsTranslation, Port, PortError, Request, Width};
+use super::port::{AtsTranslation, Invalidation, Port, PortError, Request, Width};
 use crate::iommu::Access;
 
 pub const PAGE: u64 = 4096;
@@ -34,6 +34,8 @@ pub struct FakePort {
     /// All accesses that were carried out, with their length.
     pub log: Vec<(Request, usize)>,
     pub cancelled: Vec<u64>,
+    /// Arrive with the next access in the ATS mode.
+    pub invalidations: Vec<Invalidation>,
 }
 
 impl FakePort {
@@ -140,6 +142,10 @@ impl Port for FakePort {
         let request = self.waiting.remove(&tag).expect("cancelled what does not wait");
         assert_eq!(request.pasid, pasid);
         self.cancelled.push(tag);
+    }
+
+    fn take_invalidation(&mut self) -> Option<Invalidation> {
+        self.invalidations.pop()
     }
 
     fn translate(&mut self, request: &Request) -> Result<Option<AtsTranslation>, PortError> {

@@ -43,13 +43,17 @@ pub mod registers;
 pub mod scatter;
 pub mod state;
 
+#[cfg(all(feature = "qemu", not(test)))]
+#[allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+pub mod device;
+
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod tests;
 
 pub use model::{Config, Device, Tick, Written};
-pub use port::{AtsTranslation, Port, PortError, Request, Width};
+pub use port::{AtsTranslation, Invalidation, Port, PortError, Request, Width};
 pub use pri::PageResponse;
 
 /// The unit in which requests leave the device: none crosses a multiple of it.

@@ -8,7 +8,7 @@ use super::access::{Shared, Wait};
 use super::counters::{Counters, bump};
 use super::descriptor::Limits;
 use super::engine::{Engine, Step};
-use super::port::Port;
+use super::port::{Invalidation, Port};
 use super::pri::PageResponse;
 use super::registers::{
     Caps, Cause, Control, EngineControl, EngineRegister, FaultMode, ID, INT_CANCEL, MAX_BURST, MAX_ENGINES,
@@ -139,6 +139,20 @@ impl Device {
     #[must_use]
     pub fn page_groups_outstanding(&self) -> u32 {
         self.shared.groups.count()
+    }
+
+    /// The address spaces of page requests that engines wait for.
+    pub fn page_requesters(&self) -> impl Iterator<Item = Option<u32>> + '_ {
+        self.engines
+            .iter()
+            .filter(|engine| matches!(engine.wait, Some(Wait::PageGroup(_))))
+            .map(Engine::space)
+    }
+
+    /// Whether an interrupt message is due.
+    #[must_use]
+    pub fn is_interrupt_due(&self) -> bool {
+        self.interrupt
     }
 
     /// Whether an interrupt message is due; asking takes it.
@@ -374,11 +388,9 @@ impl Device {
         self.settle(port);
     }
 
-    /// A device-TLB invalidation of `addr & !mask ..= addr | mask`. When this returns no translation of
-    /// that range is in use.
-    pub fn invalidate(&mut self, pasid: Option<u32>, addr: u64, mask: u64) {
-        bump(&mut self.shared.counters.invalidations);
-        self.shared.cache.invalidate(pasid, addr, mask);
+    /// A device-TLB invalidation. When this returns no translation of that range is in use.
+    pub fn invalidate(&mut self, invalidation: &Invalidation) {
+        self.shared.invalidate(invalidation);
     }
 
     /// Forgets all translations.

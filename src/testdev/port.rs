@@ -70,6 +70,17 @@ pub struct AtsTranslation {
     pub exec: bool,
 }
 
+/// A device-TLB invalidation: translations of `addr & !mask ..= addr | mask` are no longer valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invalidation {
+    /// The address space.
+    pub pasid: Option<u32>,
+    /// An address of the range.
+    pub addr: u64,
+    /// Its size minus one.
+    pub mask: u64,
+}
+
 /// How requests leave the device. No request crosses a 4 KiB boundary; calls come under the BQL, from
 /// [`Device::tick`](super::Device::tick) and from register writes that cancel.
 pub trait Port {
@@ -90,6 +101,10 @@ pub trait Port {
 
     /// Gives up the waiting request `tag`: from here on there is no answer to it.
     fn cancel(&mut self, pasid: Option<u32>, tag: u64);
+
+    /// An invalidation that came in while the device was at work, as the effect of its own accesses. Asked
+    /// before each use of a translation; taking one says that the device has let go of the one before.
+    fn take_invalidation(&mut self) -> Option<Invalidation>;
 
     /// Sends an ATS translation request. `Ok(None)`: there is no translation.
     fn translate(&mut self, request: &Request) -> Result<Option<AtsTranslation>, PortError>;

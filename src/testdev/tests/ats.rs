@@ -23,7 +23,7 @@ fn translations_are_cached_until_invalidated() {
     assert_eq!(requests, 4, "ring, source, destination, records");
     rig.complete(copy);
     assert_eq!(rig.device.counters().ats_requests, requests);
-    rig.device.invalidate(SPACE, DST, 0xfff);
+    rig.device.invalidate(&Invalidation { pasid: SPACE, addr: DST, mask: 0xfff });
     rig.complete(copy);
     assert_eq!(rig.device.counters().ats_requests, requests + 1);
     assert_eq!(rig.device.counters().invalidations, 1);
@@ -36,12 +36,24 @@ fn translations_are_cached_until_invalidated() {
 fn invalidated_and_changed_is_used_no_more() {
     let mut rig = rig();
     rig.complete(descriptor(Opcode::Fill, 0, DST, 8));
-    rig.device.invalidate(SPACE, DST, 0xfff);
+    rig.device.invalidate(&Invalidation { pasid: SPACE, addr: DST, mask: 0xfff });
     rig.port.set(SPACE, DST, Behaviour::Stall);
     rig.offer(0, Descriptor { operand0: !0, ..descriptor(Opcode::Fill, 0, DST, 8) });
     rig.run();
     assert_eq!(rig.port.peek(SPACE, DST, 8), [0; 8]);
     assert_eq!(rig.port.page_requests.len(), 1);
+}
+
+#[test]
+fn an_invalidation_in_the_middle_counts_from_the_next_access() {
+    let mut rig = rig();
+    let fill = descriptor(Opcode::Fill, 0, DST, 8);
+    rig.complete(fill);
+    rig.port.invalidations.push(Invalidation { pasid: SPACE, addr: DST, mask: 0xfff });
+    let requests = rig.device.counters().ats_requests;
+    rig.complete(fill);
+    assert_eq!(rig.device.counters().ats_requests, requests + 1);
+    assert_eq!(rig.device.counters().invalidations, 1);
 }
 
 #[test]

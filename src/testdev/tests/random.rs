@@ -300,7 +300,7 @@ proptest! {
                         rig.port.set(Some(pasid), page_addr(page), Behaviour::Stall);
                     }
                 },
-                Deed::Invalidate(page) => rig.device.invalidate(SPACE, page_addr(page), 0xfff),
+                Deed::Invalidate(page) => rig.device.invalidate(&Invalidation { pasid: SPACE, addr: page_addr(page), mask: 0xfff }),
                 Deed::Migrate => rig.migrate(Config::default()),
                 Deed::Lost => {
                     rig.port.page_requests.clear();

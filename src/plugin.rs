@@ -9,7 +9,7 @@ use qemu_sys as sys;
 use crate::qemu::{self, Error, Result, qom};
 
 /// What registers device types. Each returns whether this QEMU has what its type needs.
-const REGISTER: &[fn() -> bool] = &[crate::smmuv3::device::register];
+const REGISTER: &[fn() -> bool] = &[crate::smmuv3::device::register, crate::testdev::device::register];
 
 /// Under `replace=on`: the type that a command line names, and the one that it gets.
 const REPLACE: &[(&CStr, &CStr)] = &[(c"arm-smmuv3", c"arm-smmuv3-rs-compat")];

@@ -475,9 +475,9 @@ impl Reset for TestDev {
 }
 
 impl ConfigWrite for TestDev {
-    fn config_written(this: &Qom<Self>, offset: u32, len: u32) {
+    fn config_written(this: &Qom<Self>, offset: u32, value: u32, len: u32) {
         let pci = this.parent();
-        pci.handle_function_level_reset(offset, 0, len);
+        pci.handle_function_level_reset(offset, value, len);
         let touches = |cap: Option<u16>, register: u16| {
             cap.is_some_and(|cap| {
                 let start = u32::from(cap + register);

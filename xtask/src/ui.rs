@@ -34,9 +34,6 @@ impl Step {
         bar.set_style(spinner());
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
-        if bar.is_hidden() {
-            eprintln!("  ...   {name}");
-        }
         Ok(Self { name: name.to_owned(), bar, started: Instant::now(), log, done: false })
     }
 
@@ -65,6 +62,16 @@ impl Step {
             self.name,
             style(format!("({secs:.1} s)")).dim()
         );
+    }
+
+    /// Ends a step well, without a line if there was nothing to do.
+    pub fn finish_if_slow(mut self, detail: &str) {
+        if self.started.elapsed() > Duration::from_millis(1500) {
+            self.finish(detail);
+        } else {
+            self.done = true;
+            self.bar.finish_and_clear();
+        }
     }
 
     /// The log file.

@@ -122,8 +122,10 @@ impl Machine {
     }
 
     fn machine(&self, c: &mut Words) {
-        let machine = match (self.args.model, self.args.implementation) {
-            (Model::Smmuv3, _) => "virt,gic-version=3",
+        let machine = match (self.args.model, &self.sockets.qtest) {
+            (Model::Smmuv3, None) => "virt,gic-version=3",
+            // Everything below 4 GiB, at addresses that are known beforehand.
+            (Model::Smmuv3, Some(_)) => "virt,gic-version=3,highmem=off",
             (Model::Vtd, _) => "q35,kernel-irqchip=split",
         };
         c.add(&["-machine", machine]);
@@ -249,11 +251,11 @@ impl Machine {
         };
         c.add(&["-chardev", &chardev, "-serial", "chardev:console"]);
         if matches!(self.console, Console::Terminal { .. }) {
-            c.add(&["-mon", "chardev=console,mode=readline"]);
+            c.add(&["-object", "monitor-hmp,id=hmp0,chardev=console"]);
         }
         if let Some(socket) = &self.sockets.qmp {
             c.add(&["-chardev", &format!("socket,id=qmp,path={}", socket.display())]);
-            c.add(&["-mon", "chardev=qmp,mode=control"]);
+            c.add(&["-object", "monitor-qmp,id=qmp0,chardev=qmp"]);
         }
     }
 

@@ -62,7 +62,7 @@ fn built_plugin(features: &[&str], profile: &str) -> Result<PathBuf> {
     step.run(&mut c)?;
     let library = target.join(profile).join("libqemu_iommu.so");
     crate::vm::must_exist(&library, "the plugin", "look into the log of its build")?;
-    step.finish("release");
+    step.finish_if_slow("release");
     Ok(library)
 }
 

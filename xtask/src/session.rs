@@ -262,6 +262,12 @@ impl Console {
         }
     }
 
+    /// Goes on in another file.
+    pub fn continue_in(&mut self, path: PathBuf) {
+        self.path = path;
+        self.offset = 0;
+    }
+
     /// Takes in what has been written since the last time.
     pub fn poll(&mut self) {
         let Ok(mut file) = File::open(&self.path) else { return };

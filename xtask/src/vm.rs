@@ -149,12 +149,13 @@ impl Machine {
             }
         }
         // Two memory nodes, so that the guest can move pages from one to the other under DMA.
-        if self.args.cpus == 2 && self.sockets.qtest.is_none() {
-            if let Some(half) = half_of(&self.args.memory) {
-                for node in 0..2 {
-                    c.add(&["-object", &format!("memory-backend-ram,id=ram{node},size={half}")]);
-                    c.add(&["-numa", &format!("node,nodeid={node},memdev=ram{node},cpus={node}")]);
-                }
+        if self.args.cpus == 2
+            && self.sockets.qtest.is_none()
+            && let Some(half) = half_of(&self.args.memory)
+        {
+            for node in 0..2 {
+                c.add(&["-object", &format!("memory-backend-ram,id=ram{node},size={half}")]);
+                c.add(&["-numa", &format!("node,nodeid={node},memdev=ram{node},cpus={node}")]);
             }
         }
         if self.needs_plugin() {

@@ -10,8 +10,6 @@ use crate::qtest::Qtest;
 pub mod opcode {
     /// Source to destination.
     pub const COPY: u32 = 1;
-    /// The pattern to the destination.
-    pub const FILL: u32 = 2;
 }
 
 /// `DESCRIPTOR.CONTROL.PASID_VALID`.

@@ -11,8 +11,6 @@ pub mod page {
     pub const ALL: u64 = 0b01 << 6;
     /// AP[2:1] = 0b00: for privileged accesses only.
     pub const PRIVILEGED: u64 = 0b00 << 6;
-    /// AP[2:1] = 0b11: reads for all.
-    pub const READ_ONLY: u64 = 0b11 << 6;
     /// `APTable[1]`: no writes below this table descriptor.
     pub const TABLE_READ_ONLY: u64 = 1 << 62;
 }

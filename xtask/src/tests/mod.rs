@@ -9,6 +9,7 @@ mod lint;
 mod matrix;
 mod messages;
 mod qtests;
+mod snapshot;
 mod unit;
 
 use std::fs;
@@ -155,6 +156,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Matrix) {
         matrix::run(&mut runner);
+    }
+    if wants(Suite::Snapshot) {
+        snapshot::run(&mut runner);
     }
     if wants(Suite::Controls) {
         controls::run(&mut runner);

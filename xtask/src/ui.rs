@@ -64,16 +64,6 @@ impl Step {
         );
     }
 
-    /// Ends a step well, without a line if there was nothing to do.
-    pub fn finish_if_slow(mut self, detail: &str) {
-        if self.started.elapsed() > Duration::from_millis(1500) {
-            self.finish(detail);
-        } else {
-            self.done = true;
-            self.bar.finish_and_clear();
-        }
-    }
-
     /// The log file.
     pub fn log(&self) -> &Path {
         &self.log

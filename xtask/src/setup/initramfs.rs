@@ -51,6 +51,7 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<PathBuf> {
     fs::write(&tmp, archive.finish()).with_context(|| format!("writing {}", tmp.display()))?;
     fs::rename(&tmp, &file)?;
     place::complete(&entry, "")?;
+    place::prune(&place::cache()?.join("initramfs"), 16);
     Ok(file)
 }
 

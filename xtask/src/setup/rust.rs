@@ -30,41 +30,63 @@ pub fn target_dir() -> Result<PathBuf> {
     Ok(metadata["target_directory"].as_str().map_or_else(|| place::root().join("target"), PathBuf::from))
 }
 
-/// The plugin: `--plugin`, or built now in release (cargo knows when there is nothing to do).
+/// The plugin: `--plugin`, or built from the checkout in release.
 pub fn plugin(args: &SourceArgs) -> Result<PathBuf> {
     if let Some(given) = &args.plugin {
         let way_out = "build it with `cargo build --release`, or leave --plugin and QEMU_IOMMU_PLUGIN out";
         crate::vm::must_exist(given, "the plugin", way_out)?;
         return given.canonicalize().with_context(|| given.display().to_string());
     }
-    built_plugin(&[], "release")
+    plugin_with(&[])
 }
 
-/// The plugin built with more features, in a target directory of its own so that it does not displace the usual one.
+/// The plugin with more features, in the cache under a sum of its sources: a second checkout builds nothing.
 pub fn plugin_with(features: &[&str]) -> Result<PathBuf> {
-    built_plugin(features, "release")
-}
-
-fn built_plugin(features: &[&str], profile: &str) -> Result<PathBuf> {
+    let root = place::root();
+    let mut key = Key::default().text("features", &features.join(",")).text("rustc", &rustc_verbose()?);
+    for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
+        key = key.file(&root.join(file))?;
+    }
+    for dir in ["src", "qemu-sys"] {
+        for file in place::files_below(&root.join(dir), &["target"])? {
+            key = key.file(&file)?;
+        }
+    }
+    let all = place::cache()?.join("plugin");
+    let entry = all.join(key.name());
+    let cached = entry.join("libqemu_iommu.so");
+    if place::is_complete(&entry) {
+        return Ok(cached);
+    }
     let mut target = target_dir()?;
     let mut title = "plugin libqemu_iommu.so".to_owned();
     if !features.is_empty() {
+        // In a directory of its own, so that it does not displace the usual one.
         target = target.join(features.join("-"));
         title = format!("plugin with {}", features.join(","));
     }
     let step = Step::begin(&title, "plugin")?;
     let mut c = cargo();
-    c.args(["build", "--package", "qemu-iommu", "--lib", "--profile", profile])
-        .current_dir(place::root())
+    c.args(["build", "--package", "qemu-iommu", "--lib", "--release"])
+        .current_dir(&root)
         .env("CARGO_TARGET_DIR", &target);
     if !features.is_empty() {
         c.arg("--features").arg(features.join(","));
     }
     step.run(&mut c)?;
-    let library = target.join(profile).join("libqemu_iommu.so");
+    let library = target.join("release/libqemu_iommu.so");
     crate::vm::must_exist(&library, "the plugin", "look into the log of its build")?;
-    step.finish_if_slow("release");
-    Ok(library)
+    place::make_dir(&entry)?;
+    std::fs::copy(&library, &cached).with_context(|| format!("copying to {}", cached.display()))?;
+    place::complete(&entry, &features.join(","))?;
+    place::prune(&all, 16);
+    step.finish("release");
+    Ok(cached)
+}
+
+fn rustc_verbose() -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("running rustc")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The guest's programs, in the cache under a sum of their sources.
@@ -122,6 +144,7 @@ pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
         std::fs::copy(&from, entry.join(program)).with_context(|| format!("copying {}", from.display()))?;
     }
     place::complete(&entry, &target)?;
+    place::prune(&place::cache()?.join("guest"), 16);
     step.finish(&target);
     Ok(programs)
 }

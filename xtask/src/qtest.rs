@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::place::SocketDir;
 use crate::qmp::{Line, Lines, Qmp};
-use crate::session::{Listener, spawn};
+use crate::session::{Listener, spawn, why};
 use crate::vm::Machine;
 
 /// A QEMU under qtest. Dropping it ends QEMU.
@@ -42,11 +42,7 @@ impl Qtest {
         })();
         match connected {
             Ok((lines, qmp)) => Ok(Self { child, lines, qmp, _sockets: sockets }),
-            Err(e) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(e)
-            }
+            Err(e) => Err(why(child, &log, e)),
         }
     }
 

@@ -142,7 +142,9 @@ impl Machine {
             }
             None => c.add(&["-accel", "tcg"]),
         }
-        c.add(&["-cpu", &self.args.cpu, "-smp", &self.args.cpus.to_string(), "-m", &self.args.memory]);
+        // A socket each, so that CPUs of different memory nodes do not share one.
+        let cpus = format!("{0},sockets={0}", self.args.cpus);
+        c.add(&["-cpu", &self.args.cpu, "-smp", &cpus, "-m", &self.args.memory]);
         if self.args.model == Model::Vtd {
             for dir in ["/usr/share/seabios", "/usr/share/qemu"] {
                 c.add(&["-L", dir]);

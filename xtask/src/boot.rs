@@ -13,8 +13,12 @@ use crate::session::{Session, with_modules};
 use crate::vm::{self, Console, Machine};
 use crate::{demo, place, setup};
 
-/// Marks the command's exit code on the console.
-const MARK: &str = "qemu-iommu: exit code ";
+/// Marks the beginning of the command's output on the console.
+const BEGIN: &str = "qemu-iommu: begin";
+/// Marks the command's exit code.
+const END: &str = "qemu-iommu: exit code ";
+/// Where the guest finds the command.
+const SCRIPT: &str = "etc/command";
 
 /// `boot`: returns the exit code.
 pub fn command(cmd: &BootCmd) -> Result<u8> {
@@ -31,7 +35,11 @@ pub fn command(cmd: &BootCmd) -> Result<u8> {
     let console = if batch { Console::File(log.clone()) } else { Console::Terminal { log: log.clone() } };
     let mut machine = Machine::new(cmd.machine.clone(), parts, console);
     machine.gdb = cmd.gdb;
-    machine.init.push(if batch { "sva.exec=/etc/command" } else { "sva.shell" }.into());
+    machine.init.push("sva.shell".into());
+    if batch {
+        // The kernel hands an unknown NAME=VALUE to init's environment, and an interactive shell reads $ENV first.
+        machine.init.extend(["quiet".to_owned(), format!("ENV=/{SCRIPT}")]);
+    }
     let words = machine.command()?;
     if cmd.dry_run {
         println!("{}", vm::pretty(&words));
@@ -56,8 +64,8 @@ fn with_command(
     dir: &std::path::Path,
 ) -> Result<std::path::PathBuf> {
     let to = dir.join("initramfs.cpio");
-    let script = format!("#!/bin/sh\nPATH=/bin:/sbin; export PATH\n( {command}\n)\necho \"{MARK}$?\"\n");
-    setup::initramfs::extended(initrd, &[("etc/command", script.as_bytes())], &to)?;
+    let script = format!("unset ENV\necho '{BEGIN}'\n( {command}\n)\necho \"{END}$?\"\nexit\n");
+    setup::initramfs::extended(initrd, &[(SCRIPT, script.as_bytes())], &to)?;
     Ok(to)
 }
 
@@ -66,6 +74,7 @@ fn run(machine: Machine, log: &std::path::Path, dir: &std::path::Path, timeout: 
     let started = Instant::now();
     let mut shown = 0;
     let mut code = None;
+    let mut speaking = false;
     let mut panic = false;
     loop {
         let ended = session.poll()?.is_some();
@@ -74,9 +83,15 @@ fn run(machine: Machine, log: &std::path::Path, dir: &std::path::Path, timeout: 
             if ended { text.len() } else { text.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1) };
         for line in String::from_utf8_lossy(text.get(shown..whole).unwrap_or_default()).lines() {
             let line = line.trim_end();
-            if let Some((_, value)) = line.split_once(MARK) {
+            if let Some((before, value)) = line.split_once(END) {
                 code = value.trim().parse::<u8>().ok();
-            } else {
+                speaking = false;
+                if !before.is_empty() {
+                    println!("{before}");
+                }
+            } else if line.contains(BEGIN) {
+                speaking = true;
+            } else if speaking {
                 println!("{line}");
             }
             panic |= line.contains("Kernel panic");
@@ -91,6 +106,11 @@ fn run(machine: Machine, log: &std::path::Path, dir: &std::path::Path, timeout: 
             return Ok(exit::TIMEOUT);
         }
         std::thread::sleep(Duration::from_millis(30));
+    }
+    if code.is_none() {
+        for line in place::tail(log, 40) {
+            eprintln!("    {line}");
+        }
     }
     Ok(match code {
         _ if panic => exit::PANIC,

@@ -65,6 +65,8 @@ pub struct Outcome {
     pub booted: f32,
     /// Seconds altogether.
     pub seconds: f32,
+    /// How many stalls were open when the machine was switched to another QEMU, if it was.
+    pub switched: Option<u64>,
     /// The exit code, [`exit`].
     pub code: u8,
 }
@@ -103,6 +105,7 @@ impl Outcome {
                 "status": r.status.name(),
                 "detail": r.detail,
                 "outside": r.outside,
+                "seconds": (f64::from(r.seconds) * 100.0).round() / 100.0,
             })).collect::<Vec<_>>(),
             "problems": self.problems,
             "seconds": (f64::from(self.seconds) * 10.0).round() / 10.0,
@@ -138,6 +141,14 @@ pub struct Options {
     pub silence: Duration,
     /// Show the console.
     pub verbose: bool,
+    /// Save and restore on the way.
+    pub switch: Option<Switch>,
+}
+
+/// Saves the machine while a stall is open, and goes on with a second QEMU that restores it.
+pub struct Switch {
+    /// During this check.
+    pub check: String,
 }
 
 impl Options {
@@ -149,6 +160,7 @@ impl Options {
             timeout: Duration::from_secs(300),
             silence: Duration::from_secs(100),
             verbose: false,
+            switch: None,
         }
     }
 }
@@ -166,7 +178,7 @@ pub fn run(machine: Machine, options: &Options, listener: Listener<'_>) -> Resul
     let endpoints: Vec<String> =
         machine.endpoint_ids().iter().map(|id| format!("/machine/peripheral/{id}")).collect();
     let _ = std::fs::remove_file(&options.console);
-    let mut session = Session::start(machine, &options.dir, true)?;
+    let mut session = Session::start(machine.clone(), &options.dir, true)?;
     let mut run = Run {
         outcome: Outcome::default(),
         console: Console::follow(options.console.clone(), options.verbose),
@@ -174,6 +186,8 @@ pub fn run(machine: Machine, options: &Options, listener: Listener<'_>) -> Resul
         open: None,
         started,
         done: false,
+        carried: Sample::default(),
+        machine,
     };
     let ended = run.follow(&mut session, options, listener);
     run.close(&mut session, ended);
@@ -192,6 +206,9 @@ struct Run {
     open: Option<(String, Sample, Instant)>,
     started: Instant,
     done: bool,
+    /// What a first QEMU had counted and its successor does not know of.
+    carried: Sample,
+    machine: Machine,
 }
 
 impl Run {
@@ -200,6 +217,17 @@ impl Run {
         let mut heard = Instant::now();
         loop {
             self.console.poll();
+            if let Some(switch) = options.switch.as_ref().filter(|_| self.outcome.switched.is_none())
+                && self.open.as_ref().is_some_and(|(check, ..)| *check == switch.check)
+            {
+                match self.switch(session, options, listener) {
+                    Ok(()) => {}
+                    Err(e) => {
+                        self.outcome.problem(exit::FAIL, format!("{e:#}"));
+                        return None;
+                    }
+                }
+            }
             match self.next(session) {
                 Ok(Some(event)) => {
                     heard = Instant::now();
@@ -352,7 +380,44 @@ impl Run {
         // QEMU's C models have no counters; the endpoints always do.
         let iommu = session.qmp.stats(vm::IOMMU_PATH).unwrap_or_default();
         let endpoints = self.endpoints.iter().map(|e| session.qmp.stats(e)).collect::<Result<Vec<_>>>()?;
-        Ok((iommu, sum(&endpoints)))
+        Ok((sum([&iommu, &self.carried.0]), sum([&sum(&endpoints), &self.carried.1])))
+    }
+
+    /// Stops the machine; if a stall is open, goes on with a second QEMU, else with this one.
+    fn switch(&mut self, session: &mut Session, options: &Options, listener: Listener<'_>) -> Result<()> {
+        session.qmp.execute("stop", json!({}))?;
+        // What the guest has already said is in the first QEMU's socket.
+        if let Some(event) = self.next(session)? {
+            session.qmp.execute("cont", json!({}))?;
+            return self.take(event, session, listener);
+        }
+        let before = self.sample(session)?;
+        let open = Seen { iommu: before.0.clone(), endpoints: before.1.clone() }.open();
+        if open == 0 {
+            session.qmp.execute("cont", json!({}))?;
+            return Ok(());
+        }
+        let state = options.dir.join("state");
+        session.qmp.execute("migrate", json!({"uri": format!("file:{}", state.display())}))?;
+        session.qmp.wait_migrated(Duration::from_secs(120))?;
+        session.quit();
+        // The first QEMU's console log would be overwritten.
+        let second = options.console.with_extension("2.log");
+        self.console.poll();
+        self.console.continue_in(second.clone());
+        let mut machine = self.machine.clone();
+        machine.console = crate::vm::Console::File(second);
+        machine.incoming = Some(state.clone());
+        let dir = options.dir.join("second");
+        crate::place::make_dir(&dir)?;
+        *session = Session::start(machine, &dir, true)?;
+        session.qmp.wait_state("paused", Duration::from_secs(120))?;
+        let _ = std::fs::remove_file(&state);
+        let after = self.sample(session)?;
+        self.carried = (lost(&before.0, &after.0), lost(&before.1, &after.1));
+        self.outcome.switched = Some(open);
+        session.qmp.execute("cont", json!({}))?;
+        Ok(())
     }
 
     /// What the end says about the run.
@@ -406,6 +471,11 @@ impl Run {
             }
         }
     }
+}
+
+/// What was counted before and is not known after: counters need not travel.
+fn lost(before: &Counters, after: &Counters) -> Counters {
+    before.iter().map(|(n, v)| (n.clone(), v.saturating_sub(after.get(n).copied().unwrap_or(0)))).collect()
 }
 
 fn answer(session: &mut Session) -> Result<()> {

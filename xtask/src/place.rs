@@ -201,6 +201,19 @@ pub fn complete(entry: &Path, text: &str) -> Result<()> {
     fs::rename(&tmp, stamp(entry)).with_context(|| format!("renaming {}", tmp.display()))
 }
 
+/// Removes the oldest complete entries of a directory until `keep` are left: small ones, one for every edit.
+pub fn prune(dir: &Path, keep: usize) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    let mut dated: Vec<(SystemTime, PathBuf)> = entries
+        .flatten()
+        .filter_map(|e| Some((fs::metadata(stamp(&e.path())).ok()?.modified().ok()?, e.path())))
+        .collect();
+    dated.sort();
+    for (_, path) in dated.iter().take(dated.len().saturating_sub(keep)) {
+        let _ = fs::remove_dir_all(path);
+    }
+}
+
 /// The last `n` lines of a text file, lossy.
 pub fn tail(path: &Path, n: usize) -> Vec<String> {
     let text = fs::read(path).unwrap_or_default();

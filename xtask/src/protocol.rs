@@ -86,6 +86,11 @@ impl Seen {
         endpoints && (self.iommu.is_empty() || count(&self.iommu, "stalls") == self.answered())
     }
 
+    /// How many stalls the IOMMU has not seen answered yet.
+    pub fn open(&self) -> u64 {
+        count(&self.iommu, "stalls").saturating_sub(self.answered())
+    }
+
     /// What the counters have to say against a check's claims; empty when all is confirmed.
     ///
     /// A claim of stalls means: at least so many, each answered exactly once, and as many answered by an abort as

@@ -128,11 +128,6 @@ impl Qmp {
         self.execute("qom-get", json!({"path": path, "property": property}))
     }
 
-    /// Sets a QOM property.
-    pub fn set(&mut self, path: &str, property: &str, value: Value) -> Result<()> {
-        self.execute("qom-set", json!({"path": path, "property": property, "value": value})).map(drop)
-    }
-
     /// The `stats` of a device: a JSON object, as an object or as a string.
     pub fn stats(&mut self, path: &str) -> Result<Counters> {
         let mut value = self.get(path, "stats")?;

@@ -13,13 +13,38 @@ pub struct Table {
     live: bool,
 }
 
-const NAME: usize = 22;
+fn console_width() -> usize {
+    console::Term::stdout().size_checked().map_or(130, |(_, columns)| usize::from(columns))
+}
+
+/// Lines of at most `width` characters, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for paragraph in text.lines() {
+        lines.push(String::new());
+        for word in paragraph.split(' ') {
+            let Some(line) = lines.last_mut() else { continue };
+            if line.is_empty() {
+                line.push_str(word);
+            } else if line.chars().count() + 1 + word.chars().count() <= width {
+                line.push(' ');
+                line.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+    }
+    lines
+}
+
+const NAME: usize = 24;
+const OUTSIDE: usize = 34;
 
 impl Table {
     /// Prints the head.
     pub fn begin(title: &str) -> Self {
-        let width = console::Term::stdout().size_checked().map_or(120, |(_, columns)| usize::from(columns));
-        let detail = width.saturating_sub(NAME + 8 + 36 + 6).clamp(30, 60);
+        let width = console_width();
+        let detail = width.saturating_sub(NAME + OUTSIDE + 12).clamp(30, 64);
         println!("\n{}\n", style(title).bold());
         println!(
             "  {}",
@@ -45,20 +70,21 @@ impl Table {
             Status::Fail => Style::new().red().bold(),
             Status::Skip => Style::new().yellow(),
         };
-        let long = row.detail.chars().count() > detail;
-        let first = if long && row.status != Status::Pass { "" } else { row.detail.as_str() };
-        let line = format!(
-            "  {:<NAME$}  {}  {:<detail$}  {}",
-            row.name,
-            colour.apply_to(row.status.name()),
-            first,
-            style(&row.outside).dim()
-        );
-        println!("{}", line.trim_end());
-        if first.is_empty() && !row.detail.is_empty() {
-            for line in row.detail.lines() {
-                println!("  {:<NAME$}        {}", "", colour.apply_to(line));
-            }
+        // A failure's reason is as important as its name; a figure is not.
+        let words = if row.status == Status::Pass { Style::new() } else { colour.clone() };
+        let figure = wrapped(&row.detail, self.detail);
+        let outside =
+            wrapped(&row.outside, OUTSIDE.max(console_width().saturating_sub(NAME + self.detail + 12)));
+        for n in 0..figure.len().max(outside.len()).max(1) {
+            let (name, status) = if n == 0 { (row.name.as_str(), row.status.name()) } else { ("", "") };
+            let part = |lines: &[String]| lines.get(n).cloned().unwrap_or_default();
+            let line = format!(
+                "  {name:<NAME$}  {:<4}  {}  {}",
+                colour.apply_to(status),
+                words.apply_to(format!("{:<1$}", part(&figure), self.detail)),
+                style(part(&outside)).dim()
+            );
+            println!("{}", line.trim_end());
         }
     }
 
@@ -86,5 +112,17 @@ impl Table {
             ))
             .dim()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("incomprehensibilities", 7), ["incomprehensibilities"]);
+        assert_eq!(wrapped("", 7), Vec::<String>::new());
     }
 }

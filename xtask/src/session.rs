@@ -61,11 +61,7 @@ impl Session {
             Ok((qmp, control)) => {
                 Ok(Self { child, qmp, control: control.map(Lines::new), log, _sockets: sockets })
             }
-            Err(e) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(e)
-            }
+            Err(e) => Err(why(child, &log, e)),
         }
     }
 
@@ -126,6 +122,32 @@ pub fn with_modules(command: &mut Command, program: &Path) {
     }
 }
 
+/// An error at the start: QEMU's own end explains it better, if it has ended. QEMU is gone afterwards.
+pub fn why(mut child: Child, log: &Path, error: anyhow::Error) -> anyhow::Error {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < deadline && error.downcast_ref::<crate::advice::Advice>().is_none() {
+        if let Ok(Some(status)) = child.try_wait() {
+            return did_not_start(status, log);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    error
+}
+
+fn did_not_start(status: ExitStatus, log: &Path) -> anyhow::Error {
+    let words = match ended(status, log) {
+        Ended::Well => "QEMU ended at once".to_owned(),
+        Ended::Badly(words) => words,
+    };
+    coded(
+        exit::QEMU,
+        format!("QEMU did not start: {words}"),
+        format!("its whole output is in {}; --dry-run shows the command line", log.display()),
+    )
+}
+
 fn ended(status: ExitStatus, log: &Path) -> Ended {
     if status.success() {
         return Ended::Well;
@@ -184,15 +206,7 @@ impl Listener {
                 Err(e) => return Err(e.into()),
             }
             if let Some(status) = child.try_wait()? {
-                let words = match ended(status, log) {
-                    Ended::Well => "QEMU ended at once".to_owned(),
-                    Ended::Badly(words) => words,
-                };
-                return Err(coded(
-                    exit::QEMU,
-                    format!("QEMU did not start: {words}"),
-                    format!("its whole output is in {}; --dry-run shows the command line", log.display()),
-                ));
+                return Err(did_not_start(status, log));
             }
             if Instant::now() > deadline {
                 return Err(coded(
@@ -260,6 +274,12 @@ impl Console {
             farewell: None,
             verbose,
         }
+    }
+
+    /// Goes on in another file.
+    pub fn continue_in(&mut self, path: PathBuf) {
+        self.path = path;
+        self.offset = 0;
     }
 
     /// Takes in what has been written since the last time.

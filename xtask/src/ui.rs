@@ -34,9 +34,6 @@ impl Step {
         bar.set_style(spinner());
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
-        if bar.is_hidden() {
-            eprintln!("  ...   {name}");
-        }
         Ok(Self { name: name.to_owned(), bar, started: Instant::now(), log, done: false })
     }
 

@@ -122,8 +122,10 @@ impl Machine {
     }
 
     fn machine(&self, c: &mut Words) {
-        let machine = match (self.args.model, self.args.implementation) {
-            (Model::Smmuv3, _) => "virt,gic-version=3",
+        let machine = match (self.args.model, &self.sockets.qtest) {
+            (Model::Smmuv3, None) => "virt,gic-version=3",
+            // Everything below 4 GiB, at addresses that are known beforehand.
+            (Model::Smmuv3, Some(_)) => "virt,gic-version=3,highmem=off",
             (Model::Vtd, _) => "q35,kernel-irqchip=split",
         };
         c.add(&["-machine", machine]);
@@ -140,19 +142,22 @@ impl Machine {
             }
             None => c.add(&["-accel", "tcg"]),
         }
-        c.add(&["-cpu", &self.args.cpu, "-smp", &self.args.cpus.to_string(), "-m", &self.args.memory]);
+        // A socket each, so that CPUs of different memory nodes do not share one.
+        let cpus = format!("{0},sockets={0}", self.args.cpus);
+        c.add(&["-cpu", &self.args.cpu, "-smp", &cpus, "-m", &self.args.memory]);
         if self.args.model == Model::Vtd {
             for dir in ["/usr/share/seabios", "/usr/share/qemu"] {
                 c.add(&["-L", dir]);
             }
         }
         // Two memory nodes, so that the guest can move pages from one to the other under DMA.
-        if self.args.cpus == 2 && self.sockets.qtest.is_none() {
-            if let Some(half) = half_of(&self.args.memory) {
-                for node in 0..2 {
-                    c.add(&["-object", &format!("memory-backend-ram,id=ram{node},size={half}")]);
-                    c.add(&["-numa", &format!("node,nodeid={node},memdev=ram{node},cpus={node}")]);
-                }
+        if self.args.cpus == 2
+            && self.sockets.qtest.is_none()
+            && let Some(half) = half_of(&self.args.memory)
+        {
+            for node in 0..2 {
+                c.add(&["-object", &format!("memory-backend-ram,id=ram{node},size={half}")]);
+                c.add(&["-numa", &format!("node,nodeid={node},memdev=ram{node},cpus={node}")]);
             }
         }
         if self.needs_plugin() {
@@ -249,11 +254,11 @@ impl Machine {
         };
         c.add(&["-chardev", &chardev, "-serial", "chardev:console"]);
         if matches!(self.console, Console::Terminal { .. }) {
-            c.add(&["-mon", "chardev=console,mode=readline"]);
+            c.add(&["-object", "monitor-hmp,id=hmp0,chardev=console"]);
         }
         if let Some(socket) = &self.sockets.qmp {
             c.add(&["-chardev", &format!("socket,id=qmp,path={}", socket.display())]);
-            c.add(&["-mon", "chardev=qmp,mode=control"]);
+            c.add(&["-object", "monitor-qmp,id=qmp0,chardev=qmp"]);
         }
     }
 

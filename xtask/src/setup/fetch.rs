@@ -100,7 +100,8 @@ pub fn pinned(p: &Pinned, sources: Option<&Path>, upstream: &[&str]) -> Result<P
         tried.push(format!("{}: its sha256 is {sum}", file.display()));
     }
     let step = Step::begin(&format!("download {}", p.file), "download")?;
-    let mut addresses: Vec<String> = mirrors().iter().map(|m| format!("{m}/{}/{}", p.pool, p.file)).collect();
+    let mut addresses: Vec<String> =
+        mirrors().iter().map(|m| format!("{m}/{}/{}", p.pool, p.file.replace('+', "%2B"))).collect();
     addresses.extend(upstream.iter().map(|u| (*u).to_owned()));
     if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() {
         tried.push("the network: QEMU_IOMMU_OFFLINE is set".to_owned());

@@ -23,7 +23,7 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<PathBuf> {
         crate::vm::must_exist(given, "the initramfs", "give an existing file with --initrd, or none")?;
         return Ok(given.clone());
     }
-    let programs = rust::guest(model)?;
+    let programs = rust::guest(args, model)?;
     let busybox = busybox(model)?;
     let mut key = rust::guest_key()?.text("arch", model.target());
     if let Some(busybox) = &busybox {
@@ -51,6 +51,7 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<PathBuf> {
     fs::write(&tmp, archive.finish()).with_context(|| format!("writing {}", tmp.display()))?;
     fs::rename(&tmp, &file)?;
     place::complete(&entry, "")?;
+    place::prune(&place::cache()?.join("initramfs"), 16);
     Ok(file)
 }
 

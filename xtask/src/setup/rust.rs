@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::packages::on_path;
+use super::fetch::{self, Pinned};
+use super::packages::{self, Need, on_path};
 use crate::advice::advice;
 use crate::cli::{Model, SourceArgs};
 use crate::place::{self, Key};
@@ -29,41 +30,63 @@ pub fn target_dir() -> Result<PathBuf> {
     Ok(metadata["target_directory"].as_str().map_or_else(|| place::root().join("target"), PathBuf::from))
 }
 
-/// The plugin: `--plugin`, or built now in release (cargo knows when there is nothing to do).
+/// The plugin: `--plugin`, or built from the checkout in release.
 pub fn plugin(args: &SourceArgs) -> Result<PathBuf> {
     if let Some(given) = &args.plugin {
         let way_out = "build it with `cargo build --release`, or leave --plugin and QEMU_IOMMU_PLUGIN out";
         crate::vm::must_exist(given, "the plugin", way_out)?;
         return given.canonicalize().with_context(|| given.display().to_string());
     }
-    built_plugin(&[], "release")
+    plugin_with(&[])
 }
 
-/// The plugin built with more features, in a target directory of its own so that it does not displace the usual one.
+/// The plugin with more features, in the cache under a sum of its sources: a second checkout builds nothing.
 pub fn plugin_with(features: &[&str]) -> Result<PathBuf> {
-    built_plugin(features, "release")
-}
-
-fn built_plugin(features: &[&str], profile: &str) -> Result<PathBuf> {
+    let root = place::root();
+    let mut key = Key::default().text("features", &features.join(",")).text("rustc", &rustc_verbose()?);
+    for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
+        key = key.file(&root.join(file))?;
+    }
+    for dir in ["src", "qemu-sys"] {
+        for file in place::files_below(&root.join(dir), &["target"])? {
+            key = key.file(&file)?;
+        }
+    }
+    let all = place::cache()?.join("plugin");
+    let entry = all.join(key.name());
+    let cached = entry.join("libqemu_iommu.so");
+    if place::is_complete(&entry) {
+        return Ok(cached);
+    }
     let mut target = target_dir()?;
     let mut title = "plugin libqemu_iommu.so".to_owned();
     if !features.is_empty() {
+        // In a directory of its own, so that it does not displace the usual one.
         target = target.join(features.join("-"));
         title = format!("plugin with {}", features.join(","));
     }
     let step = Step::begin(&title, "plugin")?;
     let mut c = cargo();
-    c.args(["build", "--package", "qemu-iommu", "--lib", "--profile", profile])
-        .current_dir(place::root())
+    c.args(["build", "--package", "qemu-iommu", "--lib", "--release"])
+        .current_dir(&root)
         .env("CARGO_TARGET_DIR", &target);
     if !features.is_empty() {
         c.arg("--features").arg(features.join(","));
     }
     step.run(&mut c)?;
-    let library = target.join(profile).join("libqemu_iommu.so");
+    let library = target.join("release/libqemu_iommu.so");
     crate::vm::must_exist(&library, "the plugin", "look into the log of its build")?;
+    place::make_dir(&entry)?;
+    std::fs::copy(&library, &cached).with_context(|| format!("copying to {}", cached.display()))?;
+    place::complete(&entry, &features.join(","))?;
+    place::prune(&all, 16);
     step.finish("release");
-    Ok(library)
+    Ok(cached)
+}
+
+fn rustc_verbose() -> Result<String> {
+    let output = Command::new("rustc").arg("-vV").output().context("running rustc")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The guest's programs, in the cache under a sum of their sources.
@@ -89,7 +112,7 @@ pub fn guest_key() -> Result<Key> {
 }
 
 /// Static programs for a model's guest.
-pub fn guest(model: Model) -> Result<GuestPrograms> {
+pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
     let arch = model.target();
     let entry = place::cache()?.join("guest").join(format!("{arch}-{}", guest_key()?.name()));
     let programs = GuestPrograms { init: entry.join(PROGRAMS[0]), workload: entry.join(PROGRAMS[1]) };
@@ -99,17 +122,20 @@ pub fn guest(model: Model) -> Result<GuestPrograms> {
     let step = Step::begin(&format!("guest programs for {arch}"), "guest")?;
     let target_dir = place::cache()?.join("guest").join("target");
     place::make_dir(&target_dir)?;
-    let (target, extra) = guest_target(&step, arch)?;
+    let way = guest_target(&step, arch, args)?;
+    let target = way.target;
     let mut c = cargo();
     c.args(["build", "--release", "--target", &target])
-        .args(extra)
         .env("CARGO_TARGET_DIR", &target_dir)
         // .cargo/config.toml of the guest's workspace names linkers and flags; ours must not reach it.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .current_dir(place::root().join("guest"));
-    if needs_build_std(&target) {
+    if way.build_std {
         c.env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=std,panic_abort");
+    }
+    if let Some(rustc) = way.rustc {
+        c.env("RUSTC", rustc);
     }
     step.run(&mut c)?;
     place::make_dir(&entry)?;
@@ -118,6 +144,7 @@ pub fn guest(model: Model) -> Result<GuestPrograms> {
         std::fs::copy(&from, entry.join(program)).with_context(|| format!("copying {}", from.display()))?;
     }
     place::complete(&entry, &target)?;
+    place::prune(&place::cache()?.join("guest"), 16);
     step.finish(&target);
     Ok(programs)
 }
@@ -135,41 +162,112 @@ fn has_std_source() -> bool {
     sysroot().is_ok_and(|s| s.join("lib/rustlib/src/rust/library/std").is_dir())
 }
 
-fn needs_build_std(target: &str) -> bool {
-    !has_std(target)
+/// How the guest's programs are built.
+struct Way {
+    target: String,
+    /// The standard library is built from its source.
+    build_std: bool,
+    /// A rustc whose sysroot has that source.
+    rustc: Option<PathBuf>,
 }
 
-/// The first way of these that this toolchain can go: musl with its std; the host's own gnu target, static; rustup
-/// adds one; the std library built from its source.
-fn guest_target(step: &Step, arch: &str) -> Result<(String, Vec<String>)> {
+/// The distribution's package with the standard library's source, for toolchains of exactly its version that
+/// cannot get their own.
+const RUST_SRC: Pinned = Pinned {
+    file: "rust-src_1.95.0+dfsg1-2~bpo13+1_all.deb",
+    sha256: "7b76db5b880a77f9e52975d2baa6209d2f76d2c9c2789515c3088cb960e2c83b",
+    pool: "pool/main/r/rustc",
+    size: 45_000_000,
+};
+const RUST_SRC_VERSION: &str = "1.95.0";
+
+/// The first way of these that this toolchain can go: musl with its std; the machine's own gnu target, static;
+/// musl, when rustup can add it; the standard library built from its source.
+fn guest_target(step: &Step, arch: &str, args: &SourceArgs) -> Result<Way> {
+    let ready = |target: String| Way { target, build_std: false, rustc: None };
     let musl = format!("{arch}-unknown-linux-musl");
     let gnu = format!("{arch}-unknown-linux-gnu");
     if has_std(&musl) {
-        return Ok((musl, Vec::new()));
+        return Ok(ready(musl));
     }
-    let native_linker = format!("{arch}-linux-gnu-gcc");
-    if std::env::consts::ARCH == arch && has_std(&gnu) && on_path(&native_linker) {
-        return Ok((gnu, Vec::new()));
+    let linker = format!("{arch}-linux-gnu-gcc");
+    if std::env::consts::ARCH == arch && has_std(&gnu) && on_path(&linker) {
+        return Ok(ready(gnu));
     }
     if on_path("rustup")
         && step.run(Command::new("rustup").args(["target", "add", &musl])).is_ok()
         && has_std(&musl)
     {
-        return Ok((musl, Vec::new()));
+        return Ok(ready(musl));
     }
     if !has_std_source() && on_path("rustup") {
         let _ = step.run(Command::new("rustup").args(["component", "add", "rust-src"]));
     }
-    if has_std_source() && on_path(&native_linker) {
-        return Ok((gnu, Vec::new()));
+    if arch == "aarch64" {
+        // The cross compiler and its static C library are the kernel's too.
+        packages::ensure(&[Need::KernelArm64], args.yes)?;
+    }
+    if has_std_source() {
+        return Ok(Way { target: gnu, build_std: true, rustc: None });
+    }
+    let version = rustc_version()?;
+    if version == RUST_SRC_VERSION {
+        let rustc = rustc_with_source(step, args)?;
+        return Ok(Way { target: gnu, build_std: true, rustc: Some(rustc) });
     }
     Err(advice(
-        format!("this Rust toolchain cannot build static programs for {arch}"),
-        format!(
-            "rustup target add {musl}\nor install {native_linker} (package gcc-{}-linux-gnu) and rust-src of the same version as rustc",
-            arch.replace('_', "-")
-        ),
+        format!("this Rust toolchain ({version}) cannot build programs for {arch}"),
+        format!("rustup target add {musl}\nor install rust-src of exactly the same version as rustc"),
     ))
+}
+
+fn rustc_version() -> Result<String> {
+    let output = Command::new("rustc").arg("--version").output().context("running rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.split_whitespace().nth(1).unwrap_or("unknown").to_owned())
+}
+
+/// A rustc whose sysroot is the toolchain's own, by links, with the packaged source added.
+fn rustc_with_source(step: &Step, args: &SourceArgs) -> Result<PathBuf> {
+    let entry = place::cache()?.join("rust-src").join(RUST_SRC_VERSION);
+    let rustc = entry.join("rustc");
+    let deb = fetch::pinned(&RUST_SRC, args.sources.as_deref(), &[])?;
+    // The toolchain may have moved since: the links are made anew every time.
+    let _ = std::fs::remove_dir_all(entry.join("sysroot"));
+    let unpacked = entry.join("unpacked");
+    if !place::is_complete(&entry) {
+        place::make_dir(&unpacked)?;
+        step.run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&unpacked))?;
+        place::complete(&entry, RUST_SRC_VERSION)?;
+    }
+    let own = sysroot()?;
+    let made = entry.join("sysroot");
+    link_all(&own, &made, "lib")?;
+    link_all(&own.join("lib"), &made.join("lib"), "rustlib")?;
+    link_all(&own.join("lib/rustlib"), &made.join("lib/rustlib"), "src")?;
+    let source = made.join("lib/rustlib/src");
+    place::make_dir(&source)?;
+    std::os::unix::fs::symlink(
+        unpacked.join(format!("usr/src/rustc-{RUST_SRC_VERSION}")),
+        source.join("rust"),
+    )?;
+    let script =
+        format!("#!/bin/sh\nexec '{}/bin/rustc' --sysroot '{}' \"$@\"\n", own.display(), made.display());
+    std::fs::write(&rustc, script)?;
+    step.run(Command::new("chmod").arg("+x").arg(&rustc))?;
+    Ok(rustc)
+}
+
+/// Links to everything in `from`, but for `except`.
+fn link_all(from: &Path, to: &Path, except: &str) -> Result<()> {
+    place::make_dir(to)?;
+    for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        if entry.file_name() != except {
+            std::os::unix::fs::symlink(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file is a 64-bit ELF of an architecture.

@@ -4,10 +4,12 @@
 mod avocado;
 mod boots;
 mod controls;
+mod defects;
 mod lint;
 mod matrix;
 mod messages;
 mod qtests;
+mod snapshot;
 mod unit;
 
 use std::fs;
@@ -155,8 +157,14 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     if wants(Suite::Matrix) {
         matrix::run(&mut runner);
     }
+    if wants(Suite::Snapshot) {
+        snapshot::run(&mut runner);
+    }
     if wants(Suite::Controls) {
         controls::run(&mut runner);
+    }
+    if wants(Suite::Defects) {
+        defects::run(&mut runner, cmd.suites == [Suite::Defects]);
     }
     if wants(Suite::Avocado) {
         avocado::run(&mut runner);
@@ -164,10 +172,10 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     if wants(Suite::Messages) {
         messages::run(&mut runner);
     }
-    finish(&runner, started)
+    finish(&runner, started, cmd.suites == [Suite::Defects])
 }
 
-fn finish(runner: &Runner, started: Instant) -> Result<u8> {
+fn finish(runner: &Runner, started: Instant, own_file: bool) -> Result<u8> {
     let (passed, failed, skipped) = (runner.count("passed"), runner.count("failed"), runner.count("skipped"));
     let seconds = started.elapsed().as_secs_f32();
     let result = json!({
@@ -184,9 +192,7 @@ fn finish(runner: &Runner, started: Instant) -> Result<u8> {
     });
     let text = format!("{result:#}\n");
     let _ = fs::write(runner.dir.join("result.json"), &text);
-    if let Some(file) = &runner.json
-        && !file.exists()
-    {
+    if let Some(file) = runner.json.as_ref().filter(|_| !own_file) {
         fs::write(file, &text).with_context(|| format!("writing {}", file.display()))?;
     }
     println!("\nlogs: {}   {seconds:.0} s", demo::shown(&runner.dir));

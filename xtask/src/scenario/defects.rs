@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Defects of QEMU's C model of the SMMUv3, each as a scene that both models are put through.
+//!
+//! A scene says whether the model behaved as the specification asks, and what was seen.
+
+use anyhow::Result;
+
+use super::{Context, Descriptor, Leaf, Rig, event, opcode, page, place};
+
+/// What a model did in a scene.
+pub struct Finding {
+    /// As the specification asks.
+    pub correct: bool,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// A scene: id, what the specification asks for, and the play.
+pub struct Defect {
+    /// As in the list of defects.
+    pub id: &'static str,
+    /// What has to happen.
+    pub rule: &'static str,
+    /// Plays it.
+    pub play: fn(&mut Rig) -> Result<Finding>,
+}
+
+/// Defects that running shows.
+pub const SHOWN: &[Defect] = &[
+    Defect {
+        id: "S2",
+        rule: "CD.TBI[1] alone decides about the top byte of upper-range addresses (IHI0070 §5.4)",
+        play: top_byte,
+    },
+    Defect {
+        id: "S3",
+        rule: "an unprivileged read of a page for privileged accesses is F_PERMISSION, hit or miss (IHI0070 §3.3)",
+        play: privileged_page,
+    },
+    Defect {
+        id: "S4",
+        rule: "APTable's limits hold on an IOTLB hit as on a walk (IHI0070 §3.4)",
+        play: table_permission,
+    },
+    Defect {
+        id: "S7",
+        rule: "an event that finds the queue full toggles EVENTQ_PROD.OVFLG, and is no global error (IHI0070 §7.4)",
+        play: event_overflow,
+    },
+    Defect {
+        id: "S9",
+        rule: "with CR2.RECINVSID = 0 a StreamID outside the table records nothing (IHI0070 §6.3.12)",
+        play: bad_stream,
+    },
+];
+
+/// Defects that are races: id, what the C model does, why ours cannot.
+pub const EXCLUDED: &[(&str, &str, &str)] = &[
+    (
+        "S1",
+        "not run: smmuv3_translate() reads cached_entry after it has dropped the lock, a use after free when another thread flushes",
+        "excluded: a lookup copies the entry's words out of a fixed-size table and re-checks its sequence; no pointer into the cache leaves it, nothing is freed",
+    ),
+    (
+        "S10",
+        "not run: get_pte() and the STE and CD reads are byte-wise copies, so a concurrent guest update can be seen half",
+        "excluded: the guest memory trait reads descriptors as single 64-bit atomic loads, and has no other way to read one",
+    ),
+];
+
+const UPPER: u64 = 0xffff_8000_1234_5000;
+const A: u64 = place::DATA;
+const B: u64 = place::DATA + 0x1000;
+
+fn copy(source: u64, destination: u64) -> Descriptor {
+    Descriptor { opcode: opcode::COPY, source, destination, length: 64, ..Descriptor::default() }
+}
+
+/// An upper-range address with another top byte, with `TBI` off and on for that range alone.
+fn top_byte(rig: &mut Rig) -> Result<Finding> {
+    rig.map_identity(2)?;
+    rig.map(UPPER, Leaf::all(A))?;
+    rig.fill(A, 0x1111)?;
+    let tagged = UPPER & 0x00ff_ffff_ffff_ffff | 0xab << 56;
+    let mut engine = rig.engine(0);
+    rig.enable(Context { tbi: 0b10, ..Context::default() })?;
+    let ignored = rig.run(&mut engine, copy(tagged, B))?.is_ok();
+    rig.enable(Context { tbi: 0b01, ..Context::default() })?;
+    rig.command([0x04, 0x1f])?;
+    rig.invalidate_all()?;
+    let checked = !rig.run(&mut engine, copy(tagged, B))?.is_ok();
+    let words = |good: bool| if good { "right" } else { "wrong" };
+    Ok(Finding {
+        correct: ignored && checked,
+        seen: format!("TBI=0b10: {}, TBI=0b01: {}", words(ignored), words(checked)),
+    })
+}
+
+fn privileged_page(rig: &mut Rig) -> Result<Finding> {
+    rig.map_identity(2)?;
+    let secret = A + 0x10_0000;
+    rig.map(secret, Leaf { output: A, attributes: page::PRIVILEGED, table: 0 })?;
+    rig.fill(A, 0x5ec7e7)?;
+    rig.enable(Context::default())?;
+    let mut engine = rig.engine(0);
+    let cold = rig.run(&mut engine, copy(secret, B))?;
+    let warm = rig.run(&mut engine, copy(secret, B))?;
+    let got = rig.qtest.readq(B)?;
+    let refused = !cold.is_ok() && !warm.is_ok() && got == 0;
+    let number = rig.event()?.map(super::Event::number);
+    Ok(Finding {
+        correct: refused && number == Some(event::PERMISSION),
+        seen: if refused {
+            format!("refused twice, event {number:#x?}")
+        } else {
+            format!("the device read {got:#x}")
+        },
+    })
+}
+
+fn table_permission(rig: &mut Rig) -> Result<Finding> {
+    rig.map_identity(2)?;
+    // In another 2 MiB than everything else, so that its level 2 descriptor is its own.
+    let limited = 0x5000_0000;
+    rig.map(limited, Leaf { output: A, attributes: page::ALL, table: page::TABLE_READ_ONLY })?;
+    rig.fill(A, 0x1111)?;
+    rig.fill(B, 0x2222)?;
+    rig.enable(Context::default())?;
+    let mut engine = rig.engine(0);
+    let read = rig.run(&mut engine, copy(limited, B + 64))?.is_ok();
+    let write = rig.run(&mut engine, copy(B, limited))?.is_ok();
+    let got = rig.qtest.readq(A)?;
+    let number = rig.event()?.map(super::Event::number);
+    let correct = read && !write && got == 0x1111 && number == Some(event::PERMISSION);
+    Ok(Finding {
+        correct,
+        seen: format!("read {read}, write after it {write}, memory {got:#x}, event {number:#x?}"),
+    })
+}
+
+fn event_overflow(rig: &mut Rig) -> Result<Finding> {
+    rig.map_identity(2)?;
+    rig.enable(Context { events_log2: 0, ..Context::default() })?;
+    let mut engine = rig.engine(0);
+    for n in 0..2u64 {
+        rig.run(&mut engine, copy(0x6000_0000 + n * 4096, B))?;
+    }
+    for _ in 0..10 {
+        rig.qtest.step(100_000)?;
+    }
+    let (produced, errors) = (rig.events_produced()?, rig.global_errors()?);
+    Ok(Finding {
+        correct: produced >> 31 == 1 && errors == 0,
+        seen: format!("EVENTQ_PROD {produced:#x}, GERROR {errors:#x}"),
+    })
+}
+
+fn bad_stream(rig: &mut Rig) -> Result<Finding> {
+    rig.map_identity(2)?;
+    rig.fill(B, 0)?;
+    // Eight streams, and the endpoint is number 32.
+    rig.enable(Context { streams_log2: 3, ..Context::default() })?;
+    let mut engine = rig.engine(0);
+    let done = rig.run(&mut engine, copy(A, B))?;
+    for _ in 0..10 {
+        rig.qtest.step(100_000)?;
+    }
+    let number = rig.event()?.map(super::Event::number);
+    Ok(Finding {
+        correct: !done.is_ok() && number.is_none(),
+        seen: match number {
+            Some(event::BAD_STREAM_ID) => "aborted, and C_BAD_STREAMID recorded".into(),
+            Some(n) => format!("event {n:#x}"),
+            None => "aborted, nothing recorded".into(),
+        },
+    })
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Driving `sva-testdev` by hand: `docs/sva-testdev.md`.
+
+use anyhow::{Result, bail};
+
+use super::place;
+use crate::qtest::Qtest;
+
+/// Opcodes of descriptors.
+pub mod opcode {
+    /// Source to destination.
+    pub const COPY: u32 = 1;
+}
+
+/// `DESCRIPTOR.CONTROL.PASID_VALID`.
+const PASID_VALID: u32 = 1 << 8;
+/// `CTRL.RUN`.
+const RUN: u32 = 1;
+const RING_LOG2: u32 = 4;
+/// `FAULT_MODE`: fail at the first fault.
+const REPORT: u32 = 2;
+/// `FAULT_MODE`: wait when the IOMMU says so.
+const WAIT: u32 = 0;
+
+/// One piece of work.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Descriptor {
+    /// See [`opcode`].
+    pub opcode: u32,
+    /// Source address.
+    pub source: u64,
+    /// Destination address.
+    pub destination: u64,
+    /// Bytes.
+    pub length: u64,
+    /// Pattern of a fill.
+    pub pattern: u64,
+    /// PASID of source and destination.
+    pub pasid: Option<u32>,
+}
+
+/// What the endpoint wrote at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// 1 OK, 2 MISMATCH, 3 FAULT, 4 CANCELLED, 5 BAD_DESCRIPTOR; 0: no record came (the engine halted).
+    pub status: u32,
+    /// Why.
+    pub cause: u32,
+    /// Bytes done.
+    pub bytes: u64,
+    /// First address that failed.
+    pub fault_address: u64,
+}
+
+impl Completion {
+    /// Whether the work was done.
+    pub fn is_ok(self) -> bool {
+        self.status == 1
+    }
+}
+
+/// An engine with its ring at [`place::RING`], in requests without PASID.
+pub struct Engine {
+    registers: u64,
+    tail: u32,
+    started: bool,
+    mode: u32,
+}
+
+impl Engine {
+    /// Engine `n` of the endpoint whose registers are at `bar`, failing at the first fault.
+    pub fn new(bar: u64, n: u64) -> Self {
+        Self { registers: bar + 0x1000 + 0x100 * n, tail: 0, started: false, mode: REPORT }
+    }
+
+    /// The engine waits when the IOMMU says so.
+    pub fn waiting(mut self) -> Self {
+        self.mode = WAIT;
+        self
+    }
+
+    fn record(&self) -> u64 {
+        place::RECORDS + 64 * u64::from(self.tail.wrapping_sub(1) % (1 << RING_LOG2))
+    }
+
+    /// Offers a descriptor.
+    pub fn submit(&mut self, q: &mut Qtest, d: Descriptor) -> Result<()> {
+        if !self.started {
+            q.writeq(self.registers + 0x08, place::RING)?;
+            q.writel(self.registers + 0x10, RING_LOG2)?;
+            q.writel(self.registers + 0x14, 0)?;
+            q.writel(self.registers + 0x20, self.mode)?;
+            q.writel(self.registers, RUN)?;
+            self.started = true;
+        }
+        let slot = place::RING + 64 * u64::from(self.tail % (1 << RING_LOG2));
+        self.tail = self.tail.wrapping_add(1);
+        q.memset(self.record(), 40, 0)?;
+        let control = d.opcode | if d.pasid.is_some() { PASID_VALID } else { 0 };
+        let words = [
+            u64::from(control) | u64::from(d.pasid.unwrap_or(0)) << 32,
+            d.source,
+            d.destination,
+            d.length,
+            d.pattern,
+            0,
+            self.record(),
+            u64::from(self.tail),
+        ];
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        q.write(slot, &bytes)?;
+        q.writel(self.registers + 0x1c, self.tail)
+    }
+
+    /// The last descriptor's completion record, if it has come.
+    pub fn poll(&mut self, q: &mut Qtest) -> Result<Option<Completion>> {
+        let at = self.record();
+        let status = q.readl(at + 0x24)?;
+        if status == 0 {
+            let state = q.readl(self.registers + 0x04)?;
+            if state & 1 << 2 != 0 {
+                let fault_address = q.readq(self.registers + 0x28)?;
+                return Ok(Some(Completion { status: 0, cause: state >> 8 & 0xff, bytes: 0, fault_address }));
+            }
+            return Ok(None);
+        }
+        Ok(Some(Completion {
+            status,
+            cause: q.readl(at + 0x20)?,
+            bytes: q.readq(at + 0x10)?,
+            fault_address: q.readq(at + 0x08)?,
+        }))
+    }
+
+    /// Waits for the last descriptor's end.
+    pub fn wait(&mut self, q: &mut Qtest) -> Result<Completion> {
+        for _ in 0..500 {
+            if let Some(done) = self.poll(q)? {
+                return Ok(done);
+            }
+            q.step(100_000)?;
+        }
+        bail!("the endpoint did not finish; its state is {:#x}", q.readl(self.registers + 0x04)?)
+    }
+
+    /// Whether the engine waits for the IOMMU.
+    pub fn is_waiting(&mut self, q: &mut Qtest) -> Result<bool> {
+        Ok(q.readl(self.registers + 0x04)? & 1 << 1 != 0)
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Saved and restored with a stall open: what waits in the first QEMU is finished in the second.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
+
+use super::boots::good;
+use super::{Runner, Verdict, plain_machine};
+use crate::guest::{self, Options, Switch};
+use crate::qtest::Qtest;
+use crate::scenario::{self, Context, Descriptor, Leaf, Rig, event, opcode, place};
+use crate::setup;
+use crate::vm::Console;
+
+/// The suite.
+pub fn run(runner: &mut Runner) {
+    runner.test("snapshot/registers-stall-without-pasid", |r, dir| by_hand(r, &dir, None));
+    runner.test("snapshot/registers-stall-with-pasid", |r, dir| by_hand(r, &dir, Some(3)));
+    for check in ["first-touch", "copy-sizes"] {
+        runner.test(&format!("snapshot/guest-in-{check}"), |r, dir| in_guest(r, check, &dir));
+    }
+}
+
+/// By qtest: one copy waits for a page; save, restore, map, RESUME; it ends in the second QEMU.
+fn by_hand(runner: &Runner, dir: &Path, pasid: Option<u32>) -> Result<Verdict> {
+    let args = plain_machine(&runner.source);
+    let parts = setup::parts_for(&args)?;
+    let mut rig = Rig::start(&args, &parts, dir, "source")?;
+    rig.enable_pasid()?;
+    rig.map_identity(2)?;
+    let (from, to) = (place::DATA, 0x6000_0000);
+    rig.fill(from, 0x0123_4567_89ab_cdef)?;
+    rig.enable(Context { stall: true, contexts_log2: 2, ..Context::default() })?;
+    let mut engine = rig.engine(1).waiting();
+    let work = Descriptor {
+        opcode: opcode::COPY,
+        source: from,
+        destination: to,
+        length: 4096,
+        pasid,
+        ..Descriptor::default()
+    };
+    engine.submit(&mut rig.qtest, work)?;
+    let fault = rig.wait_event()?;
+    ensure!(
+        fault.number() == event::TRANSLATION && fault.stalled(),
+        "expected a stalled F_TRANSLATION: {fault:x?}"
+    );
+    ensure!(fault.address() == to, "the fault is at {:#x}, expected {to:#x}", fault.address());
+    ensure!(engine.is_waiting(&mut rig.qtest)?, "the engine does not wait");
+
+    let file = dir.join("state");
+    rig.qtest.qmp.execute("stop", json!({}))?;
+    rig.qtest.qmp.execute("migrate", json!({"uri": format!("file:{}", file.display())}))?;
+    rig.qtest.qmp.wait_migrated(Duration::from_secs(60))?;
+    let mut machine = scenario::machine(&args, &parts);
+    machine.incoming = Some(file.clone());
+    let mut second = Qtest::start(machine, dir, "target")?;
+    second
+        .qmp
+        .wait_state("paused", Duration::from_secs(60))
+        .or_else(|_| second.qmp.wait_state("prelaunch", Duration::from_secs(1)))?;
+    second.qmp.execute("cont", json!({}))?;
+    let mut rig = rig.adopt(second);
+
+    ensure!(engine.is_waiting(&mut rig.qtest)?, "the engine does not wait after the switch");
+    ensure!(engine.poll(&mut rig.qtest)?.is_none(), "the copy ended without its page");
+    let page = place::DATA + 0x1000;
+    rig.fill(page, 0)?;
+    rig.map(to, Leaf::all(page))?;
+    rig.resume(fault.stag())?;
+    let done = engine.wait(&mut rig.qtest).context("after RESUME in the second QEMU")?;
+    ensure!(done.is_ok() && done.bytes == 4096, "the copy ended with {done:?}");
+    let (want, got) = (rig.qtest.read(from, 4096)?, rig.qtest.read(page, 4096)?);
+    ensure!(want == got, "the page has another content");
+    let _ = std::fs::remove_file(&file);
+    Ok(Verdict::Pass("stalled before, resumed after, content right".into()))
+}
+
+/// In a guest: the whole workload, switched to another QEMU while a fault of `check` waits for its answer.
+fn in_guest(runner: &Runner, check: &str, dir: &Path) -> Result<Verdict> {
+    let args = plain_machine(&runner.source);
+    let parts = setup::parts_for(&args)?;
+    let mut options = Options::in_dir(dir);
+    options.switch = Some(Switch { check: check.to_owned() });
+    let run = format!("bind-and-pasid,{check},munmap,kernel-clean");
+    let machine = crate::demo::machine(&args, parts, Console::File(options.console.clone()), &run);
+    let outcome = guest::run(machine, &options, &mut |_, _| {})?;
+    let Some(open) = outcome.switched else {
+        let _ = good(&outcome, dir)?;
+        bail!("no fault of {check} was found waiting, so nothing was switched");
+    };
+    good(&outcome, dir)?;
+    Ok(Verdict::Pass(format!("{open} stalls open at the switch; {}", outcome.summary())))
+}

@@ -210,3 +210,6 @@ fn shift_up(value: u64, shift: u32) -> Option<u64> {
     let shifted = value.checked_shl(shift)?;
     (shifted.checked_shr(shift) == Some(value)).then_some(shifted)
 }
+
+#[cfg(test)]
+mod tests;

@@ -360,16 +360,11 @@ impl Registers {
     }
 }
 
-/// `SMMU_PIDRn` and `SMMU_CIDRn`: the values of QEMU's own model, an Arm part with the standard component preamble.
+/// `SMMU_PIDRn` and `SMMU_CIDRn`: the standard preamble, and as in `IIDR` neither a designer nor a part number.
 fn id_register(offset: u64) -> u32 {
     match offset {
-        // PIDR4.
-        0xfd0 => 0x04,
-        // PIDR0 to PIDR3.
-        0xfe0 => 0x84,
-        0xfe4 => 0xb4,
-        0xfe8 => 0xf0,
-        0xfec => 0x10,
+        // PIDR2.JEDEC is always 1.
+        0xfe8 => 0x08,
         // CIDR0 to CIDR3.
         0xff0 => 0x0d,
         0xff4 => 0xf0,
@@ -378,3 +373,6 @@ fn id_register(offset: u64) -> u32 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -282,8 +282,8 @@ impl StallTable {
         self.line.iter()
     }
 
-    /// A table with that content, or `None` if it contradicts itself: more entries than there are, use counts beyond their
-    /// range, a list of unrecorded entries that does not name each of them once, a line of nobody.
+    /// A table with that content, or `None` if it contradicts itself: more entries than there are, free ones that
+    /// are not blank, use counts beyond their range, a list of unrecorded entries that does not name each of them once, a line of nobody.
     #[must_use]
     pub fn restore(capacity: u16, entries: &[Entry], unrecorded: &[u16], line: &[Waiter]) -> Option<Self> {
         let mut table = Self::new(capacity);
@@ -300,6 +300,9 @@ impl StallTable {
             match entry.phase {
                 Phase::Free => {
                     *slot = Entry { uses: entry.uses, ..Entry::FREE };
+                    if slot != entry {
+                        return None;
+                    }
                     table.free.push(number);
                 }
                 Phase::Recorded => *slot = *entry,

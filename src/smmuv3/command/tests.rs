@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+use super::*;
+
+fn decode(first: u64, second: u64) -> Result<Command, Illegal> {
+    Command::decode(&Features::default(), [first, second])
+}
+
+const SID: u64 = 0x1234 << 32;
+
+/// Every opcode that the default features make legal, with what it decodes to from otherwise empty words.
+fn legal() -> Vec<(u8, Command)> {
+    use Command::{Configuration, Nothing, StallTerm, Sync, Translations};
+    vec![
+        (op::PREFETCH_CONFIG, Nothing),
+        (op::PREFETCH_ADDR, Nothing),
+        (op::CFGI_STE, Configuration(Invalidation::Ste { sid: 0 })),
+        (op::CFGI_STE_RANGE, Configuration(Invalidation::SteRange { first: 0, last: 1 })),
+        (op::CFGI_CD, Configuration(Invalidation::Cd { sid: 0, ssid: 0 })),
+        (op::CFGI_CD_ALL, Configuration(Invalidation::CdAll { sid: 0 })),
+        (op::TLBI_NH_ALL, Translations(Invalidation::Vmid { vmid: 0 })),
+        (op::TLBI_NH_ASID, Translations(Invalidation::Asid { vmid: 0, asid: 0 })),
+        (op::TLBI_NH_VA, va(Some(0), 0, 4096, None, None)),
+        (op::TLBI_NH_VAA, va(None, 0, 4096, None, None)),
+        (op::TLBI_NSNH_ALL, Translations(Invalidation::NsnhAll)),
+        (op::RESUME, Command::Resume { stream: 0, stag: 0, action: Resume::Terminate }),
+        (op::STALL_TERM, StallTerm { stream: 0 }),
+        (op::SYNC, Sync(Signal::None)),
+    ]
+}
+
+fn va(asid: Option<u16>, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Command {
+    Command::Translations(Invalidation::Va { vmid: 0, asid, addr, size, granule_log2, level })
+}
+
+#[test]
+fn every_opcode() {
+    let legal = legal();
+    for opcode in 0..=0xffu8 {
+        let expected = legal.iter().find(|row| row.0 == opcode).map(|row| row.1);
+        assert_eq!(decode(opcode.into(), 0).ok(), expected, "opcode {opcode:#04x}");
+    }
+    // All bits of both words set: what is illegal stays so, and nothing panics.
+    for opcode in 0..=0xffu64 {
+        let result = decode(!0xff | opcode, u64::MAX);
+        if !legal.iter().any(|row| u64::from(row.0) == opcode) {
+            assert!(result.is_err(), "opcode {opcode:#04x}");
+        }
+    }
+}
+
+#[test]
+fn reserved_bits_are_ignored() {
+    // Per opcode: the bits of both words that mean something.
+    let meaning = |opcode: u8| match opcode {
+        op::PREFETCH_CONFIG | op::PREFETCH_ADDR => (u64::MAX, u64::MAX),
+        op::CFGI_STE => (0xffff_ffff_0000_04ff, 1),
+        op::CFGI_STE_RANGE => (0xffff_ffff_0000_04ff, 0x1f),
+        op::CFGI_CD => (0xffff_ffff_ffff_f4ff, 1),
+        op::CFGI_CD_ALL | op::STALL_TERM => (0xffff_ffff_0000_04ff, 0),
+        op::TLBI_NH_ALL | op::TLBI_NSNH_ALL => (0xff, 0),
+        op::TLBI_NH_ASID => (0xffff_0000_0000_00ff, 0),
+        op::TLBI_NH_VA => (0xffff_0000_03f1_f0ff, 0xffff_ffff_ffff_ff01),
+        op::TLBI_NH_VAA => (0x0000_0000_03f1_f0ff, 0xffff_ffff_ffff_ff01),
+        op::RESUME => (0xffff_ffff_0000_34ff, 0xffff),
+        op::SYNC => (0xffff_ffff_0fc0_30ff, 0x00ff_ffff_ffff_fffc),
+        _ => unreachable!(),
+    };
+    for (opcode, command) in legal() {
+        let (first, second) = meaning(opcode);
+        assert_eq!(decode(u64::from(opcode) | !first, !second), Ok(command), "opcode {opcode:#04x}");
+    }
+}
+
+#[test]
+fn ssec_is_illegal_where_there_is_a_stream() {
+    for (opcode, command) in legal() {
+        let streams = matches!(opcode, op::PREFETCH_CONFIG..=op::CFGI_CD_ALL | op::RESUME | op::STALL_TERM);
+        let first = u64::from(opcode) | 1 << 10;
+        let expected = if streams { Err(Illegal(first)) } else { Ok(command) };
+        assert_eq!(decode(first, 0), expected, "opcode {opcode:#04x}");
+    }
+}
+
+#[test]
+fn configuration() {
+    let conf = |what| Ok(Command::Configuration(what));
+    assert_eq!(decode(SID | 0x03, 1), conf(Invalidation::Ste { sid: 0x1234 }));
+    assert_eq!(decode(SID | 0x04, 3), conf(Invalidation::SteRange { first: 0x1230, last: 0x123f }));
+    assert_eq!(decode(SID | 0x04, 30), conf(Invalidation::SteRange { first: 0, last: 0x7fff_ffff }));
+    assert_eq!(decode(SID | 0x04, 31), conf(Invalidation::All));
+    assert_eq!(decode(SID | 0xabcde << 12 | 0x05, 0), conf(Invalidation::Cd { sid: 0x1234, ssid: 0xabcde }));
+    assert_eq!(decode(SID | 0x06, 0), conf(Invalidation::CdAll { sid: 0x1234 }));
+}
+
+#[test]
+fn translations() {
+    let asid = 0xbeef << 48 | 0x77 << 32;
+    assert_eq!(
+        decode(asid | 0x11, 0),
+        Ok(Command::Translations(Invalidation::Asid { vmid: 0, asid: 0xbeef })),
+        "the VMID is ignored without stage 2"
+    );
+    let addr = 0xffff_8000_1234_5000u64;
+    assert_eq!(decode(asid | 0x12, addr | 1), Ok(va(Some(0xbeef), addr, 4096, None, None)));
+    assert_eq!(decode(asid | 0x13, addr), Ok(va(None, addr, 4096, None, None)));
+    // Without TG the other range fields are RES0.
+    assert_eq!(decode(0x12 | 31 << 12 | 3 << 20, addr | 3 << 8), Ok(va(Some(0), addr, 4096, None, None)));
+}
+
+#[test]
+fn ranges() {
+    let range = |num: u64, scale: u64, tg: u64, ttl: u64| {
+        decode(0x12 | num << 12 | scale << 20, 0x1_0000 | tg << 10 | ttl << 8)
+    };
+    let ok = |size, log2, level| Ok(va(Some(0), 0x1_0000, size, Some(log2), level));
+    assert_eq!(range(0, 0, 1, 3), ok(4096, 12, Some(3)));
+    assert_eq!(range(4, 2, 1, 0), ok(5 << 14, 12, None));
+    assert_eq!(range(31, 4, 2, 2), ok(32 << 18, 14, Some(2)));
+    assert_eq!(range(1, 0, 3, 0), ok(2 << 16, 16, None));
+    // NUM = SCALE = TTL = 0 is Reserved, with any granule.
+    for tg in 1..=3 {
+        assert!(range(0, 0, tg, 0).is_err());
+        assert!(range(1, 0, tg, 0).is_ok());
+        assert!(range(0, 1, tg, 0).is_ok());
+    }
+    // Level 1 of 16 KiB tables is Reserved, treated as no level.
+    assert!(range(0, 0, 2, 1).is_err());
+    assert_eq!(range(1, 0, 2, 1), ok(2 << 14, 14, None));
+    assert_eq!(range(0, 0, 1, 1), ok(4096, 12, Some(1)));
+    // Too large to say.
+    assert_eq!(range(31, 63, 3, 0), ok(u64::MAX, 16, None));
+    assert_eq!(range(0, 51, 1, 0), ok(1 << 63, 12, None));
+    assert_eq!(range(1, 51, 1, 0), ok(u64::MAX, 12, None));
+
+    let plain = Features { range_invalidation: false, ..Features::default() };
+    assert_eq!(
+        Command::decode(&plain, [0x12, 0x1_0000 | 1 << 10]),
+        Ok(va(Some(0), 0x1_0000, 4096, None, None)),
+        "without IDR3.RIL the fields are RES0"
+    );
+}
+
+#[test]
+fn short_asids() {
+    let f = Features { asid16: false, ..Features::default() };
+    let asid = |asid: u64, opcode: u64| Command::decode(&f, [asid << 48 | opcode, 0x1000]);
+    assert_eq!(asid(0xff, 0x11), Ok(Command::Translations(Invalidation::Asid { vmid: 0, asid: 0xff })));
+    assert_eq!(asid(0x100, 0x11), Ok(Command::Nothing));
+    assert_eq!(asid(0x100, 0x12), Ok(Command::Nothing));
+}
+
+#[test]
+fn stalls() {
+    let resume = |bits: u64| decode(SID | 0x44 | bits << 12, 0xffff_0000_0000_beef);
+    let ok = |action| Ok(Command::Resume { stream: 0x1234, stag: 0xbeef, action });
+    assert_eq!(resume(0b00), ok(Resume::Terminate));
+    assert_eq!(resume(0b01), ok(Resume::Retry));
+    assert_eq!(resume(0b10), ok(Resume::Abort));
+    assert_eq!(resume(0b11), ok(Resume::Retry), "Ab is ignored for a retry");
+    assert_eq!(decode(SID | 0x45, 0), Ok(Command::StallTerm { stream: 0x1234 }));
+    let off = Features { stall: StallModel::Off, ..Features::default() };
+    assert!(Command::decode(&off, [0x44, 0]).is_err());
+    assert!(Command::decode(&off, [0x45, 0]).is_err());
+    let force = Features { stall: StallModel::Force, ..Features::default() };
+    assert!(Command::decode(&force, [0x44, 0]).is_ok());
+}
+
+#[test]
+fn sync() {
+    let sync = |cs: u64| decode(0xcafe_f00d << 32 | cs << 12 | 0x46, 0x00ab_cdef_0123_4567);
+    let irq = |msi_addr| Ok(Command::Sync(Signal::Irq { msi_addr, msi_data: 0xcafe_f00d }));
+    assert_eq!(sync(0), Ok(Command::Sync(Signal::None)));
+    assert_eq!(sync(1), irq(0x00ab_cdef_0123_4564));
+    assert_eq!(sync(2), Ok(Command::Sync(Signal::Sev)));
+    assert!(sync(3).is_err());
+    let wired = Features { msi: false, ..Features::default() };
+    assert_eq!(Command::decode(&wired, [0xcafe_f00d << 32 | 1 << 12 | 0x46, 0x1000]), irq(0));
+}

@@ -29,7 +29,7 @@ fn legal() -> Vec<(u8, Command)> {
 }
 
 fn va(asid: Option<u16>, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Command {
-    Command::Translations(Invalidation::Va { vmid: 0, asid, addr, size, granule_log2, level })
+    Command::Translations(Invalidation::Va { vmid: 0, asid, addr, size, granule_log2, level, leaf: false })
 }
 
 #[test]
@@ -101,7 +101,13 @@ fn translations() {
         "the VMID is ignored without stage 2"
     );
     let addr = 0xffff_8000_1234_5000u64;
-    assert_eq!(decode(asid | 0x12, addr | 1), Ok(va(Some(0xbeef), addr, 4096, None, None)));
+    assert_eq!(decode(asid | 0x12, addr), Ok(va(Some(0xbeef), addr, 4096, None, None)));
+    for (tail, granule_log2) in [(1, None), (1 | 1 << 10 | 3 << 8, Some(12))] {
+        let level = granule_log2.map(|_| 3);
+        let (vmid, asid, size) = (0, None, 4096);
+        let what = Invalidation::Va { vmid, asid, addr, size, granule_log2, level, leaf: true };
+        assert_eq!(decode(0x13, addr | tail), Ok(Command::Translations(what)));
+    }
     assert_eq!(decode(asid | 0x13, addr), Ok(va(None, addr, 4096, None, None)));
     // Without TG the other range fields are RES0.
     assert_eq!(decode(0x12 | 31 << 12 | 3 << 20, addr | 3 << 8), Ok(va(Some(0), addr, 4096, None, None)));

@@ -12,7 +12,7 @@ pub mod memory;
 pub mod request;
 pub mod sequence;
 mod set_cache;
-mod sync;
+pub(crate) mod sync;
 #[cfg(test)]
 pub mod testing;
 

@@ -162,7 +162,6 @@ fn asid(f: &Features, first: u64) -> Option<u16> {
 fn by_address(f: &Features, [first, second]: [u64; 2], asid: Option<u16>) -> Result<Command, Illegal> {
     let (head, tail) = (TlbiCommand0::from(first), TlbiCommand1::from(second));
     let addr = tail.addr().wrapping_shl(12);
-    let leaf = tail.leaf() != 0;
     let granule_log2 = match tail.tg() {
         _ if !f.range_invalidation => None,
         1 => Some(12u8),

@@ -6,15 +6,17 @@
 //! current and waits until the first is empty. Accesses that begin meanwhile are not waited for, so that a busy endpoint
 //! cannot hold a SYNC up.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::iommu::sync::{AtomicU64, Ordering, fence};
 
 /// Two counters and whose turn it is.
 #[derive(Debug, Default)]
 pub(crate) struct Epochs {
     turn: AtomicU64,
     active: [AtomicU64; 2],
-    flipped: AtomicBool,
-    waiting: AtomicBool,
+    /// 1: the waiter has made its counter the other one.
+    flipped: AtomicU64,
+    /// 1: somebody waits.
+    waiting: AtomicU64,
 }
 
 impl Epochs {
@@ -26,22 +28,22 @@ impl Epochs {
     fn leave(&self, turn: u64) -> bool {
         let before =
             self.counter(turn).fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
-        before == Ok(1) && self.waiting.load(Ordering::SeqCst)
+        // The two are sequentially consistent, of which loom knows only the fences.
+        #[cfg(loom)]
+        fence(Ordering::SeqCst);
+        before == Ok(1) && self.waiting.load(Ordering::SeqCst) != 0
     }
 
-    /// An access begins. Returns its epoch, for [`end`](Self::end), and whether somebody who waits should look again.
-    pub fn begin(&self) -> (u64, bool) {
-        let mut look = false;
-        loop {
-            let turn = self.turn.load(Ordering::SeqCst);
-            self.counter(turn).fetch_add(1, Ordering::SeqCst);
-            // Caches and tables are read after this, and a waiter reads the counter after it invalidated.
-            fence(Ordering::SeqCst);
-            if self.turn.load(Ordering::SeqCst) == turn {
-                return (turn, look);
-            }
-            look |= self.leave(turn);
-        }
+    /// An access begins. Returns its epoch, for [`end`](Self::end).
+    ///
+    /// The turn may have changed meanwhile. Then this one counts among the old, and a waiter that need not would wait for
+    /// it: no harm, as every waiter sees both counters empty.
+    pub fn begin(&self) -> u64 {
+        let turn = self.turn.load(Ordering::SeqCst);
+        self.counter(turn).fetch_add(1, Ordering::SeqCst);
+        // Caches and tables are read after this, and a waiter reads the counter after it invalidated.
+        fence(Ordering::SeqCst);
+        turn
     }
 
     /// The access of that epoch has ended. `true`: somebody waits, and may have nothing more to wait for.
@@ -52,17 +54,17 @@ impl Epochs {
     /// Whether every access that began before the first call of a series has ended. After `false`, calls go on as one
     /// series until `true`. One waiter at a time.
     pub fn quiesced(&self) -> bool {
-        self.waiting.store(true, Ordering::SeqCst);
+        self.waiting.store(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let mut turn = self.turn.load(Ordering::SeqCst);
-        if !self.flipped.load(Ordering::SeqCst) {
-            // What an abandoned series left behind comes first.
+        if self.flipped.load(Ordering::SeqCst) == 0 {
+            // Those that counted late, and what an abandoned series left behind, come first.
             if self.counter(turn.wrapping_add(1)).load(Ordering::SeqCst) != 0 {
                 return false;
             }
             turn = turn.wrapping_add(1);
             self.turn.store(turn, Ordering::SeqCst);
-            self.flipped.store(true, Ordering::SeqCst);
+            self.flipped.store(1, Ordering::SeqCst);
             fence(Ordering::SeqCst);
         }
         if self.counter(turn.wrapping_sub(1)).load(Ordering::SeqCst) != 0 {
@@ -74,8 +76,8 @@ impl Epochs {
 
     /// The waiter gives up; a later one starts a series of its own.
     pub fn abandon(&self) {
-        self.flipped.store(false, Ordering::SeqCst);
-        self.waiting.store(false, Ordering::SeqCst);
+        self.flipped.store(0, Ordering::SeqCst);
+        self.waiting.store(0, Ordering::SeqCst);
     }
 
     /// Number of accesses in flight.
@@ -86,7 +88,7 @@ impl Epochs {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -94,9 +96,9 @@ mod tests {
     fn waits_for_the_old_and_not_for_the_new() {
         let epochs = Epochs::default();
         assert!(epochs.quiesced());
-        let (old, _) = epochs.begin();
+        let old = epochs.begin();
         assert!(!epochs.quiesced());
-        let (new, _) = epochs.begin();
+        let new = epochs.begin();
         assert_ne!(old, new);
         assert!(!epochs.quiesced());
         assert!(epochs.end(old), "the last old one wakes the waiter");
@@ -110,10 +112,10 @@ mod tests {
     #[test]
     fn an_abandoned_series_is_not_forgotten() {
         let epochs = Epochs::default();
-        let (first, _) = epochs.begin();
+        let first = epochs.begin();
         assert!(!epochs.quiesced());
         epochs.abandon();
-        let (second, _) = epochs.begin();
+        let second = epochs.begin();
         assert!(!epochs.quiesced());
         assert!(epochs.end(first));
         assert!(!epochs.quiesced(), "the second began before this series ended");
@@ -128,7 +130,7 @@ mod tests {
             for _ in 0..2 {
                 scope.spawn(|| {
                     for _ in 0..20_000 {
-                        let (epoch, _) = epochs.begin();
+                        let epoch = epochs.begin();
                         epochs.end(epoch);
                     }
                 });
@@ -142,5 +144,64 @@ mod tests {
             });
         });
         assert_eq!(epochs.in_flight(), 0);
+    }
+}
+
+/// Every interleaving: `RUSTFLAGS="--cfg loom" cargo test --release --lib loom`.
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+
+    /// Devices use a page while their caches have it; a driver takes it out of the caches, waits, and reuses it, one page
+    /// after the other. `uses` are the pages that the devices use, and `tries` how often the driver asks.
+    fn no_page_is_reused_under_a_device(uses: &'static [usize], pages: usize, tries: usize) {
+        loom::model(move || {
+            let words = || (0..pages).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
+            let shared = Arc::new((Epochs::default(), words(), words()));
+            let threads: Vec<_> = uses
+                .iter()
+                .map(|page| {
+                    let shared = Arc::clone(&shared);
+                    thread::spawn(move || {
+                        let (epochs, uncached, reused) = &*shared;
+                        let epoch = epochs.begin();
+                        if uncached[*page].load(Ordering::Acquire) == 0 {
+                            assert_eq!(reused[*page].load(Ordering::Relaxed), 0, "used after the SYNC");
+                        }
+                        epochs.end(epoch)
+                    })
+                })
+                .collect();
+            let (epochs, uncached, reused) = &*shared;
+            let mut done = true;
+            for page in 0..pages {
+                uncached[page].store(1, Ordering::Release);
+                done = (0..tries).any(|_| epochs.quiesced());
+                if !done {
+                    break;
+                }
+                reused[page].store(1, Ordering::Relaxed);
+            }
+            let mut called = false;
+            for thread in threads {
+                called |= thread.join().unwrap();
+            }
+            // Nobody is left waiting without having been called.
+            assert!(done || called);
+            assert!(done || epochs.quiesced());
+        });
+    }
+
+    #[test]
+    fn one_after_the_other() {
+        no_page_is_reused_under_a_device(&[1], 2, 2);
+    }
+
+    #[test]
+    fn two_devices() {
+        no_page_is_reused_under_a_device(&[0, 1], 2, 1);
     }
 }

@@ -264,10 +264,7 @@ impl<E: Engine> Smmu<E> {
     /// Translates one request. From any thread, with or without the BQL; blocks on nothing but, if it faults without the
     /// BQL, the inbox's short critical sections. There are effects only with the BQL.
     pub fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
-        let (epoch, look) = self.epochs.begin();
-        if look {
-            self.want_run();
-        }
+        let epoch = self.epochs.begin();
         let gate = Gate::from(self.gate.load(Ordering::SeqCst));
         if gate.enabled() == 0 {
             if gate.abort() != 0 {
@@ -724,9 +721,12 @@ impl<E: Engine> Smmu<E> {
     fn replace(&self, state: &mut State, new: Registers, table: Option<StallTable>) {
         let State { registers, stalls, deferred, sync_put_off } = state;
         *registers = new;
-        match table {
-            Some(table) => *stalls = table,
-            None => stalls.clear(),
+        // The counters keep saying how many stalls are open: those recorded, less those that came to an end.
+        stalls.terminate(None, |_, recorded| add(&self.counters.stall_terms, recorded.into()));
+        if let Some(table) = table {
+            *stalls = table;
+            let open = stalls.entries().iter().filter(|entry| entry.phase == Phase::Recorded).count();
+            add(&self.counters.stalls, u64::try_from(open).unwrap_or(u64::MAX));
         }
         deferred.clear();
         *sync_put_off = false;

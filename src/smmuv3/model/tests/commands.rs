@@ -49,6 +49,7 @@ fn not_before_the_queue_is_on() {
 }
 
 #[test]
+#[cfg(not(feature = "mutation-drop-tlbi"))]
 fn invalidations_reach_the_caches_and_the_outside() {
     let mut rig = Rig::new(6);
     let unmap = |stream, addr, mask| Effect::UnmapNotify { stream, substream: None, addr, mask };

@@ -150,7 +150,7 @@ fn threads_translate_and_report() {
         for _ in 0..2 {
             scope.spawn(|| {
                 for n in 0..500u64 {
-                    if let Outcome::Translated { epoch, .. } = rig.translate_unlocked(n % 2 << 12, None) {
+                    if let Outcome::Translated { epoch, .. } = rig.translate_unlocked((n % 2) << 12, None) {
                         let _ = rig.smmu.end(epoch);
                     }
                 }

@@ -6,22 +6,20 @@
 //! the tables in memory. What a thread without the BQL has to report goes into a bounded inbox; after any call
 //! [`Smmu::needs_run`] says whether [`Smmu::run_pending`] has something to do.
 
+mod commands;
+mod events;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::command::{Command, Resume, Signal};
 use super::config::StreamTable;
 use super::epoch::Epochs;
-use super::event::{self, Inbox, Record, Report, Waiter};
+use super::event::{self, Inbox, Report, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
-use super::queue::Ring;
+use super::narrow::{high32, low32};
 use super::registers::{Gate, Registers, Written};
-use super::spec::command::{CERROR_ABT, CERROR_ILL};
-use super::spec::registers::{
-    CmdqCons, Cr0, EventqCons, EventqProd, Gerror, IRQ_EVENTQ, IRQ_GERROR, IRQ_SYNC, IrqCfg0, PAGE_1,
-    REGION_SIZE,
-};
+use super::spec::registers::{Cr0, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
@@ -29,12 +27,6 @@ use super::translate::{Invalidation, Translator, TranslatorStats};
 use crate::iommu::{
     DmaRequest, Effect, Effects, GuestMemory, Permissions, StreamId, SubstreamId, Translation,
 };
-
-/// Commands per call; what is left is for the next [`Smmu::run_pending`], so that one register write does not hold the
-/// BQL for half a million commands.
-const COMMANDS_AT_ONCE: u32 = 4096;
-/// Invalidations that an adversarial SMMU keeps back until the next SYNC.
-const DEFERRED: usize = 4096;
 
 /// What translates. The model is generic in it so that tests of the one need not set up the other.
 pub trait Engine: Send + Sync {
@@ -128,13 +120,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Two adjacent words of a queue entry.
-fn words(bytes: [u8; 16]) -> [u64; 2] {
-    let all = u128::from_le_bytes(bytes);
-    let low = u64::try_from(all & u128::from(u64::MAX)).unwrap_or(0);
-    [low, u64::try_from(all >> 64).unwrap_or(0)]
-}
-
 impl Smmu<Translator> {
     /// An SMMU after reset, with an IOTLB of that many entries.
     #[must_use]
@@ -211,9 +196,9 @@ impl<E: Engine> Smmu<E> {
             return effects;
         }
         let mut state = lock(&self.state);
-        self.write32(&mut state, mem, offset, super::narrow::low32(value), &mut effects);
+        self.write32(&mut state, mem, offset, low32(value), &mut effects);
         if size == 8 {
-            self.write32(&mut state, mem, offset | 4, super::narrow::high32(value), &mut effects);
+            self.write32(&mut state, mem, offset | 4, high32(value), &mut effects);
         }
         effects
     }
@@ -368,7 +353,7 @@ impl<E: Engine> Smmu<E> {
         if lost != 0 {
             add(&self.counters.events_dropped, lost);
             if state.registers.enables().eventqen() != 0 {
-                overflow(&mut state.registers);
+                events::overflow(&mut state.registers);
             }
         }
     }
@@ -382,299 +367,6 @@ impl<E: Engine> Smmu<E> {
         self.record_stalls(&mut state, mem, &mut effects);
         self.run_commands(&mut state, mem, &mut effects);
         effects
-    }
-
-    // Events.
-
-    /// Writes one record to the event queue. `false`: the queue is not writable (`IHI0070 §7.2.1`).
-    fn write_record(
-        &self,
-        state: &mut State,
-        mem: &dyn GuestMemory,
-        record: &Record,
-        effects: &mut Effects,
-    ) -> bool {
-        let registers = &mut state.registers;
-        if registers.enables().eventqen() == 0 || registers.errors().eventq_abt_err() != 0 {
-            return false;
-        }
-        let ring = registers.eventq(&self.features);
-        let prod = EventqProd::from(registers.eventq_prod);
-        let cons = EventqCons::from(registers.eventq_cons).rd();
-        if ring.is_full(prod.wr(), cons) {
-            return false;
-        }
-        let at = ring.entry(ring.pointer(prod.wr()));
-        if mem.write(at, &event::bytes(record)).is_err() {
-            // Synchronous: PROD does not move.
-            self.raise(registers, EVENTQ_ABT_ERR, effects);
-            return false;
-        }
-        let was_empty = ring.is_empty(prod.wr(), cons);
-        registers.eventq_prod = prod.with_wr(ring.next(prod.wr())).bits();
-        add(&self.counters.events, 1);
-        if was_empty && registers.interrupts().eventq_irqen() != 0 {
-            self.interrupt(IRQ_EVENTQ, registers.eventq_irq_cfg0, registers.eventq_irq_cfg1, effects);
-        }
-        true
-    }
-
-    /// Records an event that may be lost.
-    fn record(&self, state: &mut State, mem: &dyn GuestMemory, record: &Record, effects: &mut Effects) {
-        if self.write_record(state, mem, record, effects) {
-            return;
-        }
-        add(&self.counters.events_dropped, 1);
-        let registers = &mut state.registers;
-        let ring = registers.eventq(&self.features);
-        let prod = EventqProd::from(registers.eventq_prod);
-        let cons = EventqCons::from(registers.eventq_cons);
-        // §7.4: only what a full queue made us discard is an overflow.
-        if registers.enables().eventqen() != 0
-            && registers.errors().eventq_abt_err() == 0
-            && ring.is_full(prod.wr(), cons.rd())
-        {
-            overflow(registers);
-        }
-    }
-
-    /// Writes the records of stalled transactions, as long as the queue takes them, and fills freed entries from the line.
-    fn record_stalls(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
-        while let Some((stag, entry)) = state.stalls.next_unrecorded() {
-            if entry.phase == Phase::Stale {
-                if !self.is_event_queue_writable(&state.registers) {
-                    break;
-                }
-                if let Some(waiter) = state.stalls.drop_unrecorded() {
-                    resolve(&waiter, true, effects);
-                }
-                continue;
-            }
-            if !self.write_record(state, mem, &event::with_stag(&entry.record, stag), effects) {
-                break;
-            }
-            state.stalls.recorded();
-            add(&self.counters.stalls, 1);
-        }
-        self.serve_line(state, effects);
-    }
-
-    /// Entries are free: requests that wait for one may try again.
-    fn serve_line(&self, state: &mut State, effects: &mut Effects) {
-        let mut room = state.stalls.entries().len().saturating_sub(state.stalls.in_use());
-        while room > 0
-            && let Some(waiter) = state.stalls.next_in_line()
-        {
-            resolve(&waiter, true, effects);
-            room = room.saturating_sub(1);
-        }
-    }
-
-    fn is_event_queue_writable(&self, registers: &Registers) -> bool {
-        let prod = EventqProd::from(registers.eventq_prod).wr();
-        let cons = EventqCons::from(registers.eventq_cons).rd();
-        registers.enables().eventqen() != 0
-            && registers.errors().eventq_abt_err() == 0
-            && !registers.eventq(&self.features).is_full(prod, cons)
-    }
-
-    // Errors and interrupts.
-
-    /// Makes a global error active, if it is not (`IHI0070 §7.5`).
-    fn raise(&self, registers: &mut Registers, error: u32, effects: &mut Effects) {
-        if registers.errors().bits() & error != 0 {
-            return;
-        }
-        registers.gerror ^= error;
-        if error != MSI_GERROR_ABT_ERR && registers.interrupts().gerror_irqen() != 0 {
-            self.interrupt(IRQ_GERROR, registers.gerror_irq_cfg0, registers.gerror_irq_cfg1, effects);
-        }
-    }
-
-    /// Signals one of the interrupt sources (`IHI0070 §3.18.2`): the wired output, and the MSI if there is one.
-    fn interrupt(&self, line: usize, cfg0: u64, data: u32, effects: &mut Effects) {
-        effects.push(Effect::PulseIrq { line });
-        let addr = IrqCfg0::from(cfg0).addr().wrapping_shl(2);
-        if self.features.msi && addr != 0 {
-            effects.push(Effect::WriteMsi { addr, data });
-        }
-    }
-
-    /// An [`Effect::WriteMsi`] could not be carried out: the address is neither RAM nor a device. Under the BQL.
-    pub fn msi_aborted(&self, addr: u64, data: u32) -> Effects {
-        let mut effects = Effects::default();
-        let mut state = lock(&self.state);
-        let registers = &mut state.registers;
-        let is = |cfg0: u64, cfg1: u32| IrqCfg0::from(cfg0).addr().wrapping_shl(2) == addr && cfg1 == data;
-        let error = if is(registers.gerror_irq_cfg0, registers.gerror_irq_cfg1) {
-            MSI_GERROR_ABT_ERR
-        } else if is(registers.eventq_irq_cfg0, registers.eventq_irq_cfg1) {
-            MSI_EVENTQ_ABT_ERR
-        } else {
-            MSI_CMDQ_ABT_ERR
-        };
-        if self.features.msi {
-            self.raise(registers, error, &mut effects);
-        }
-        effects
-    }
-
-    // Commands.
-
-    /// Consumes commands (`IHI0070 §4.1.2`) until the queue is empty, off or in error, a SYNC has to wait, or it was enough
-    /// for one call.
-    fn run_commands(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
-        let ring = state.registers.cmdq(&self.features);
-        // Indexes that contradict each other do not make more of a queue than it is.
-        let queued = self.queued(&state.registers, ring).min(ring.entries());
-        let budget = queued.min(COMMANDS_AT_ONCE);
-        let mut notified = Notified::default();
-        for _ in 0..budget {
-            if state.registers.enables().cmdqen() == 0 || state.registers.errors().cmdq_err() != 0 {
-                return;
-            }
-            if self.queued(&state.registers, ring) == 0 {
-                return;
-            }
-            let cons = ring.pointer(CmdqCons::from(state.registers.cmdq_cons).rd());
-            let mut bytes = [0; 16];
-            if mem.read(ring.entry(cons), &mut bytes).is_err() {
-                self.command_error(&mut state.registers, CERROR_ABT, effects);
-                return;
-            }
-            let command = match Command::decode(&self.features, words(bytes)) {
-                Ok(command) => command,
-                Err(_) => {
-                    self.command_error(&mut state.registers, CERROR_ILL, effects);
-                    return;
-                }
-            };
-            let signal = if let Command::Sync(signal) = command {
-                if !self.sync_done(state, mem, &mut notified, effects) {
-                    return;
-                }
-                Some(signal)
-            } else {
-                None
-            };
-            // §3.18: consumption is observable no later than what the command signals.
-            let before = CmdqCons::from(state.registers.cmdq_cons);
-            state.registers.cmdq_cons = before.with_rd(ring.next(cons)).bits();
-            add(&self.counters.commands, 1);
-            match command {
-                Command::Nothing | Command::Sync(_) => {}
-                Command::Translations(_) if cfg!(feature = "mutation-drop-tlbi") => {}
-                Command::Configuration(what) | Command::Translations(what) => {
-                    self.invalidate(state, what, &mut notified, effects);
-                }
-                Command::Resume { stream, stag, action } => self.resume(state, stream, stag, action, effects),
-                Command::StallTerm { stream } => self.terminate(state, Some(stream), effects),
-            }
-            if let Some(signal) = signal {
-                add(&self.counters.syncs, 1);
-                state.sync_put_off = false;
-                // A record that could not be written yet must not be written any more (§4.7.3).
-                state.stalls.expire();
-                if let Signal::Irq { msi_addr, msi_data } = signal {
-                    self.sync_interrupt(msi_addr, msi_data, effects);
-                }
-            }
-        }
-        let left = self.queued(&state.registers, ring);
-        if queued > budget && left != 0 {
-            self.want_run();
-        }
-    }
-
-    fn queued(&self, registers: &Registers, ring: Ring) -> u32 {
-        ring.used(registers.cmdq_prod, CmdqCons::from(registers.cmdq_cons).rd())
-    }
-
-    fn command_error(&self, registers: &mut Registers, reason: u32, effects: &mut Effects) {
-        registers.cmdq_cons = CmdqCons::from(registers.cmdq_cons).with_err(reason).bits();
-        self.raise(registers, CMDQ_ERR, effects);
-    }
-
-    fn invalidate(
-        &self,
-        state: &mut State,
-        what: Invalidation,
-        notified: &mut Notified,
-        effects: &mut Effects,
-    ) {
-        if !self.features.adversarial {
-            self.engine.invalidate(&what);
-            notified.notify(&what, effects);
-            return;
-        }
-        // As late as the specification allows: until a SYNC, or until there are too many.
-        if state.deferred.len() >= DEFERRED {
-            self.invalidate_deferred(state, notified, effects);
-        }
-        state.deferred.push(what);
-    }
-
-    /// §4.7.3: there is no order between invalidations that no SYNC separates. So the last comes first.
-    fn invalidate_deferred(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) {
-        while let Some(what) = state.deferred.pop() {
-            self.engine.invalidate(&what);
-            notified.notify(&what, effects);
-        }
-    }
-
-    /// Whether the guarantees of a SYNC hold by now (`IHI0070 §4.7.3`). If not, somebody will want a run when they may.
-    fn sync_done(
-        &self,
-        state: &mut State,
-        mem: &dyn GuestMemory,
-        notified: &mut Notified,
-        effects: &mut Effects,
-    ) -> bool {
-        if self.features.adversarial && !state.sync_put_off {
-            state.sync_put_off = true;
-            self.want_run();
-            return false;
-        }
-        self.invalidate_deferred(state, notified, effects);
-        if !self.epochs.quiesced() {
-            return false;
-        }
-        // Events of transactions that have ended become visible, or never will.
-        self.take_inbox(state, mem, effects);
-        self.record_stalls(state, mem, effects);
-        true
-    }
-
-    fn sync_interrupt(&self, msi_addr: u64, data: u32, effects: &mut Effects) {
-        effects.push(Effect::PulseIrq { line: IRQ_SYNC });
-        if msi_addr != 0 {
-            effects.push(Effect::WriteMsi { addr: msi_addr & self.features.oas.mask(), data });
-        }
-    }
-
-    fn resume(&self, state: &mut State, stream: u32, stag: u16, action: Resume, effects: &mut Effects) {
-        // An answer to nothing has no effect.
-        let Some(waiter) = state.stalls.resume(stream, stag) else { return };
-        let (counter, retry) = match action {
-            Resume::Retry => (&self.counters.resumed_retry, true),
-            Resume::Abort => (&self.counters.resumed_abort, false),
-            // Terminate is abort: IDR0.TERM_MODEL says so.
-            Resume::Terminate => (&self.counters.resumed_terminate, false),
-        };
-        add(counter, 1);
-        resolve(&waiter, retry, effects);
-        self.serve_line(state, effects);
-    }
-
-    /// Every stalled transaction of a stream, or of all, ends with an abort.
-    fn terminate(&self, state: &mut State, stream: Option<u32>, effects: &mut Effects) {
-        state.stalls.terminate(stream, |waiter, recorded| {
-            if recorded {
-                add(&self.counters.stall_terms, 1);
-            }
-            resolve(&waiter, false, effects);
-        });
-        self.serve_line(state, effects);
     }
 
     // The endpoint's side of a stall.
@@ -802,68 +494,14 @@ impl<E: Engine> Smmu<E> {
     }
 }
 
-const CMDQ_ERR: u32 = 1 << 0;
-const EVENTQ_ABT_ERR: u32 = 1 << 2;
-const MSI_CMDQ_ABT_ERR: u32 = 1 << 4;
-const MSI_EVENTQ_ABT_ERR: u32 = 1 << 5;
-const MSI_GERROR_ABT_ERR: u32 = 1 << 7;
-
-const _: () = {
-    // The bits above are those of the layout.
-    let all = CMDQ_ERR | EVENTQ_ABT_ERR | MSI_CMDQ_ABT_ERR | MSI_EVENTQ_ABT_ERR | MSI_GERROR_ABT_ERR;
-    assert!(all == 0xb5 && Gerror::FIELDS.len() == 6 && PAGE_1 < REGION_SIZE);
-};
-
 /// An access that registers support (`IHI0070 §6.2`).
 fn is_access(offset: u64, size: u32) -> bool {
     offset < REGION_SIZE && matches!(size, 4 | 8) && offset.checked_rem(size.into()) == Some(0)
 }
 
-/// Records were lost: the overflow flag is toggled, unless it says so already (`IHI0070 §7.4`).
-fn overflow(registers: &mut Registers) {
-    let prod = EventqProd::from(registers.eventq_prod);
-    if prod.ovflg() == EventqCons::from(registers.eventq_cons).ovackflg() {
-        registers.eventq_prod = prod.with_ovflg(prod.ovflg() ^ 1).bits();
-    }
-}
-
 fn resolve(waiter: &Waiter, retry: bool, effects: &mut Effects) {
     if let Some(tag) = waiter.tag {
         effects.push(Effect::Resolved { stream: waiter.stream, tag, retry });
-    }
-}
-
-/// What caches outside have been told during one call. Effects are carried out after all commands of the call, so one
-/// notice to forget everything serves them all.
-#[derive(Debug, Default)]
-struct Notified {
-    all: bool,
-}
-
-impl Notified {
-    fn notify(&mut self, what: &Invalidation, effects: &mut Effects) {
-        let everything = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
-        let notice = match *what {
-            Invalidation::Ste { sid } | Invalidation::Cd { sid, ssid: 0 } | Invalidation::CdAll { sid } => {
-                Effect::UnmapNotify { stream: Some(sid), substream: None, addr: 0, mask: u64::MAX }
-            }
-            // Only address spaces without PASID are cached outside, and they use no other CD.
-            Invalidation::Cd { .. } => return,
-            Invalidation::Va { addr, size, .. } => {
-                // The smallest aligned power of two that holds the range.
-                let last = addr.saturating_add(size.saturating_sub(1));
-                let mask = super::narrow::ones(u64::BITS.saturating_sub((addr ^ last).leading_zeros()));
-                Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
-            }
-            _ => everything.clone(),
-        };
-        if self.all {
-            return;
-        }
-        self.all = notice == everything;
-        if effects.0.last() != Some(&notice) {
-            effects.push(notice);
-        }
     }
 }
 

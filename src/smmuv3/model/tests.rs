@@ -3,12 +3,15 @@
 
 use std::collections::HashSet;
 
+use super::super::event::Record;
 use super::super::fault::{FaultClass, FaultKind};
 use super::super::spec::command::{
-    self as op, CfgiCommand1, Resume0, Resume1, StreamCommand0, Sync0, Sync1, TlbiCommand0,
+    self as op, CERROR_ABT, CERROR_ILL, CfgiCommand1, Resume0, Resume1, StreamCommand0, Sync0, Sync1,
+    TlbiCommand0,
 };
 use super::super::spec::event::{Event0, Event1};
 use super::super::spec::registers as reg;
+use super::commands::{COMMANDS_AT_ONCE, DEFERRED};
 use super::*;
 use crate::iommu::Access;
 use crate::iommu::testing::TestMemory;

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The command queue (`IHI0070 §4`, `§7.1`).
+
+use super::super::command::{Command, Resume, Signal};
+use super::super::narrow::ones;
+use super::super::queue::Ring;
+use super::super::registers::Registers;
+use super::super::spec::command::{CERROR_ABT, CERROR_ILL};
+use super::super::spec::registers::{CmdqCons, IRQ_SYNC};
+use super::super::stats::add;
+use super::super::translate::Invalidation;
+use super::events::CMDQ_ERR;
+use super::{Engine, Smmu, State, resolve};
+use crate::iommu::{Effect, Effects, GuestMemory};
+
+/// Commands per call; what is left is for the next [`Smmu::run_pending`], so that one register write does not hold the
+/// BQL for half a million commands.
+pub(super) const COMMANDS_AT_ONCE: u32 = 4096;
+/// Invalidations that an adversarial SMMU keeps back until the next SYNC.
+pub(super) const DEFERRED: usize = 4096;
+
+/// Two adjacent words of a queue entry.
+fn words(bytes: [u8; 16]) -> [u64; 2] {
+    let all = u128::from_le_bytes(bytes);
+    let low = u64::try_from(all & u128::from(u64::MAX)).unwrap_or(0);
+    [low, u64::try_from(all >> 64).unwrap_or(0)]
+}
+
+impl<E: Engine> Smmu<E> {
+    /// Consumes commands (`IHI0070 §4.1.2`) until the queue is empty, off or in error, a SYNC has to wait, or it was enough
+    /// for one call.
+    pub(super) fn run_commands(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
+        let ring = state.registers.cmdq(&self.features);
+        // Indexes that contradict each other do not make more of a queue than it is.
+        let queued = self.queued(&state.registers, ring).min(ring.entries());
+        let budget = queued.min(COMMANDS_AT_ONCE);
+        let mut notified = Notified::default();
+        for _ in 0..budget {
+            if state.registers.enables().cmdqen() == 0 || state.registers.errors().cmdq_err() != 0 {
+                return;
+            }
+            if self.queued(&state.registers, ring) == 0 {
+                return;
+            }
+            let cons = ring.pointer(CmdqCons::from(state.registers.cmdq_cons).rd());
+            let mut bytes = [0; 16];
+            if mem.read(ring.entry(cons), &mut bytes).is_err() {
+                self.command_error(&mut state.registers, CERROR_ABT, effects);
+                return;
+            }
+            let command = match Command::decode(&self.features, words(bytes)) {
+                Ok(command) => command,
+                Err(_) => {
+                    self.command_error(&mut state.registers, CERROR_ILL, effects);
+                    return;
+                }
+            };
+            let signal = if let Command::Sync(signal) = command {
+                if !self.sync_done(state, mem, &mut notified, effects) {
+                    return;
+                }
+                Some(signal)
+            } else {
+                None
+            };
+            // §3.18: consumption is observable no later than what the command signals.
+            let before = CmdqCons::from(state.registers.cmdq_cons);
+            state.registers.cmdq_cons = before.with_rd(ring.next(cons)).bits();
+            add(&self.counters.commands, 1);
+            match command {
+                Command::Nothing | Command::Sync(_) => {}
+                Command::Translations(_) if cfg!(feature = "mutation-drop-tlbi") => {}
+                Command::Configuration(what) | Command::Translations(what) => {
+                    self.invalidate(state, what, &mut notified, effects);
+                }
+                Command::Resume { stream, stag, action } => self.resume(state, stream, stag, action, effects),
+                Command::StallTerm { stream } => self.terminate(state, Some(stream), effects),
+            }
+            if let Some(signal) = signal {
+                add(&self.counters.syncs, 1);
+                state.sync_put_off = false;
+                // A record that could not be written yet must not be written any more (§4.7.3).
+                state.stalls.expire();
+                if let Signal::Irq { msi_addr, msi_data } = signal {
+                    self.sync_interrupt(msi_addr, msi_data, effects);
+                }
+            }
+        }
+        let left = self.queued(&state.registers, ring);
+        if queued > budget && left != 0 {
+            self.want_run();
+        }
+    }
+
+    fn queued(&self, registers: &Registers, ring: Ring) -> u32 {
+        ring.used(registers.cmdq_prod, CmdqCons::from(registers.cmdq_cons).rd())
+    }
+
+    fn command_error(&self, registers: &mut Registers, reason: u32, effects: &mut Effects) {
+        registers.cmdq_cons = CmdqCons::from(registers.cmdq_cons).with_err(reason).bits();
+        self.raise(registers, CMDQ_ERR, effects);
+    }
+
+    fn invalidate(
+        &self,
+        state: &mut State,
+        what: Invalidation,
+        notified: &mut Notified,
+        effects: &mut Effects,
+    ) {
+        if !self.features.adversarial {
+            self.engine.invalidate(&what);
+            notified.notify(&what, effects);
+            return;
+        }
+        // As late as the specification allows: until a SYNC, or until there are too many.
+        if state.deferred.len() >= DEFERRED {
+            self.invalidate_deferred(state, notified, effects);
+        }
+        state.deferred.push(what);
+    }
+
+    /// §4.7.3: there is no order between invalidations that no SYNC separates. So the last comes first.
+    fn invalidate_deferred(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) {
+        while let Some(what) = state.deferred.pop() {
+            self.engine.invalidate(&what);
+            notified.notify(&what, effects);
+        }
+    }
+
+    /// Whether the guarantees of a SYNC hold by now (`IHI0070 §4.7.3`). If not, somebody will want a run when they may.
+    fn sync_done(
+        &self,
+        state: &mut State,
+        mem: &dyn GuestMemory,
+        notified: &mut Notified,
+        effects: &mut Effects,
+    ) -> bool {
+        if self.features.adversarial && !state.sync_put_off {
+            state.sync_put_off = true;
+            self.want_run();
+            return false;
+        }
+        self.invalidate_deferred(state, notified, effects);
+        if !self.epochs.quiesced() {
+            return false;
+        }
+        // Events of transactions that have ended become visible, or never will.
+        self.take_inbox(state, mem, effects);
+        self.record_stalls(state, mem, effects);
+        true
+    }
+
+    fn sync_interrupt(&self, msi_addr: u64, data: u32, effects: &mut Effects) {
+        effects.push(Effect::PulseIrq { line: IRQ_SYNC });
+        if msi_addr != 0 {
+            effects.push(Effect::WriteMsi { addr: msi_addr & self.features.oas.mask(), data });
+        }
+    }
+
+    fn resume(&self, state: &mut State, stream: u32, stag: u16, action: Resume, effects: &mut Effects) {
+        // An answer to nothing has no effect.
+        let Some(waiter) = state.stalls.resume(stream, stag) else { return };
+        let (counter, retry) = match action {
+            Resume::Retry => (&self.counters.resumed_retry, true),
+            Resume::Abort => (&self.counters.resumed_abort, false),
+            // Terminate is abort: IDR0.TERM_MODEL says so.
+            Resume::Terminate => (&self.counters.resumed_terminate, false),
+        };
+        add(counter, 1);
+        resolve(&waiter, retry, effects);
+        self.serve_line(state, effects);
+    }
+
+    /// Every stalled transaction of a stream, or of all, ends with an abort.
+    pub(super) fn terminate(&self, state: &mut State, stream: Option<u32>, effects: &mut Effects) {
+        state.stalls.terminate(stream, |waiter, recorded| {
+            if recorded {
+                add(&self.counters.stall_terms, 1);
+            }
+            resolve(&waiter, false, effects);
+        });
+        self.serve_line(state, effects);
+    }
+}
+
+/// What caches outside have been told during one call. Effects are carried out after all commands of the call, so one
+/// notice to forget everything serves them all.
+#[derive(Debug, Default)]
+struct Notified {
+    all: bool,
+}
+
+impl Notified {
+    fn notify(&mut self, what: &Invalidation, effects: &mut Effects) {
+        let everything = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
+        let notice = match *what {
+            Invalidation::Ste { sid } | Invalidation::Cd { sid, ssid: 0 } | Invalidation::CdAll { sid } => {
+                Effect::UnmapNotify { stream: Some(sid), substream: None, addr: 0, mask: u64::MAX }
+            }
+            // Only address spaces without PASID are cached outside, and they use no other CD.
+            Invalidation::Cd { .. } => return,
+            Invalidation::Va { addr, size, .. } => {
+                // The smallest aligned power of two that holds the range.
+                let last = addr.saturating_add(size.saturating_sub(1));
+                let mask = ones(u64::BITS.saturating_sub((addr ^ last).leading_zeros()));
+                Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
+            }
+            _ => everything.clone(),
+        };
+        if self.all {
+            return;
+        }
+        self.all = notice == everything;
+        if effects.0.last() != Some(&notice) {
+            effects.push(notice);
+        }
+    }
+}

@@ -19,6 +19,7 @@ mod tests;
 mod ui;
 mod vm;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,6 +43,16 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
             eprintln!("error: {e:#}");
+            // Wherever a disk can be full, the way out is the same.
+            let full = |c: &(dyn std::error::Error + 'static)| {
+                c.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::StorageFull)
+            };
+            if e.downcast_ref::<Advice>().is_none() && e.chain().any(full) {
+                eprintln!(
+                    "  way out: the disk is full: free some space, or put the cache elsewhere with QEMU_IOMMU_CACHE=DIR"
+                );
+                return ExitCode::from(exit::SETUP);
+            }
             ExitCode::from(e.downcast_ref::<Advice>().map_or(exit::FAIL, |a| a.code))
         }
     }

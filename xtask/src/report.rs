@@ -64,7 +64,6 @@ impl Table {
 
     /// A check has ended.
     pub fn row(&self, row: &Row) {
-        let detail = self.detail;
         let colour = match row.status {
             Status::Pass => Style::new().green(),
             Status::Fail => Style::new().red().bold(),

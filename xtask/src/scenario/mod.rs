@@ -107,7 +107,7 @@ impl Event {
 pub struct Context {
     /// `CD.TBI`: bit 0 for the lower range, bit 1 for the upper.
     pub tbi: u64,
-    /// `CD.S` and no `STE.S1STALLD`: faults stall.
+    /// `CD.S`: faults stall.
     pub stall: bool,
     /// `STE.S1CDMax`: log2 of the number of CDs.
     pub contexts_log2: u64,
@@ -207,8 +207,8 @@ impl Rig {
         q.memset(place::CONTEXTS, 64 << context.contexts_log2, 0)?;
         // V, Config = stage 1, S1Fmt linear.
         let ste0 = 1 | 0b101 << 1 | place::CONTEXTS | context.contexts_log2 << 59;
-        // S1DSS = SSID0, SHCFG = incoming, S1STALLD unless faults stall.
-        let ste1 = 0b10 | u64::from(!context.stall) << 27 | 0b01 << 44;
+        // S1DSS = SSID0, SHCFG = incoming.
+        let ste1 = 0b10 | 0b01 << 44;
         let ste = place::STREAM_TABLE + 64 * STREAM;
         if STREAM < 1 << context.streams_log2 {
             q.writeq(ste + 8, ste1)?;
@@ -231,6 +231,17 @@ impl Rig {
         // CMDQEN and EVENTQEN first, then SMMUEN, as drivers do.
         q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2)?;
         q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2 | 1)
+    }
+
+    /// Writes the context descriptors anew, and invalidates what the SMMU may hold of the old ones.
+    pub fn change(&mut self, context: Context) -> Result<()> {
+        self.context = context;
+        for n in 0..1u64 << context.contexts_log2 {
+            self.write_context(n)?;
+        }
+        // CMD_CFGI_ALL.
+        self.command([0x04, 0x1f])?;
+        self.invalidate_all()
     }
 
     /// Context descriptor `n`: 48 bits in both ranges, 4K granule, ASID `n` + 1.
@@ -331,6 +342,14 @@ impl Rig {
         bail!("no event came")
     }
 
+    /// Lets everything that is under way come to its end.
+    pub fn settle(&mut self) -> Result<()> {
+        for _ in 0..10 {
+            self.qtest.step(100_000)?;
+        }
+        Ok(())
+    }
+
     /// `EVENTQ_PROD` as it is.
     pub fn events_produced(&mut self) -> Result<u32> {
         self.qtest.readl(SMMU + register::EVENTQ_PROD)
@@ -350,6 +369,18 @@ impl Rig {
     pub fn run(&mut self, engine: &mut Engine, descriptor: Descriptor) -> Result<Completion> {
         engine.submit(&mut self.qtest, descriptor)?;
         engine.wait(&mut self.qtest)
+    }
+
+    /// A copy between mapped pages, which has to work before a scene can show anything.
+    pub fn warm_up(&mut self, engine: &mut Engine, descriptor: Descriptor) -> Result<()> {
+        let done = self.run(engine, descriptor)?;
+        if !done.is_ok() {
+            let event = self.event()?;
+            bail!(
+                "the scene does not work: a copy between mapped pages ended with {done:x?}, event {event:x?}"
+            );
+        }
+        Ok(())
     }
 
     /// Fills a page of data with 8-byte words.

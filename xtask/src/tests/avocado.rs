@@ -75,7 +75,7 @@ fn job(runner: &Runner) -> Result<Vec<Test>> {
                     t["logfile"].as_str().unwrap_or_default()
                 )),
             };
-            let seconds = t["time"].as_f64().unwrap_or(0.0);
+            let seconds = t["time_elapsed"].as_f64().unwrap_or(0.0);
             #[allow(clippy::cast_possible_truncation)]
             (format!("avocado/{name}"), result, seconds as f32)
         })

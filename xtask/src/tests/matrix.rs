@@ -7,9 +7,19 @@ use crate::cli::{MachineArgs, PageSize, Stall};
 
 type Change = fn(&mut MachineArgs);
 
+/// Masters that know nothing of PASIDs and never wait, behind the same SMMU: a disk and an entropy source.
+const ORDINARY: &str = "-object rng-builtin,id=rng -device virtio-rng-pci,bus=pcie.0,addr=0x1d,rng=rng,disable-legacy=on,iommu_platform=on \
+    -blockdev null-co,node-name=disk,size=64M,read-zeroes=on \
+    -device virtio-blk-pci,bus=pcie.0,addr=0x1e,drive=disk,disable-legacy=on,iommu_platform=on";
+
 /// Name and what differs from the plain machine.
 const ROWS: &[(&str, Change)] = &[
     ("stall-force", |m| m.stall = Some(Stall::Force)),
+    ("ordinary-masters", |m| m.qemu_opts.push(ORDINARY.into())),
+    ("ordinary-masters-stall-force", |m| {
+        m.qemu_opts.push(ORDINARY.into());
+        m.stall = Some(Stall::Force);
+    }),
     ("pasid-bits-1", |m| m.pasid_bits = Some(1)),
     ("pasid-bits-2", |m| m.pasid_bits = Some(2)),
     ("pasid-bits-8", |m| m.pasid_bits = Some(8)),

@@ -160,46 +160,52 @@ pub fn run(runner: &mut Runner) {
             &dir,
         )
     });
-    runner.test("messages/no-network", |r, dir| {
-        let empty = dir.join("empty");
-        fs::create_dir_all(&empty)?;
-        let nowhere = "http://127.0.0.1:9/";
-        let mut c = this_program(&r.source);
-        c.args(["setup", "smmuv3", "--qemu-build"])
-            .arg(r.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?.qemu.parent().unwrap_or(&dir));
-        c.arg("--sources").arg(&empty);
-        c.env("QEMU_IOMMU_CACHE", dir.join("cache")).env_remove("QEMU_IOMMU_KERNEL");
-        for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            c.env(name, nowhere);
-        }
-        c.env_remove("no_proxy").env_remove("NO_PROXY");
-        says(&mut c, &[3], &["linux-source-7.2", "tried", "--sources DIR"], &dir)
-    });
-    runner.test("messages/full-disk", |r, dir| full_disk(r, &dir));
+    runner.test("messages/no-network", no_network);
+    runner.test("messages/full-disk", full_disk);
 }
 
-fn full_disk(r: &Runner, dir: &Path) -> Result<Verdict> {
+/// This program with finished QEMU and plugin, and a cache that lacks the rest.
+fn with_empty_cache(runner: &Runner, cache: &Path, sources: &Path) -> Result<Command> {
+    let parts = runner.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?;
+    let mut c = this_program(&runner.source);
+    c.args(["setup", "smmuv3", "--qemu-build"]).arg(parts.qemu.parent().unwrap_or(cache));
+    c.arg("--plugin").arg(&parts.plugin).arg("--sources").arg(sources);
+    c.env("QEMU_IOMMU_CACHE", cache).env_remove("QEMU_IOMMU_KERNEL");
+    Ok(c)
+}
+
+fn no_network(runner: &Runner, dir: PathBuf) -> Result<Verdict> {
+    let empty = dir.join("empty");
+    fs::create_dir_all(&empty)?;
+    let mut c = with_empty_cache(runner, &dir.join("cache"), &empty)?;
+    for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        c.env(name, "http://127.0.0.1:9/");
+    }
+    c.env_remove("no_proxy").env_remove("NO_PROXY");
+    says(&mut c, &[3], &["linux-source-7.2", "tried", "--sources DIR"], &dir)
+}
+
+/// In a mount namespace of its own, so that nothing is left behind, and root is not needed where user namespaces work.
+fn full_disk(runner: &Runner, dir: PathBuf) -> Result<Verdict> {
     let small = dir.join("small");
     fs::create_dir_all(&small)?;
-    let exe = std::env::current_exe()?;
-    let qemu = r.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?.qemu;
-    let script = format!(
-        "mount -t tmpfs -o size=1m tmpfs {0} || exit 77; QEMU_IOMMU_CACHE={0} exec {1} setup smmuv3 --qemu-build {2} --sources {0}",
-        crate::ui::quote(&small.display().to_string()),
-        crate::ui::quote(&exe.display().to_string()),
-        crate::ui::quote(&qemu.parent().unwrap_or(dir).display().to_string()),
-    );
-    // A mount namespace of its own: nothing is left behind, and root is not needed where user namespaces work.
-    let mut c = Command::new("unshare");
-    c.args(["--mount", "--map-root-user", "sh", "-c", &script])
-        .env("QEMU_IOMMU_ROOT", place::root())
-        .env_remove("QEMU_IOMMU_KERNEL");
-    let probe = Command::new("unshare")
-        .args(["--mount", "--map-root-user", "sh", "-c"])
-        .arg(format!("mount -t tmpfs tmpfs '{}'", small.display()))
-        .output();
-    if !probe.is_ok_and(|o| o.status.success()) {
+    let quoted = crate::ui::quote(&small.display().to_string());
+    let unshare = |script: &str| {
+        let mut c = Command::new("unshare");
+        c.args(["--mount", "--map-root-user", "sh", "-c", script]);
+        c
+    };
+    let mount = format!("mount -t tmpfs -o size=1m tmpfs {quoted}");
+    if !unshare(&mount).output().is_ok_and(|o| o.status.success()) {
         return Ok(Verdict::Skip("this machine lets nobody mount a small file system".into()));
     }
-    says(&mut c, &[3], &["full", "free some space", "QEMU_IOMMU_CACHE"], dir)
+    let inner = with_empty_cache(runner, &small, &small)?;
+    let mut c = unshare(&format!("{mount} && exec {}", crate::ui::shell_words(&inner)));
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => c.env(name, value),
+            None => c.env_remove(name),
+        };
+    }
+    says(&mut c, &[3], &["full", "free some space", "QEMU_IOMMU_CACHE"], &dir)
 }

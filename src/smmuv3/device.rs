@@ -6,10 +6,8 @@
 
 use core::ffi::{CStr, c_int, c_uint, c_void};
 use core::marker::PhantomData;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-use qemu_sys as sys;
 
 use super::features::{AddressSize, Features, Httu, StallModel};
 use super::model::{Outcome, Smmu};
@@ -49,7 +47,7 @@ properties! {
         /// See `Features::va52`.
         pub vax: OnOffAuto = OnOffAuto::Auto, c"vax", c"52-bit input addresses with 64 KiB pages";
         /// See `Features::stall_max`.
-        pub stall_max: u16 = 256, c"stall-max", c"most stalled transactions at a time (1-32768)";
+        pub stall_max: u16 = 256, c"stall-max", c"most stalled transactions at a time (1-65535)";
         /// Entries of the IOTLB.
         pub iotlb_size: u32 = 4096, c"iotlb-size", c"entries of the translation cache, a power of two (64-1048576)";
         /// See `Features::adversarial`.
@@ -169,10 +167,7 @@ impl BusAddress {
     }
 
     fn stream(self) -> StreamId {
-        // SAFETY: a live bus. The number is one byte of a bridge's configuration space, read as QEMU's
-        // own models read it, on any thread.
-        let bus = unsafe { sys::pci_bus_num(self.bus.as_ptr()) };
-        (u32::from((bus & 0xff) as u8) << 8) | u32::from(self.devfn)
+        (u32::from(self.bus.number()) << 8) | u32::from(self.devfn)
     }
 }
 
@@ -246,7 +241,8 @@ impl<V: Variant> SmmuDevice<V> {
     /// Carries effects out, in order. Answers to endpoints only from the bottom half (`answers`).
     fn carry_out(this: &Qom<Self>, core: &Core, effects: Vec<Effect>, answers: bool) {
         let mut later = Vec::new();
-        for effect in effects {
+        let mut queue = VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
             match effect {
                 Effect::PulseIrq { line } => {
                     if let Some(irq) = this.irqs.get(line) {
@@ -254,10 +250,10 @@ impl<V: Variant> SmmuDevice<V> {
                     }
                 }
                 Effect::WriteMsi { addr, data } => {
-                    // A write that reaches nothing is lost, as on a bus (`IHI0070 §3.18`).
-                    let attrs = MemoryAttributes::default();
-                    if core.space.write_u32(addr, data, attrs).is_err() {
+                    if core.space.write_u32(addr, data, MemoryAttributes::default()).is_err() {
                         log::warn!(target: "guest_errors", "SMMUv3: MSI to {addr:#x} failed");
+                        let more = core.smmu.msi_aborted(addr, data);
+                        queue.extend(more.0);
                     }
                 }
                 Effect::Resolved { .. } if !answers => later.push(effect),

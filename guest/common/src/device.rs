@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::kernel;
 use crate::memory::{Mapping, page_size};
 use crate::pci::{self, Faults, Function};
-use crate::process::readable;
+use crate::process::{readable, visit_cpus};
 
 /// What ID reads.
 pub const MAGIC: u32 = 0x5356_4154;
@@ -118,7 +118,7 @@ impl Device {
         let Some(name) = &function.uio else {
             return Err(pci::why_no_bind(function));
         };
-        let uio = OpenOptions::new().read(true).write(true).open(format!("/dev/{name}")).map_err(|e| {
+        let uio = open_patiently(&format!("/dev/{name}")).map_err(|e| {
             format!("binding this process to {}: {e}; {}", function.bdf, pci::why_no_bind(function))
         })?;
         let registers =
@@ -248,6 +248,21 @@ impl Device {
         match self.function.faults {
             Faults::PageRequest => FaultMode::AtsPri,
             Faults::Stall | Faults::Fatal(_) => FaultMode::Wait,
+        }
+    }
+}
+
+/// A PASID is free again some time after its last owner has ended: with few PASIDs there may be none at first. The
+/// driver says EINVAL whatever the reason.
+fn open_patiently(path: &str) -> std::io::Result<File> {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    loop {
+        match OpenOptions::new().read(true).write(true).open(path) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && Instant::now() < deadline => {
+                visit_cpus();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
         }
     }
 }

@@ -163,3 +163,24 @@ pub fn await_byte(from: &mut File, timeout: Duration) -> bool {
 pub fn send_byte(to: &mut File) -> io::Result<()> {
     to.write_all(&[1])
 }
+
+/// Runs on every CPU once. A CPU that idles keeps the address space of the last process that ran there, and with it
+/// that process's PASID, until something else runs.
+pub fn visit_cpus() {
+    // SAFETY: cpu_set_t is plain bits; the calls get its true size. CPUs that are not there are refused.
+    unsafe {
+        let size = size_of::<libc::cpu_set_t>();
+        let mut before: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size, &mut before) != 0 {
+            return;
+        }
+        for cpu in 0..usize::try_from(libc::CPU_SETSIZE).unwrap_or(0) {
+            if libc::CPU_ISSET(cpu, &before) {
+                let mut one: libc::cpu_set_t = std::mem::zeroed();
+                libc::CPU_SET(cpu, &mut one);
+                libc::sched_setaffinity(0, size, &one);
+            }
+        }
+        libc::sched_setaffinity(0, size, &before);
+    }
+}

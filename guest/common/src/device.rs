@@ -143,6 +143,11 @@ impl Device {
         Ok(device)
     }
 
+    /// The file whose opening bound this process.
+    pub fn file(&self) -> &File {
+        &self.uio
+    }
+
     /// Cancels everything, resets every engine, arms every PASID.
     pub fn settle(&self) {
         self.write32(register::CANCEL, VALID | EVERYTHING);

@@ -50,8 +50,11 @@ pub fn run(options: &Options) -> ExitCode {
 fn wanted(check: &Check, options: &Options) -> bool {
     let named = |list: &[String]| list.iter().any(|name| name == check.name);
     // whatever is asked for, the kernel must have come through it unharmed
-    options.only.as_deref().is_none_or(|only| named(only) || check.name == checks::LAST)
-        && !named(&options.skip)
+    let wanted = match options.only.as_deref() {
+        Some(only) => named(only) || check.name == checks::LAST,
+        None => !checks::ON_REQUEST.contains(&check.name),
+    };
+    wanted && !named(&options.skip)
 }
 
 fn judge(check: &Check, context: &Context, tally: &Tally) -> Verdict {

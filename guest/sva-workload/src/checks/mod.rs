@@ -41,6 +41,8 @@ pub struct Check {
 
 /// The check whose failure means that the others cannot run.
 pub const FIRST: &str = "bind-and-pasid";
+/// Checks that run only when they are named.
+pub const ON_REQUEST: &[&str] = &["kill-mid-fault"];
 /// The check that always runs, at the end.
 pub const LAST: &str = "kernel-clean";
 
@@ -83,6 +85,7 @@ checks! {
     "execute", Faults, refusals::execute, "instruction fetches from non-executable memory are refused";
     "cancel", Faults, processes::cancel, "cancel ends a fault storm, and the PASID works again afterwards";
     "kill-mid-dma", Faults, processes::kill_mid_dma, "a process dies in mid-DMA; nothing reaches its PASID's next owner";
+    "kill-mid-fault", Faults, processes::kill_mid_fault, "on request: it dies with page faults open, which Linux 7.2 on Arm may not survive";
     "many-devices", Bound, processes::many_devices, "one process, several devices, one PASID";
     "multi-process", Faults, processes::multi_process, "several processes and devices at once";
     "bind-unbind-1000", Bound, processes::bind_unbind, "a thousand rounds without a leak";

@@ -16,6 +16,6 @@ pub(crate) mod sync;
 #[cfg(test)]
 pub mod testing;
 
-pub use effects::{Effect, Effects};
+pub use effects::{Effect, Effects, PageResponseCode};
 pub use memory::{GuestMemory, MemoryError};
 pub use request::{Access, DmaRequest, Permissions, StreamId, SubstreamId, Translation};

@@ -259,6 +259,11 @@ impl<V: Variant> SmmuDevice<V> {
                 Effect::Resolved { .. } if !answers => later.push(effect),
                 Effect::Resolved { stream, tag, retry } => Self::answer(this, stream, tag, retry),
                 Effect::UnmapNotify { stream, addr, mask, .. } => core.notify(stream, addr, mask),
+                // Nothing that an SMMU without ATS asks for.
+                Effect::WriteMemory { .. }
+                | Effect::PageResponse { .. }
+                | Effect::AtsInvalidate { .. }
+                | Effect::IecNotify { .. } => {}
             }
         }
         if !later.is_empty() {

@@ -6,9 +6,12 @@
 pub mod context_cache;
 pub mod counters;
 pub mod effects;
+pub(crate) mod epoch;
+pub(crate) mod fifo;
 pub mod iotlb;
 pub mod layout;
 pub mod memory;
+pub(crate) mod narrow;
 pub mod request;
 pub mod sequence;
 mod set_cache;

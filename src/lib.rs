@@ -7,12 +7,14 @@
 //! | [`iommu`]  | what both models share: guest memory, requests, caches, effects            |
 //! | [`smmuv3`] | the Arm SMMUv3: `spec/` (formats), logic, `device.rs` (QOM)                |
 //! | [`testdev`]| `sva-testdev`, the PCIe endpoint                                           |
+//! | [`vtd`]    | Intel VT-d, the same shape as `smmuv3`                                     |
 //! | `qemu`     | safe wrappers over QEMU's API; the only `unsafe` besides the device files  |
 //! | `plugin`   | the entry point that QEMU calls when it loads this library                 |
 
 pub mod iommu;
 pub mod smmuv3;
 pub mod testdev;
+pub mod vtd;
 
 #[cfg(all(feature = "qemu", not(test)))]
 pub mod plugin;

@@ -1,2 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Formats that software and the remapping hardware share: types only, no algorithms.
+//! What software and a VT-d unit share: types of registers, table entries and descriptors, no algorithms.
+
+pub mod capability;
+pub mod descriptor;
+pub mod fault_record;
+pub mod irte;
+pub mod page_request;
+pub mod registers;

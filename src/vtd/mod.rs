@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Intel VT-d. Section numbers `VTD §x` are those of "Virtualization Technology for Directed I/O", D51397, revision 4.1.
+//! Intel VT-d DMA remapping. Section numbers `VTD §x` are those of the Intel Virtualization Technology for Directed
+//! I/O Architecture Specification, order number D51397, revision 4.1.
 
+pub mod config;
 pub mod fault;
+pub mod features;
 pub mod invalidation;
 pub mod spec;

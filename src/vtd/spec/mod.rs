@@ -2,8 +2,12 @@
 //! What software and a VT-d unit share: types of registers, table entries and descriptors, no algorithms.
 
 pub mod capability;
+pub mod context;
 pub mod descriptor;
 pub mod fault_record;
 pub mod irte;
 pub mod page_request;
+pub mod pasid;
+pub mod pte;
 pub mod registers;
+pub mod root;

@@ -6,3 +6,5 @@ pub mod config;
 pub mod fault;
 pub mod features;
 pub mod spec;
+pub mod translate;
+pub mod walk;

@@ -344,7 +344,7 @@ fn fault(reason: FaultReason, faults_disabled: bool, req: &DmaRequest) -> Fault 
 }
 
 /// Whether an address has bits that physical addresses have not.
-fn beyond_host(f: &Features, addr: u64) -> bool {
+pub(super) fn beyond_host(f: &Features, addr: u64) -> bool {
     addr & !ones(f.host_bits().into()) != 0
 }
 

@@ -7,3 +7,5 @@ pub mod fault;
 pub mod features;
 pub mod invalidation;
 pub mod spec;
+pub mod translate;
+pub mod walk;

@@ -143,12 +143,7 @@ impl Command {
             kind::DEVICE_TLB => {
                 let (head, tail) = (DeviceTlb0::from(first), DeviceTlb1::from(second));
                 let (addr, mask) = sized(tail.addr().wrapping_shl(12), tail.s() != 0);
-                return Ok(Self::DeviceTlb(DeviceTlb {
-                    source: low16(head.sid()),
-                    pasid: None,
-                    addr,
-                    mask,
-                }));
+                return Ok(Self::DeviceTlb(DeviceTlb { source: low16(head.sid()), pasid: None, addr, mask }));
             }
             kind::PASID_DEVICE_TLB => {
                 // Whether all PASIDs are meant is for endpoints that say they understand it.

@@ -542,7 +542,8 @@ impl<E: Engine> Vtd<E> {
 
     fn invalidate_contexts(&self, state: &mut State, effects: &mut Effects) {
         let ccmd = Ccmd::from(state.registers.ccmd);
-        let what = super::command::context(ccmd.cirg(), low16(ccmd.did()), low16(ccmd.sid()), low8(ccmd.fm()));
+        let what =
+            super::command::context(ccmd.cirg(), low16(ccmd.did()), low16(ccmd.sid()), low8(ccmd.fm()));
         // Not both at a time: a granularity of 0 says that nothing was done.
         let what = what.filter(|_| state.registers.status().qie() == 0);
         let done = if what.is_some() { ccmd.cirg() } else { 0 };

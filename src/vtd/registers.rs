@@ -428,7 +428,8 @@ impl Registers {
             // Not to be touched while it is at work.
             CCMD | 0x2c if Ccmd::from(self.ccmd).icc() == 0 => {
                 let caig = Ccmd::from(self.ccmd).caig();
-                self.ccmd = Ccmd::from(merge_half(self.ccmd, high, value, masks::CCMD)).with_caig(caig).bits();
+                self.ccmd =
+                    Ccmd::from(merge_half(self.ccmd, high, value, masks::CCMD)).with_caig(caig).bits();
                 if Ccmd::from(self.ccmd).icc() != 0 {
                     return Written::Contexts;
                 }

@@ -28,7 +28,9 @@ pub struct SavedState {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// Not this format, or not this version of it.
-    #[error("VT-d state begins with {found:#018x} instead of {HEADER:#018x}: not a state, or of another version")]
+    #[error(
+        "VT-d state begins with {found:#018x} instead of {HEADER:#018x}: not a state, or of another version"
+    )]
     Version {
         /// The first word.
         found: u64,

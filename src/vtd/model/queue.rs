@@ -171,7 +171,8 @@ impl<E: Engine> Vtd<E> {
     pub fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock_state(self);
-        let asked = |(known, what): &(u32, DeviceTlb)| *known == itag && StreamId::from(what.source) == stream;
+        let asked =
+            |(known, what): &(u32, DeviceTlb)| *known == itag && StreamId::from(what.source) == stream;
         if let Some(at) = state.outstanding.iter().position(asked) {
             state.outstanding.remove(at);
             self.run_queue(&mut state, mem, &mut effects);

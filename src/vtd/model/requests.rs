@@ -8,9 +8,7 @@ use super::super::page_request::{PageRequest, Queued};
 use super::super::stats::add;
 use super::super::translate::AtsTranslation;
 use super::{Engine, Outcome, Vtd, lock, send};
-use crate::iommu::{
-    DmaRequest, Effect, Effects, GuestMemory, PageResponseCode, Permissions, Translation,
-};
+use crate::iommu::{DmaRequest, Effect, Effects, GuestMemory, PageResponseCode, Permissions, Translation};
 
 /// The answer to a translation request (`PCIe §10.2.3`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +69,7 @@ impl<E: Engine> Vtd<E> {
             return (Outcome::Aborted, Effects::default());
         }
         match self.engine.check(mem, &self.tables(), req, RequestKind::Translated) {
-            Ok(()) => {
-                (Outcome::Translated { translation: one_to_one(req.addr), epoch }, Effects::default())
-            }
+            Ok(()) => (Outcome::Translated { translation: one_to_one(req.addr), epoch }, Effects::default()),
             Err(fault) => {
                 let effects = self.fault(RequestKind::Translated, &fault, under_bql);
                 self.end_quietly(epoch);

@@ -305,7 +305,7 @@ impl Registers {
     /// `FSTS` by field, with `PPF`.
     #[must_use]
     pub fn faults(&self) -> Fsts {
-        let pending = self.records.iter().any(|record| is_fault(record));
+        let pending = self.records.iter().any(is_fault);
         Fsts::from(self.fsts).with_ppf(pending.into())
     }
 
@@ -416,7 +416,7 @@ impl Registers {
     fn record_at(&self, offset: u64) -> Option<(usize, u64)> {
         let inside = offset.checked_sub(FAULT_RECORD_OFFSET)?;
         let number = index(low32(inside / FRCD_SIZE));
-        (number < self.records.len()).then_some((number, inside % FRCD_SIZE >> 2))
+        (number < self.records.len()).then_some((number, (inside % FRCD_SIZE) >> 2))
     }
 
     /// Writes the 32-bit word at `offset`, which must be a multiple of 4. What is not defined or read-only ignores it.

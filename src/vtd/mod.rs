@@ -6,5 +6,7 @@ pub mod config;
 pub mod fault;
 pub mod features;
 pub mod spec;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod translate;
 pub mod walk;

@@ -4,6 +4,8 @@
 
 mod legacy;
 mod scalable;
+#[cfg(test)]
+mod tests;
 
 use super::fault::{Fault, FaultReason};
 use super::features::Features;

@@ -15,5 +15,7 @@ pub mod registers;
 pub mod spec;
 pub mod state;
 pub mod stats;
+#[cfg(test)]
+pub mod testing;
 pub mod translate;
 pub mod walk;

@@ -5,6 +5,8 @@
 mod first;
 mod perms;
 mod second;
+#[cfg(test)]
+mod tests;
 
 use core::cell::Cell;
 

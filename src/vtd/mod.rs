@@ -16,6 +16,6 @@ pub mod spec;
 pub mod state;
 pub mod stats;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 pub mod translate;
 pub mod walk;

@@ -13,6 +13,7 @@ use crate::iommu::{Access, PageResponseCode, Permissions, StreamId};
 mod faults;
 mod guest;
 mod interrupts;
+mod linux;
 mod migration;
 mod page_requests;
 mod queue;

@@ -141,9 +141,14 @@ pub trait PciIommu: DeviceImpl {
     const ATS: bool = false;
 
     /// Answers an ATS translation request. The answer's permissions say what is allowed; none at all is an
-    /// answer as well. Under the BQL.
-    fn ats_translate(_this: &Qom<Self>, _bus: &PciBus, _devfn: u8, request: &AtsRequest) -> TlbEntry {
-        TlbEntry::denied(request.addr)
+    /// answer as well. `None`: the function must not make such requests. Under the BQL.
+    fn ats_translate(
+        _this: &Qom<Self>,
+        _bus: &PciBus,
+        _devfn: u8,
+        _request: &AtsRequest,
+    ) -> Option<TlbEntry> {
+        None
     }
 
     /// Takes a page request. An error if the group is answered with failure without software's knowledge: nobody
@@ -405,7 +410,9 @@ unsafe extern "C" fn ats_request_translation<T: PciIommu>(
     let last = addr.saturating_add((length as u64).saturating_sub(1));
     let mut done = false;
     while !done && count < room {
-        let answer = T::ats_translate(this, bus, (devfn & 0xff) as u8, &request);
+        let Some(answer) = T::ats_translate(this, bus, (devfn & 0xff) as u8, &request) else {
+            return -(libc::ENODEV as isize);
+        };
         if !answer.read || !no_write && !answer.write || exec && !answer.exec {
             failed += 1;
         }

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::features::Features;
-use super::model::{Outcome, Vtd};
+use super::model::{AtsOutcome, InterruptOutcome, Outcome, Vtd};
+use super::page_request;
 use super::state::SavedState;
 use crate::iommu::{Access, DmaRequest, Effect, Effects, PageResponseCode, StreamId, Translation};
 use crate::qemu::property::Default as PropertyDefault;
@@ -275,11 +276,16 @@ impl Core {
     }
 
     /// An interrupt request from a function or from the IOAPIC.
-    fn interrupt(&self, message: MsiMessage, source: StreamId, translated: bool) -> Option<MsiMessage> {
-        let (remapped, effects) =
-            self.vtd.interrupt(&self.ram, message.addr, message.data, source, translated);
+    fn interrupt(&self, message: MsiMessage, source: StreamId, report: bool) -> Option<MsiMessage> {
+        let source = (source & 0xffff) as u16;
+        let message = (message.addr, message.data);
+        let (outcome, effects) =
+            self.vtd.remap_interrupt(&self.ram, source, message, report, bql::is_locked());
         self.put_off(effects);
-        remapped.map(|(addr, data)| MsiMessage { addr, data })
+        match outcome {
+            InterruptOutcome::Deliver(addr, data) => Some(MsiMessage { addr, data }),
+            InterruptOutcome::Blocked => None,
+        }
     }
 }
 
@@ -390,7 +396,7 @@ impl<V: Variant> VtdDevice<V> {
         let device = ports.iter().find_map(|port| port.source.bus.find_device(bus(stream), devfn(stream)));
         match device {
             Some(device) => device.ats_invalidate(itag, pasid, addr, mask),
-            None => core.put_off(core.vtd.ats_invalidated(&core.ram, itag)),
+            None => core.put_off(core.vtd.device_tlb_done(&core.ram, stream, itag)),
         }
     }
 
@@ -726,14 +732,20 @@ impl<V: Variant> PciIommu for VtdDevice<V> {
         )))
     }
 
-    fn ats_invalidated(this: &Qom<Self>, _from: Requester<'_>, itag: u32) {
+    fn ats_invalidated(this: &Qom<Self>, from: Requester<'_>, itag: u32) {
         if let Some(core) = this.core() {
-            core.put_off(core.vtd.ats_invalidated(&core.ram, itag));
+            let stream = stream(from.bus, from.devfn);
+            core.put_off(core.vtd.device_tlb_done(&core.ram, stream, itag));
         }
     }
 
-    fn ats_translate(this: &Qom<Self>, bus: &PciBus, devfn: u8, request: &AtsRequest) -> TlbEntry {
-        let Some(core) = this.core() else { return TlbEntry::denied(request.addr) };
+    fn ats_translate(
+        this: &Qom<Self>,
+        bus: &PciBus,
+        devfn: u8,
+        request: &AtsRequest,
+    ) -> Option<TlbEntry> {
+        let core = this.core()?;
         let req = DmaRequest {
             stream: stream(bus, devfn),
             substream: request.pasid,
@@ -746,19 +758,27 @@ impl<V: Variant> PciIommu for VtdDevice<V> {
             },
             tag: None,
         };
-        let (translation, effects) = core.vtd.ats(&core.ram, &req, bql::is_locked());
+        let (outcome, effects) = core.vtd.ats(&core.ram, &req, bql::is_locked());
         core.put_off(effects);
-        let mut entry = translation
-            .map_or_else(|| TlbEntry::denied(req.addr), |translation| core.entry(req.addr, &translation));
-        entry.pasid = request.pasid;
-        entry
+        let AtsOutcome::Success(answer) = outcome else { return None };
+        let mask = 1u64.checked_shl(answer.log2size.into()).map_or(u64::MAX, |size| size.wrapping_sub(1));
+        Some(TlbEntry {
+            target: core.space,
+            iova: req.addr & !mask,
+            translated: answer.addr & !mask,
+            mask,
+            read: answer.read,
+            write: answer.write,
+            exec: answer.exec,
+            pasid: request.pasid,
+        })
     }
 
     fn page_request(this: &Qom<Self>, bus: &PciBus, devfn: u8, request: &PageRequest) -> Result<()> {
         let Some(core) = this.core() else { return Err(Error::new("the device is not realized")) };
         let effects = core.vtd.page_request(
             &core.ram,
-            &super::page_request::PageRequest {
+            &page_request::PageRequest {
                 stream: stream(bus, devfn),
                 substream: request.pasid,
                 addr: request.addr,
@@ -770,6 +790,7 @@ impl<V: Variant> PciIommu for VtdDevice<V> {
                 },
                 last: request.last,
                 group: request.group,
+                private_data: None,
             },
         );
         Self::carry_out(this, core, effects.0, false);
@@ -838,7 +859,11 @@ impl BusRegion for InterruptWindow {
             Source::Ioapic => IOAPIC,
         };
         let message = MsiMessage { addr: INTERRUPTS | offset, data: (value & 0xffff_ffff) as u32 };
-        match self.core.interrupt(message, source, attrs.translated) {
+        // An interrupt request is never a translated one.
+        if attrs.translated {
+            return false;
+        }
+        match self.core.interrupt(message, source, true) {
             Some(message) => {
                 x86_iommu::send_msi(message);
                 true
@@ -875,14 +900,15 @@ impl<V: Variant> IommuRegionImpl for SourceRegion<V> {
             tag: None,
         };
         let core = &region.core;
-        if index == TRANSLATED {
-            let (translation, effects) = core.vtd.translated(&core.ram, &req, false);
-            core.put_off(effects);
-            return translation
-                .map_or_else(|| TlbEntry::denied(addr), |translation| core.entry(addr, &translation));
-        }
         // Never with effects: nothing may be called back from here.
-        match core.translate(&req, false) {
+        let outcome = if index == TRANSLATED {
+            let (outcome, effects) = core.vtd.translated(&core.ram, &req, false);
+            core.put_off(effects);
+            outcome
+        } else {
+            core.translate(&req, false)
+        };
+        match outcome {
             Outcome::Translated { translation, epoch } => {
                 core.end(epoch);
                 core.entry(addr, &translation)

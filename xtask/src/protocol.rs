@@ -71,17 +71,11 @@ fn count(counters: &Counters, name: &str) -> u64 {
 }
 
 /// Ways in which a stall ends at the IOMMU, or a page request.
-const ANSWERS: [&str; 7] = [
-    "resumed-retry",
-    "resumed-abort",
-    "resumed-terminate",
-    "stall-terms",
-    "page-responses-success",
-    "page-responses-invalid",
-    "page-responses-failure",
-];
-/// Of those, the ones after which the access is made again.
-const RETRIES: [&str; 2] = ["resumed-retry", "page-responses-success"];
+const ANSWERS: [&str; 5] =
+    ["resumed-retry", "resumed-abort", "resumed-terminate", "stall-terms", "page-responses"];
+/// The ends that are a no. Refused page responses are among the page responses.
+const REFUSALS: [&str; 4] =
+    ["resumed-abort", "resumed-terminate", "stall-terms", "page-responses-refused"];
 
 /// Accesses that an IOMMU, or an endpoint, saw wait for software: stalled by an SMMU, or asked for by page requests.
 fn waits(counters: &Counters) -> u64 {
@@ -93,8 +87,8 @@ impl Seen {
         ANSWERS.iter().map(|a| count(&self.iommu, a)).sum()
     }
 
-    fn retried(&self) -> u64 {
-        RETRIES.iter().map(|a| count(&self.iommu, a)).sum()
+    fn refused(&self) -> u64 {
+        REFUSALS.iter().map(|a| count(&self.iommu, a)).sum()
     }
 
     /// Whether nothing is under way any more: every stall has been answered, on both sides.
@@ -148,7 +142,7 @@ impl Seen {
                     found.push(format!("the guest claims {claimed} stalls, {who} saw {seen}"));
                 }
             }
-            let aborted = self.answered().saturating_sub(self.retried());
+            let aborted = self.refused();
             match claim("aborts") {
                 Some(wanted) if aborted < wanted => {
                     found.push(format!("the guest claims {wanted} aborts, the IOMMU saw {aborted}"));
@@ -174,7 +168,7 @@ impl Seen {
         if requests > 0 {
             words.push(format!("{requests} page requests"));
         }
-        let aborted = self.answered().saturating_sub(self.retried());
+        let aborted = self.refused();
         if aborted > 0 {
             words.push(format!("{aborted} aborted"));
         }

@@ -9,10 +9,12 @@ use qemu_sys as sys;
 use crate::qemu::{self, Error, Result, qom};
 
 /// What registers device types. Each returns whether this QEMU has what its type needs.
-const REGISTER: &[fn() -> bool] = &[crate::smmuv3::device::register, crate::testdev::device::register];
+const REGISTER: &[fn() -> bool] =
+    &[crate::smmuv3::device::register, crate::vtd::device::register, crate::testdev::device::register];
 
 /// Under `replace=on`: the type that a command line names, and the one that it gets.
-const REPLACE: &[(&CStr, &CStr)] = &[(c"arm-smmuv3", c"arm-smmuv3-rs-compat")];
+const REPLACE: &[(&CStr, &CStr)] =
+    &[(c"arm-smmuv3", c"arm-smmuv3-rs-compat"), (c"intel-iommu", c"intel-iommu-rs-compat")];
 
 /// The command that builds a QEMU and a plugin that fit each other.
 const WAY_OUT: &str = "build both from one checkout with `cargo xtask setup`";

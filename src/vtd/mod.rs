@@ -4,6 +4,8 @@
 
 pub mod command;
 pub mod config;
+#[cfg(all(feature = "qemu", not(test)))]
+pub mod device;
 pub mod event;
 pub mod fault;
 pub mod features;

@@ -523,6 +523,7 @@ impl<E: Engine> Vtd<E> {
             faults_dropped: get(&counters.faults_dropped),
             page_requests: get(&counters.page_requests),
             page_responses: get(&counters.page_responses),
+            page_responses_refused: get(&counters.page_responses_refused),
             page_request_overflows: get(&counters.page_request_overflows),
             auto_responses: get(&counters.auto_responses),
             ats_requests: get(&counters.ats_requests),

@@ -43,6 +43,8 @@ stats! {
     page_requests "page-requests",
     /// Page group responses of software.
     page_responses "page-responses",
+    /// Of those, the ones that say no.
+    page_responses_refused "page-responses-refused",
     /// Page requests that found no room in the queue.
     page_request_overflows "page-request-overflows",
     /// Page request groups that the unit itself answered.
@@ -95,6 +97,7 @@ pub(crate) struct Counters {
     pub faults_dropped: AtomicU64,
     pub page_requests: AtomicU64,
     pub page_responses: AtomicU64,
+    pub page_responses_refused: AtomicU64,
     pub page_request_overflows: AtomicU64,
     pub auto_responses: AtomicU64,
     pub ats_requests: AtomicU64,

@@ -36,11 +36,13 @@ const CONTEXT_ENTRIES: usize = 512;
 const STRUCTURE_ENTRIES: usize = 1024;
 /// Attempts, before an answer is taken that an invalidation overlapped.
 const ATTEMPTS: u32 = 4;
-/// A number for every domain-id, and for its nested pages.
-const DOMAIN_STAMPS_LOG2: u32 = 17;
+/// A number for every domain-id, for its first-stage and for its nested pages.
+const DOMAIN_STAMPS_LOG2: u32 = 18;
 const SPACE_STAMPS_LOG2: u32 = 16;
 /// In a tag's domain: nested pages.
 const NESTED: u32 = 1 << 16;
+/// In a tag's domain: first-stage pages.
+const FIRST: u32 = 1 << 17;
 /// A tag's space: second-stage pages, whatever the PASID.
 const NO_SPACE: u32 = 1 << 20;
 /// Log2 of what a translation request is told where everything passes through: no interrupt address shares a page
@@ -575,7 +577,7 @@ fn iotlb(entries: usize, exact: bool) -> Iotlb {
 fn tag(context: &Context) -> Tag {
     let domain = u32::from(context.domain());
     match context.action() {
-        Action::FirstStage => Tag { domain, space: context.pasid() },
+        Action::FirstStage => Tag { domain: domain | FIRST, space: context.pasid() },
         Action::Nested => Tag { domain: domain | NESTED, space: context.pasid() },
         Action::SecondStage | Action::PassThrough => Tag { domain, space: NO_SPACE },
     }

@@ -8,7 +8,7 @@ use super::super::stats::add;
 use super::super::translate::Invalidation;
 use super::{EVERYTHING, Engine, State, Vtd, send};
 use crate::iommu::narrow::ones;
-use crate::iommu::{Effect, Effects, GuestMemory, StreamId};
+use crate::iommu::{Effect, Effects, GuestMemory, PageResponseCode, StreamId};
 
 /// Descriptors per call; what is left is for the next [`Vtd::run_pending`], so that one register write does not hold the
 /// BQL for a whole queue.
@@ -88,6 +88,9 @@ impl<E: Engine> Vtd<E> {
             }
             Command::PageResponse { source, pasid, group, code } => {
                 add(&self.counters.page_responses, 1);
+                if code != PageResponseCode::Success {
+                    add(&self.counters.page_responses_refused, 1);
+                }
                 let stream = StreamId::from(source);
                 effects.push(Effect::PageResponse { stream, substream: pasid, group, code });
             }

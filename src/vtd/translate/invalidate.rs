@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What invalidation descriptors and registers name, and what the caches forget for it (`VTD §6.5.2`).
 
-use super::{NESTED, NO_SPACE, Translator, counter};
+use super::{FIRST, NESTED, NO_SPACE, Translator, counter};
 use crate::iommu::StreamId;
 use crate::iommu::iotlb::{Span, Tag};
 use crate::iommu::narrow::ones;
@@ -47,8 +47,7 @@ pub enum Invalidation {
         /// Domain-id.
         did: u16,
     },
-    /// IOTLB, page-selective within a domain: second-stage pages by their addresses, nested pages all. First-stage pages
-    /// stay.
+    /// IOTLB, page-selective within a domain: second-stage pages by their addresses, first-stage and nested pages all.
     IotlbPages {
         /// Domain-id.
         did: u16,
@@ -120,6 +119,7 @@ impl Translator {
                 let did = u32::from(did);
                 for cache in self.page_caches() {
                     cache.invalidate_domain(at, did);
+                    cache.invalidate_domain(at, did | FIRST);
                     cache.invalidate_domain(at, did | NESTED);
                 }
             }
@@ -127,16 +127,18 @@ impl Translator {
                 let did = u32::from(did);
                 let span = span(addr, address_mask);
                 self.iotlb.invalidate_span(at, did, Some(NO_SPACE), &span);
+                self.iotlb.invalidate_domain(at, did | FIRST);
                 self.iotlb.invalidate_domain(at, did | NESTED);
                 if let Some(structures) = self.structures.as_ref().filter(|_| !leaf) {
                     structures.invalidate_span(at, did, Some(NO_SPACE), &span);
+                    structures.invalidate_domain(at, did | FIRST);
                     structures.invalidate_domain(at, did | NESTED);
                 }
             }
             Invalidation::PasidIotlbAll { did, pasid } => {
                 let did = u32::from(did);
                 for cache in self.page_caches() {
-                    cache.invalidate_space(at, Tag { domain: did, space: pasid });
+                    cache.invalidate_space(at, Tag { domain: did | FIRST, space: pasid });
                     cache.invalidate_space(at, Tag { domain: did | NESTED, space: pasid });
                 }
             }
@@ -145,7 +147,7 @@ impl Translator {
                 let span = span(addr, address_mask);
                 let structures = self.structures.iter().filter(|_| !leaf);
                 for cache in core::iter::once(&self.iotlb).chain(structures) {
-                    cache.invalidate_span(at, did, Some(pasid), &span);
+                    cache.invalidate_span(at, did | FIRST, Some(pasid), &span);
                     cache.invalidate_span(at, did | NESTED, Some(pasid), &span);
                 }
             }

@@ -91,6 +91,19 @@ impl Child {
         self.pid
     }
 
+    /// A second reference to a file that the child has open: the file stays open when the child is gone.
+    pub fn borrow_file(&self, fd: RawFd) -> io::Result<File> {
+        // SAFETY: plain system calls; the descriptors that come back are new and ours.
+        unsafe {
+            let pidfd = libc::syscall(libc::SYS_pidfd_open, self.pid, 0);
+            check(i32::try_from(pidfd).unwrap_or(-1))?;
+            let pidfd = File::from_raw_fd(i32::try_from(pidfd).unwrap_or(-1));
+            let file = libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0);
+            check(i32::try_from(file).unwrap_or(-1))?;
+            Ok(File::from_raw_fd(i32::try_from(file).unwrap_or(-1)))
+        }
+    }
+
     /// Waits for the end, at most `timeout`.
     pub fn join(mut self, timeout: Duration) -> End {
         let deadline = Instant::now() + timeout;

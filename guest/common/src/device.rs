@@ -450,8 +450,9 @@ impl<'d> Ring<'d> {
     /// A ring of 2^`log2` descriptors, at most 2^12.
     pub fn with_size(device: &'d Device, n: usize, log2: u32) -> Result<Self, String> {
         let size = 64usize << log2;
-        let memory = Mapping::anonymous(size).map_err(|e| format!("memory for a ring: {e}"))?;
-        let records = Mapping::anonymous(RECORD << log2).map_err(|e| format!("memory for records: {e}"))?;
+        // at addresses of its own, so that an IOMMU that forgets to forget fails the check and not its tools
+        let memory = Mapping::remote(size).map_err(|e| format!("memory for a ring: {e}"))?;
+        let records = Mapping::remote(RECORD << log2).map_err(|e| format!("memory for records: {e}"))?;
         memory.set(0, size, 0);
         records.set(0, RECORD << log2, 0);
         let base = memory.address();

@@ -544,7 +544,8 @@ fn is_access(offset: u64, size: u32) -> bool {
 
 fn resolve(waiter: &Waiter, retry: bool, effects: &mut Effects) {
     if let Some(tag) = waiter.tag {
-        effects.push(Effect::Resolved { stream: waiter.stream, tag, retry });
+        let Waiter { stream, substream, .. } = *waiter;
+        effects.push(Effect::Resolved { stream, substream, tag, retry });
     }
 }
 

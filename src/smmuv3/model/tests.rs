@@ -116,7 +116,7 @@ pub(super) fn msi((addr, data): (u64, u32)) -> Effect {
 }
 
 pub(super) fn resolved(stream: u32, tag: u64, retry: bool) -> Effect {
-    Effect::Resolved { stream, tag, retry }
+    Effect::Resolved { stream, substream: Some(3), tag, retry }
 }
 
 pub(super) fn sync() -> [u64; 2] {

@@ -62,7 +62,7 @@ impl Switch {
     fn command(&self, command: [u64; 2]) {
         let prod = self.smmu.mmio_read(reg::CMDQ_PROD, 4) as u32;
         self.guest.mem.put_all(CMDQ + 16 * u64::from(prod & 15), &command);
-        self.write(reg::CMDQ_PROD, prod + 1 & 31);
+        self.write(reg::CMDQ_PROD, (prod + 1) & 31);
     }
 
     fn use_table(&self, table: &StreamTable) {
@@ -129,11 +129,11 @@ fn switched_off_in_the_middle() {
 #[test]
 fn caches_outside_hear_of_every_switch() {
     let rig = Rig::new(4);
-    let everything = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
-    assert_eq!(rig.write(reg::CR0, 0xc), [everything.clone()]);
+    let everything = [Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX }];
+    assert_eq!(rig.write(reg::CR0, 0xc), everything);
     assert_eq!(rig.write(reg::CR0, 0xc), []);
-    assert_eq!(rig.write(reg::GBPA, 1 << 31 | 1 << 20), [everything.clone()]);
-    assert_eq!(rig.write(reg::CR0, 0xd), [everything]);
+    assert_eq!(rig.write(reg::GBPA, 1 << 31 | 1 << 20), everything);
+    assert_eq!(rig.write(reg::CR0, 0xd), everything);
 }
 
 /// §3.4: no event, for translation is off.

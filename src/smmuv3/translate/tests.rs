@@ -517,9 +517,9 @@ fn a_stream_table_that_moves() {
         if asked.fetch_add(1, Ordering::Relaxed) == 0 {
             // Sampled, and then overtaken by both.
             rig.smmu.invalidate(&Invalidation::All);
-            return rig.streams;
+            return Some(rig.streams);
         }
-        new
+        Some(new)
     };
     assert!(rig.smmu.translate(&rig.guest.mem, &tables, &req).is_ok());
     assert!(rig.smmu.translate(&rig.guest.mem, &new, &req).is_ok());

@@ -273,6 +273,8 @@ pub enum Suite {
     Boots,
     /// The demo over the configurations
     Matrix,
+    /// What no Linux does and the specification has, by registers and tables alone
+    Registers,
     /// Save and restore with a stall open
     Snapshot,
     /// The demo fails where it has to

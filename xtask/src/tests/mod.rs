@@ -9,6 +9,7 @@ mod lint;
 mod matrix;
 mod messages;
 mod qtests;
+mod registers;
 mod snapshot;
 mod unit;
 
@@ -135,6 +136,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     let guests = [
         Suite::Boots,
         Suite::Matrix,
+        Suite::Registers,
         Suite::Snapshot,
         Suite::Controls,
         Suite::Defects,
@@ -156,6 +158,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Matrix) {
         matrix::run(&mut runner);
+    }
+    if wants(Suite::Registers) {
+        registers::run(&mut runner);
     }
     if wants(Suite::Snapshot) {
         snapshot::run(&mut runner);

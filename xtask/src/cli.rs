@@ -277,6 +277,8 @@ pub enum Suite {
     Registers,
     /// Save and restore with a stall open
     Snapshot,
+    /// What a hostile guest tries, and QEMU has to live through
+    Hostile,
     /// The demo fails where it has to
     Controls,
     /// Defects of QEMU's C model, shown by running both models

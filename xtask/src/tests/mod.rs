@@ -5,6 +5,7 @@ mod avocado;
 mod boots;
 mod controls;
 mod defects;
+mod hostile;
 mod lint;
 mod matrix;
 mod messages;
@@ -138,6 +139,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         Suite::Matrix,
         Suite::Registers,
         Suite::Snapshot,
+        Suite::Hostile,
         Suite::Controls,
         Suite::Defects,
         Suite::QemuQtests,
@@ -164,6 +166,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Snapshot) {
         snapshot::run(&mut runner);
+    }
+    if wants(Suite::Hostile) {
+        hostile::run(&mut runner);
     }
     if wants(Suite::Controls) {
         controls::run(&mut runner);

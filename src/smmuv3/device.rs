@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::features::{AddressSize, Features, Httu, StallModel};
 use super::model::{Outcome, Smmu};
 use super::state::SavedState;
+use super::translate;
 use crate::iommu::{Access, DmaRequest, Effect, Effects, StreamId, SubstreamId, Translation};
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, BottomHalf, ClassInit, DeviceImpl, DmaTranslation, Error,
@@ -147,6 +148,9 @@ struct Core {
     answers: Mutex<VecDeque<Answer>>,
     /// The machine does not run (yet): the bottom half waits until it does.
     rests: AtomicBool,
+    /// Addresses whose top byte is ignored have been translated for caches outside, which know them by that byte, and
+    /// no invalidation names it.
+    tagged: AtomicBool,
     ports: Mutex<BTreeMap<(usize, u8), Port>>,
 }
 
@@ -254,6 +258,7 @@ impl Core {
     }
 
     fn notify(&self, stream: Option<StreamId>, addr: u64, mask: u64) {
+        let mask = if self.tagged.load(Ordering::SeqCst) { u64::MAX } else { mask };
         let ports: Vec<Port> = lock(&self.ports).values().copied().collect();
         let mut entry = TlbEntry::denied(0);
         (entry.iova, entry.mask, entry.target) = (addr & !mask, mask, self.space);
@@ -477,6 +482,7 @@ impl<V: Variant> DeviceImpl for SmmuDevice<V> {
             effects: Mutex::default(),
             answers: Mutex::default(),
             rests: AtomicBool::new(true),
+            tagged: AtomicBool::new(false),
             ports: Mutex::default(),
         };
         if p.per_bus.get() {
@@ -725,6 +731,9 @@ impl<V: Variant> IommuRegionImpl for StreamRegion<V> {
             access: Access { read, write, exec: false, privileged: false },
             tag: None,
         };
+        if translate::has_tag(addr) {
+            region.core.tagged.store(true, Ordering::SeqCst);
+        }
         // Never with effects: nothing may be called back from here.
         match region.core.translate(&req, false) {
             Outcome::Translated { translation, epoch } => {

@@ -510,6 +510,12 @@ fn is_upper(addr: u64) -> bool {
     addr & 1 << 55 != 0
 }
 
+/// Whether the top byte of an address is more than copies of bit 55 (`IHI0070 §3.4.1`): what stage 1 may ignore.
+#[must_use]
+pub fn has_tag(addr: u64) -> bool {
+    canonical(addr) != addr
+}
+
 /// The address with a top byte that says no more than bit 55. Every address that a walk can translate is
 /// either like this or has its top byte ignored.
 fn canonical(addr: u64) -> u64 {

@@ -559,3 +559,10 @@ fn attempts_are_bounded() {
     let stats = rig.smmu.stats();
     assert_eq!((stats.translations, stats.retries, stats.walks), (1, 3, 4));
 }
+
+#[test]
+fn tags() {
+    let plain = [0, 0x007f_ffff_ffff_ffff, 0xff80_0000_0000_0000, u64::MAX];
+    let tagged = [1 << 56, 0xab00_1234_5678_9000, 0x00ff_ffff_ffff_f000, 0x7fff_ffff_ffff_ffff];
+    assert!(!plain.into_iter().any(has_tag) && tagged.into_iter().all(has_tag));
+}

@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::{Runner, Verdict, plain_machine};
 use crate::qtest::Qtest;
-use crate::scenario::place;
+use crate::scenario::{Context, Rig, place};
 use crate::setup;
 use crate::vm::{Console, Machine};
 
@@ -19,12 +19,37 @@ const PORT: u64 = ECAM + (2 << 15);
 const ENDPOINT: u64 = ECAM + (1 << 20);
 /// Where the endpoint's registers are put.
 const BAR0: u64 = 0x1010_0000;
+/// The SMMU: the only device on the platform bus.
+const SMMU: u64 = 0x0c00_0000;
+/// Registers, `IHI0070 §6.3`.
+const GERROR: u64 = 0x60;
+const CMDQ_PROD: u64 = 0x98;
+const MSI_CMDQ_ABT_ERR: u32 = 1 << 4;
 /// `CONTROL`: copy.
 const COPY: u64 = 1;
 
 /// The suite.
 pub fn run(runner: &mut Runner) {
     runner.test("hostile/endpoint-unplugs-itself", |r, dir| unplugs_itself(r, &dir));
+    runner.test("hostile/msi-to-own-registers", |r, dir| msi_to_itself(r, &dir));
+}
+
+/// A SYNC's MSI aims at the SMMU's own registers, at its command queue first of all: the write is an abort
+/// (`IHI0070 §3.18`), and nothing comes round in a circle.
+fn msi_to_itself(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    let args = plain_machine(&runner.source);
+    let parts = setup::parts_for(&args)?;
+    let mut rig = Rig::start(&args, &parts, dir, "machine")?;
+    rig.enable(Context::default())?;
+    for register in [CMDQ_PROD, 0x20, 0x60, 0x1_00ac] {
+        // CMD_SYNC, SIG_IRQ.
+        rig.command([0x46 | 1 << 12 | 0xffff_ffff << 32, SMMU + register])?;
+    }
+    let errors = rig.qtest.readl(SMMU + GERROR)?;
+    ensure!(errors == MSI_CMDQ_ABT_ERR, "GERROR is {errors:#x}");
+    ensure!(rig.qtest.readl(SMMU + 0x20)? == 0xd, "a register was written");
+    rig.invalidate_all()?;
+    Ok(Verdict::Pass("four MSIs refused, GERROR.MSI_CMDQ_ABT_ERR set, commands go on".into()))
 }
 
 /// The endpoint's own DMA switches its slot off (`PCIe §6.7`): it is gone before that access returns, with more work in

@@ -1,108 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The entry point that QEMU calls when it loads this library with `-device-plugin`.
+//! What this library brings into QEMU when it is loaded with `-device-plugin`; how, is in `qemu/loader.rs`.
 
-use core::ffi::{CStr, c_char};
-use core::slice;
-
-use qemu_sys as sys;
-
-use crate::qemu::{self, Error, Result, qom};
+use core::ffi::CStr;
 
 /// What registers device types. Each returns whether this QEMU has what its type needs.
-const REGISTER: &[fn() -> bool] =
+pub const REGISTER: &[fn() -> bool] =
     &[crate::smmuv3::device::register, crate::vtd::device::register, crate::testdev::device::register];
 
 /// Under `replace=on`: the type that a command line names, and the one that it gets.
-const REPLACE: &[(&CStr, &CStr)] =
+pub const REPLACE: &[(&CStr, &CStr)] =
     &[(c"arm-smmuv3", c"arm-smmuv3-rs-compat"), (c"intel-iommu", c"intel-iommu-rs-compat")];
-
-/// The command that builds a QEMU and a plugin that fit each other.
-const WAY_OUT: &str = "build both from one checkout with `cargo xtask setup`";
-
-/// Called by QEMU once, after it has loaded this library. See QEMU's `qemu/device-plugin.h`.
-///
-/// # Safety
-/// `info` is valid until the end of the process, `errp` is QEMU's place for an error.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn qemu_device_plugin_init(
-    info: *const sys::QemuDevicePluginInfo,
-    errp: *mut *mut sys::Error,
-) -> bool {
-    // SAFETY: the caller's promise. `abi` is the first member in every version.
-    let result = unsafe { (*info).abi } == sys::QEMU_DEVICE_PLUGIN_ABI;
-    let result = if result {
-        // SAFETY: the structure has the layout that its ABI number says.
-        start(unsafe { &*info })
-    } else {
-        // SAFETY: as above.
-        let abi = unsafe { (*info).abi };
-        Err(Error::new(format!(
-            "this QEMU's interface for device plugins is version {abi}, the plugin was built for {}: {WAY_OUT}",
-            sys::QEMU_DEVICE_PLUGIN_ABI
-        )))
-    };
-    match result {
-        Ok(()) => true,
-        Err(error) => {
-            // SAFETY: the caller's promise.
-            unsafe { error.propagate(errp) };
-            false
-        }
-    }
-}
-
-fn start(info: &sys::QemuDevicePluginInfo) -> Result<()> {
-    check_version(&text(info.version))?;
-    check_layout(info)?;
-    qemu::log::install();
-    qemu::main_loop::watch_log_level();
-    for register in REGISTER {
-        register();
-    }
-    if info.replace {
-        for (from, to) in REPLACE {
-            if qom::type_exists(to) {
-                // SAFETY: two C strings, which QEMU copies.
-                unsafe { sys::qdev_replace_type(from.as_ptr(), to.as_ptr()) };
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_version(running: &str) -> Result<()> {
-    let built = text(sys::QEMU_VERSION.as_ptr().cast());
-    if running == built {
-        return Ok(());
-    }
-    Err(Error::new(format!("this is QEMU {running}, the plugin was built for QEMU {built}: {WAY_OUT}")))
-}
-
-fn check_layout(info: &sys::QemuDevicePluginInfo) -> Result<()> {
-    // SAFETY: an array of that many elements, valid until the end of the process.
-    let layout = unsafe { slice::from_raw_parts(info.layout, info.nr_layout) };
-    for entry in layout {
-        let name = text(entry.name);
-        let Some((_, built)) = sys::layout::LAYOUT.iter().find(|(known, _)| *known == name) else {
-            continue;
-        };
-        if *built != entry.size {
-            return Err(Error::new(format!(
-                "this QEMU {} was built otherwise than the one that the plugin knows: {name} is {} here, \
-                 {built} there: {WAY_OUT}",
-                text(info.version),
-                entry.size
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// A C string of QEMU's.
-fn text(raw: *const c_char) -> String {
-    if raw.is_null() {
-        return String::new();
-    }
-    // SAFETY: QEMU's strings end in NUL.
-    unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
-}

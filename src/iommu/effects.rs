@@ -36,6 +36,8 @@ pub enum Effect {
     Resolved {
         /// The endpoint.
         stream: StreamId,
+        /// The address space that the request named.
+        substream: Option<SubstreamId>,
         /// The tag it named the request by.
         tag: u64,
         /// `true`: ask again; `false`: the access is aborted.

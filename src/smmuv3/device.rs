@@ -6,13 +6,15 @@
 
 use core::ffi::{CStr, c_int, c_uint, c_void};
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::features::{AddressSize, Features, Httu, StallModel};
 use super::model::{Outcome, Smmu};
 use super::state::SavedState;
-use crate::iommu::{Access, DmaRequest, Effect, Effects, StreamId, Translation};
+use super::translate;
+use crate::iommu::{Access, DmaRequest, Effect, Effects, StreamId, SubstreamId, Translation};
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, BottomHalf, ClassInit, DeviceImpl, DmaTranslation, Error,
     GuestRam, IommuRegion, IommuRegionImpl, IrqLine, Link, MemoryAttributes, MemoryRegion, Migrate,
@@ -119,6 +121,8 @@ impl Variant for Compat {
 const IRQS: usize = 4;
 /// Bytes of the register region: two pages of 64 KiB (`IHI0070 §6.1`).
 const REGION_SIZE: u64 = 0x2_0000;
+/// Rounds after which a machine that stops takes the rest along in its state: more than a full command queue takes.
+const FLUSHES: u32 = 256;
 /// Largest page that is reported where input and output are the same.
 const BYPASS_MASK: u64 = (1 << 30) - 1;
 
@@ -138,17 +142,34 @@ struct Core {
     ram: GuestRam,
     space: &'static AddressSpace,
     work: Arc<OnceLock<BottomHalf>>,
-    /// Effects that wait for the bottom half.
-    put_off: Mutex<Vec<Effect>>,
+    /// Effects that are still to be carried out, in order.
+    effects: Mutex<VecDeque<Effect>>,
+    /// Answers to endpoints: for the bottom half, or for whoever stops the machine.
+    answers: Mutex<VecDeque<Answer>>,
+    /// The machine does not run (yet): the bottom half waits until it does.
+    rests: AtomicBool,
+    /// Addresses whose top byte is ignored have been translated for caches outside, which know them by that byte, and
+    /// no invalidation names it.
+    tagged: AtomicBool,
     ports: Mutex<BTreeMap<(usize, u8), Port>>,
 }
 
-/// What one function reaches, and its region's notifications.
+/// A request that waits no longer.
+#[derive(Clone, Copy)]
+struct Answer {
+    stream: StreamId,
+    substream: Option<SubstreamId>,
+    tag: u64,
+    retry: bool,
+}
+
+/// What one function reaches, and its region's notifications. Ports stay when their bus goes; a later bus at the same
+/// address takes them over.
 #[derive(Clone, Copy)]
 struct Port {
     space: &'static AddressSpace,
-    source: BusAddress,
-    notify: &'static (dyn Fn(&TlbEntry) + Send + Sync),
+    /// Of a stream, or of all.
+    notify: &'static (dyn Fn(Option<StreamId>, &TlbEntry) + Send + Sync),
 }
 
 /// A function, by its place below the root bus: its StreamID changes when software numbers the buses.
@@ -188,18 +209,31 @@ impl Core {
         }
     }
 
-    /// Keeps effects for the bottom half.
-    fn put_off(&self, effects: Effects) {
-        if !effects.0.is_empty() {
-            lock(&self.put_off).extend(effects.0);
-            self.schedule();
+    /// Takes effects in, behind those that are there already.
+    fn accept(&self, effects: Effects) {
+        for effect in effects.0 {
+            match effect {
+                Effect::Resolved { stream, substream, tag, retry } => {
+                    lock(&self.answers).push_back(Answer { stream, substream, tag, retry });
+                    self.schedule();
+                }
+                other => lock(&self.effects).push_back(other),
+            }
         }
-        self.schedule_if_needed();
+    }
+
+    fn has_work(&self) -> bool {
+        !lock(&self.effects).is_empty() || !lock(&self.answers).is_empty()
     }
 
     fn translate(&self, req: &DmaRequest, under_bql: bool) -> Outcome {
         let (outcome, effects) = self.smmu.translate(&self.ram, req, under_bql);
-        self.put_off(effects);
+        if !effects.0.is_empty() {
+            self.accept(effects);
+            // Not from inside an access: no device is called back here.
+            self.schedule();
+        }
+        self.schedule_if_needed();
         outcome
     }
 
@@ -224,11 +258,12 @@ impl Core {
     }
 
     fn notify(&self, stream: Option<StreamId>, addr: u64, mask: u64) {
+        let mask = if self.tagged.load(Ordering::SeqCst) { u64::MAX } else { mask };
         let ports: Vec<Port> = lock(&self.ports).values().copied().collect();
-        for port in ports.iter().filter(|port| stream.is_none_or(|stream| stream == port.source.stream())) {
-            let mut entry = TlbEntry::denied(0);
-            (entry.iova, entry.mask, entry.target) = (addr & !mask, mask, self.space);
-            (port.notify)(&entry);
+        let mut entry = TlbEntry::denied(0);
+        (entry.iova, entry.mask, entry.target) = (addr & !mask, mask, self.space);
+        for port in ports {
+            (port.notify)(stream, &entry);
         }
     }
 }
@@ -238,11 +273,12 @@ impl<V: Variant> SmmuDevice<V> {
         self.core.get().map(|core| &**core)
     }
 
-    /// Carries effects out, in order. Answers to endpoints only from the bottom half (`answers`).
-    fn carry_out(this: &Qom<Self>, core: &Core, effects: Vec<Effect>, answers: bool) {
-        let mut later = Vec::new();
-        let mut queue = VecDeque::from(effects);
-        while let Some(effect) = queue.pop_front() {
+    /// Carries out what is there, in order, but for answers to endpoints. What that sets in motion may come back here,
+    /// and then does the rest.
+    fn carry_out(this: &Qom<Self>, core: &Core) {
+        loop {
+            let effect = lock(&core.effects).pop_front();
+            let Some(effect) = effect else { break };
             match effect {
                 Effect::PulseIrq { line } => {
                     if let Some(irq) = this.irqs.get(line) {
@@ -252,12 +288,11 @@ impl<V: Variant> SmmuDevice<V> {
                 Effect::WriteMsi { addr, data } => {
                     if core.space.write_u32(addr, data, MemoryAttributes::default()).is_err() {
                         log::warn!(target: "guest_errors", "SMMUv3: MSI to {addr:#x} failed");
-                        let more = core.smmu.msi_aborted(addr, data);
-                        queue.extend(more.0);
+                        core.accept(core.smmu.msi_aborted(addr, data));
                     }
                 }
-                Effect::Resolved { .. } if !answers => later.push(effect),
-                Effect::Resolved { stream, tag, retry } => Self::answer(this, stream, tag, retry),
+                // Among the answers.
+                Effect::Resolved { .. } => {}
                 Effect::UnmapNotify { stream, addr, mask, .. } => core.notify(stream, addr, mask),
                 // Nothing that an SMMU without ATS asks for.
                 Effect::WriteMemory { .. }
@@ -266,9 +301,15 @@ impl<V: Variant> SmmuDevice<V> {
                 | Effect::IecNotify { .. } => {}
             }
         }
-        if !later.is_empty() {
-            lock(&core.put_off).extend(later);
-            core.schedule();
+    }
+
+    /// Tells endpoints what has been decided by now; not what they set in motion by asking again.
+    fn deliver(this: &Qom<Self>, core: &Core) {
+        let count = lock(&core.answers).len();
+        for _ in 0..count {
+            let answer = lock(&core.answers).pop_front();
+            let Some(Answer { stream, tag, retry, .. }) = answer else { break };
+            Self::answer(this, stream, tag, retry);
         }
     }
 
@@ -281,20 +322,41 @@ impl<V: Variant> SmmuDevice<V> {
         }
     }
 
-    /// Everything that is due, until there is nothing left.
+    /// The bottom half. It rests while the machine does: then state is being saved, or is still coming in, and the
+    /// memory it belongs to may be on its way already.
     fn run(this: &Qom<Self>) {
         let Some(core) = this.core() else { return };
-        let waiting = core::mem::take(&mut *lock(&core.put_off));
-        Self::carry_out(this, core, waiting, true);
-        let effects = core.smmu.run_pending(&core.ram);
-        Self::carry_out(this, core, effects.0, true);
-        core.schedule_if_needed();
+        if !core.rests.load(Ordering::Relaxed) {
+            Self::work(this, core);
+            if core.has_work() {
+                core.schedule();
+            }
+            core.schedule_if_needed();
+        }
+    }
+
+    /// What is due.
+    fn work(this: &Qom<Self>, core: &Core) {
+        Self::carry_out(this, core);
+        Self::deliver(this, core);
+        core.accept(core.smmu.run_pending(&core.ram));
+        Self::carry_out(this, core);
+        Self::deliver(this, core);
     }
 
     fn run_state_changed(this: &Qom<Self>, running: bool) {
-        if !running {
-            // What is owed to endpoints is theirs before anything is saved.
-            Self::run(this);
+        let Some(core) = this.core() else { return };
+        core.rests.store(!running, Ordering::Relaxed);
+        if running {
+            core.schedule();
+            return;
+        }
+        // What is owed to memory, interrupt controllers and endpoints is theirs before anything is saved.
+        for _ in 0..FLUSHES {
+            Self::work(this, core);
+            if !core.has_work() && !core.smmu.needs_run() {
+                break;
+            }
         }
     }
 
@@ -422,7 +484,10 @@ impl<V: Variant> DeviceImpl for SmmuDevice<V> {
             ram: GuestRam::new(space),
             space,
             work: Arc::clone(&this.work),
-            put_off: Mutex::default(),
+            effects: Mutex::default(),
+            answers: Mutex::default(),
+            rests: AtomicBool::new(true),
+            tagged: AtomicBool::new(false),
             ports: Mutex::default(),
         };
         if p.per_bus.get() {
@@ -470,10 +535,8 @@ impl<V: Variant> RegionOps for Registers<V> {
 
     fn write(this: &Qom<SmmuDevice<V>>, offset: u64, value: u64, size: u32) {
         let Some(core) = this.core() else { return };
-        // What was put off came first.
-        let mut effects = core::mem::take(&mut *lock(&core.put_off));
-        effects.extend(core.smmu.mmio_write(&core.ram, offset, value, size).0);
-        SmmuDevice::carry_out(this, core, effects, false);
+        core.accept(core.smmu.mmio_write(&core.ram, offset, value, size));
+        SmmuDevice::carry_out(this, core);
         core.schedule_if_needed();
     }
 }
@@ -482,7 +545,8 @@ impl<V: Variant> Reset for SmmuDevice<V> {
     /// In the last phase: endpoints have been quiet since an earlier one.
     fn exit(this: &Qom<Self>, _kind: ResetKind) {
         if let Some(core) = this.core() {
-            lock(&core.put_off).clear();
+            lock(&core.effects).clear();
+            lock(&core.answers).clear();
             core.smmu.reset();
         }
     }
@@ -493,7 +557,10 @@ impl<V: Variant> Migrate for SmmuDevice<V> {
     const BEFORE_PCI: bool = true;
 
     fn save(this: &Qom<Self>) -> Result<Vec<u8>> {
-        Self::run(this);
+        // Memory has been saved by now, and must stay as it is. Endpoints come after this.
+        if let Some(core) = this.core() {
+            Self::deliver(this, core);
+        }
         let state = this.core().map(|core| core.smmu.save().to_words()).unwrap_or_default();
         Ok(state.iter().flat_map(|word| word.to_le_bytes()).collect())
     }
@@ -506,8 +573,10 @@ impl<V: Variant> Migrate for SmmuDevice<V> {
         let words: Vec<u64> =
             chunks.filter_map(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes).collect();
         let Some(core) = this.core() else { return Err(Error::new("the device is not realized")) };
+        // Endpoints come after this, and work when the machine runs.
         core.smmu.load(&SavedState::from_words(&words)?)?;
-        core.schedule();
+        lock(&core.effects).clear();
+        lock(&core.answers).clear();
         Ok(())
     }
 }
@@ -540,12 +609,22 @@ impl<V: Variant> PciIommu for SmmuDevice<V> {
         let region: &'static OwnedIommuRegion<StreamRegion<V>> =
             Box::leak(Box::new(OwnedIommuRegion::new(this.object(), &name, region)));
         let space = AddressSpace::leak(region.region(), &name);
-        let notify = Box::leak(Box::new(move |entry: &TlbEntry| {
-            if region.notifiers().unmap {
+        let notify = Box::leak(Box::new(move |stream: Option<StreamId>, entry: &TlbEntry| {
+            let notifiers = region.notifiers();
+            // Who listens is below the bus; without anybody there may be no bus any more.
+            if !(notifiers.unmap || notifiers.device_unmap)
+                || stream.is_some_and(|stream| stream != source.stream())
+            {
+                return;
+            }
+            if notifiers.unmap {
                 region.notify_unmap(0, entry);
             }
+            if notifiers.device_unmap {
+                region.notify_device_unmap(0, entry);
+            }
         }));
-        lock(&core.ports).insert(key, Port { space, source, notify });
+        lock(&core.ports).insert(key, Port { space, notify });
         space
     }
 
@@ -587,14 +666,12 @@ impl<V: Variant> PciIommu for SmmuDevice<V> {
             Pasids::Any => None,
             Pasids::One(pasid) => Some(pasid),
         };
-        // Answers that are on their way are not to arrive any more either. They do not name the address
-        // space; endpoints ignore answers to requests that they have given up.
-        if substream.is_none() || tag.is_some() {
-            lock(&core.put_off).retain(|effect| {
-                !matches!(effect, Effect::Resolved { stream: s, tag: t, .. }
-                    if *s == stream && tag.is_none_or(|tag| tag == *t))
-            });
-        }
+        // Answers that are on their way are not to arrive any more either.
+        lock(&core.answers).retain(|answer| {
+            answer.stream != stream
+                || substream.is_some_and(|substream| substream != answer.substream)
+                || tag.is_some_and(|tag| tag != answer.tag)
+        });
         core.smmu.cancel(stream, substream, tag);
         core.schedule_if_needed();
     }
@@ -659,6 +736,9 @@ impl<V: Variant> IommuRegionImpl for StreamRegion<V> {
             access: Access { read, write, exec: false, privileged: false },
             tag: None,
         };
+        if translate::has_tag(addr) {
+            region.core.tagged.store(true, Ordering::SeqCst);
+        }
         // Never with effects: nothing may be called back from here.
         match region.core.translate(&req, false) {
             Outcome::Translated { translation, epoch } => {
@@ -687,12 +767,8 @@ impl<V: Variant> IommuRegionImpl for StreamRegion<V> {
                 region.source.stream()
             )));
         }
-        if new.device_unmap {
-            return Err(Error::new(format!(
-                "stream {:#x}: this device wants device-TLB invalidations, but this SMMU has no ATS: set ats=off on it",
-                region.source.stream()
-            )));
-        }
+        // `device_unmap`: vhost wants that as soon as a guest switches on ATS in a virtio function, and ends QEMU if it
+        // is refused. It is told what listeners for `unmap` are.
         Ok(())
     }
 }

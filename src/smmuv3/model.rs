@@ -9,10 +9,10 @@
 mod commands;
 mod events;
 
+use core::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::config::StreamTable;
 use super::event::{self, Inbox, Report, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
@@ -21,7 +21,7 @@ use super::spec::registers::{Cr0, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
-use super::translate::{Invalidation, Translator, TranslatorStats};
+use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
 use crate::iommu::epoch::Epochs;
 use crate::iommu::narrow::{high32, low32};
 use crate::iommu::{
@@ -37,9 +37,11 @@ pub trait Engine: Send + Sync {
     fn translate(
         &self,
         mem: &dyn GuestMemory,
-        table: &StreamTable,
+        tables: &dyn TableSource,
         req: &DmaRequest,
     ) -> Result<Translation, Fault>;
+    /// See [`Translator::tables_changed`].
+    fn tables_changed(&self);
     /// See [`Translator::invalidate`].
     fn invalidate(&self, what: &Invalidation);
     /// See [`Translator::reset`].
@@ -52,10 +54,14 @@ impl Engine for Translator {
     fn translate(
         &self,
         mem: &dyn GuestMemory,
-        table: &StreamTable,
+        tables: &dyn TableSource,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
-        Self::translate(self, mem, table, req)
+        Self::translate(self, mem, tables, req)
+    }
+
+    fn tables_changed(&self) {
+        Self::tables_changed(self);
     }
 
     fn invalidate(&self, what: &Invalidation) {
@@ -110,6 +116,9 @@ struct State {
     /// The SYNC at the front of the queue has been put off once already (`x-adversarial`).
     sync_put_off: bool,
 }
+
+/// Attempts at one translation during which translation is switched off and on.
+const ATTEMPTS: u32 = 4;
 
 /// The number of entries of the stall table.
 fn stall_capacity(f: &Features) -> u16 {
@@ -213,8 +222,18 @@ impl<E: Engine> Smmu<E> {
     ) {
         // What happened before this write is reported under what held before it.
         self.take_inbox(state, mem, effects);
+        let before = state.registers.gate();
         let written = state.registers.write32(&self.features, offset, value);
-        self.gate.store(state.registers.gate().bits(), Ordering::SeqCst);
+        let gate = state.registers.gate();
+        if gate != before {
+            self.gate.store(gate.bits(), Ordering::SeqCst);
+            // After the store: what still reads the old table will not be cached.
+            self.engine.tables_changed();
+        }
+        if gate.enabled() != before.enabled() || gate.abort() != before.abort() {
+            // What passed untranslated does not any more, or the other way round. No command tells caches outside.
+            effects.push(Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX });
+        }
         match written {
             Written::Value => {}
             Written::Enables(before) => self.enables_written(state, mem, before, effects),
@@ -250,24 +269,48 @@ impl<E: Engine> Smmu<E> {
     /// BQL, the inbox's short critical sections. There are effects only with the BQL.
     pub fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
         let epoch = self.epochs.begin();
-        let gate = Gate::from(self.gate.load(Ordering::SeqCst));
-        if gate.enabled() == 0 {
-            if gate.abort() != 0 {
-                self.end_quietly(epoch);
-                return (Outcome::Aborted, Effects::default());
+        let answer = match self.translation(mem, req) {
+            Ok(translation) => {
+                return (Outcome::Translated { translation, epoch }, Effects::default());
             }
-            let perm = Permissions { read: true, write: true, exec: true };
-            let translation = Translation { addr: req.addr, page_mask: u64::MAX, perm };
-            return (Outcome::Translated { translation, epoch }, Effects::default());
-        }
-        match self.engine.translate(mem, &gate.table(), req) {
-            Ok(translation) => (Outcome::Translated { translation, epoch }, Effects::default()),
-            Err(fault) => {
-                let answer = self.fault(mem, &fault, under_bql);
-                self.end_quietly(epoch);
-                answer
+            Err(Some(fault)) => self.fault(mem, &fault, under_bql),
+            Err(None) => (Outcome::Aborted, Effects::default()),
+        };
+        self.end_quietly(epoch);
+        answer
+    }
+
+    /// §6.3.9.6: all of a transaction is either before a change of `SMMUEN` or after it. `Err(None)`: it is aborted, and
+    /// there is nothing to record.
+    fn translation(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Result<Translation, Option<Fault>> {
+        for _ in 0..ATTEMPTS {
+            let gate = self.gate();
+            if gate.enabled() == 0 {
+                return self.bypass(gate, req).ok_or(None);
+            }
+            let switched_off = Cell::new(false);
+            let tables = || {
+                let gate = self.gate();
+                switched_off.set(gate.enabled() == 0);
+                (gate.enabled() != 0).then(|| gate.table())
+            };
+            match self.engine.translate(mem, &tables, req) {
+                Err(_) if switched_off.get() || self.gate() != gate => {}
+                result => return result.map_err(Some),
             }
         }
+        Err(None)
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::from(self.gate.load(Ordering::SeqCst))
+    }
+
+    /// Without translation: as `GBPA` says, and nothing beyond the output address size (`IHI0070 §3.4`).
+    fn bypass(&self, gate: Gate, req: &DmaRequest) -> Option<Translation> {
+        let passes = gate.abort() == 0 && self.features.oas.contains(req.addr);
+        let perm = Permissions { read: true, write: true, exec: true };
+        passes.then_some(Translation { addr: req.addr, page_mask: u64::MAX, perm })
     }
 
     /// The access of a translated request is over. `true`: schedule [`run_pending`](Self::run_pending).
@@ -501,7 +544,8 @@ fn is_access(offset: u64, size: u32) -> bool {
 
 fn resolve(waiter: &Waiter, retry: bool, effects: &mut Effects) {
     if let Some(tag) = waiter.tag {
-        effects.push(Effect::Resolved { stream: waiter.stream, tag, retry });
+        let Waiter { stream, substream, .. } = *waiter;
+        effects.push(Effect::Resolved { stream, substream, tag, retry });
     }
 }
 

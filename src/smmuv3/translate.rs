@@ -142,20 +142,21 @@ mod counter {
 ///
 /// Asked anew in each attempt that reads configuration. What was sampled before the attempt began could be the
 /// table before an invalidation that the attempt does not see, and its entries would be cached after it: so let
-/// this read the registers, unless they cannot change meanwhile.
+/// this read the registers, unless they cannot change meanwhile; and let [`Translator::tables_changed`] follow
+/// where they do change.
 pub trait TableSource {
-    /// The table, as it is now.
-    fn stream_table(&self) -> StreamTable;
+    /// The table, as it is now. `None`: translation is off, and no table may be read (`IHI0070 §6.3.9.6`).
+    fn stream_table(&self) -> Option<StreamTable>;
 }
 
 impl TableSource for StreamTable {
-    fn stream_table(&self) -> StreamTable {
-        *self
+    fn stream_table(&self) -> Option<StreamTable> {
+        Some(*self)
     }
 }
 
-impl<F: Fn() -> StreamTable> TableSource for F {
-    fn stream_table(&self) -> StreamTable {
+impl<F: Fn() -> Option<StreamTable>> TableSource for F {
+    fn stream_table(&self) -> Option<StreamTable> {
         self()
     }
 }
@@ -213,7 +214,8 @@ impl Translator {
     /// Translates one request.
     ///
     /// # Errors
-    /// The fault, to be recorded, stalled or dropped as it says.
+    /// The fault, to be recorded, stalled or dropped as it says. Where there was no table, an abort that nobody
+    /// hears of.
     pub fn translate(
         &self,
         mem: &dyn GuestMemory,
@@ -287,16 +289,22 @@ impl Translator {
     ) -> Answer {
         let (context, config_hit) = match self.contexts.lookup(now, req.stream, req.substream) {
             Some(words) => (StreamContext::from_words(words), true),
-            None => match config::lookup_stream(mem, &self.features, &tables.stream_table(), req) {
-                Ok(context) => {
-                    let pair = (req.stream, req.substream);
-                    let _ = self.contexts.insert(&self.sequence, now, pair, context.to_words());
-                    (context, false)
+            None => {
+                let found = match tables.stream_table() {
+                    Some(table) => config::lookup_stream(mem, &self.features, &table, req),
+                    None => Err(config::silent_abort(req)),
+                };
+                match found {
+                    Ok(context) => {
+                        let pair = (req.stream, req.substream);
+                        let _ = self.contexts.insert(&self.sequence, now, pair, context.to_words());
+                        (context, false)
+                    }
+                    Err(fault) => {
+                        return Answer { result: Err(fault), config_hit: false, iotlb: Source::Unused };
+                    }
                 }
-                Err(fault) => {
-                    return Answer { result: Err(fault), config_hit: false, iotlb: Source::Unused };
-                }
-            },
+            }
         };
         let (result, iotlb) = match context.action() {
             StreamAction::Abort => (Err(config::silent_abort(req)), Source::Unused),
@@ -427,6 +435,12 @@ impl Translator {
         }
     }
 
+    /// What a [`TableSource`] says has changed: what is being read from the old table is not cached any more. What
+    /// is cached stays (`IHI0070 §6.3.9.6`).
+    pub fn tables_changed(&self) {
+        let _ = self.sequence.advance();
+    }
+
     /// Forgets everything. The counters go on.
     pub fn reset(&self) {
         let at = self.sequence.advance();
@@ -494,6 +508,12 @@ fn size_mask(log2size: u8) -> u64 {
 /// Bit 55 chooses the table (`IHI0070 §3.4.1`).
 fn is_upper(addr: u64) -> bool {
     addr & 1 << 55 != 0
+}
+
+/// Whether the top byte of an address is more than copies of bit 55 (`IHI0070 §3.4.1`): what stage 1 may ignore.
+#[must_use]
+pub fn has_tag(addr: u64) -> bool {
+    canonical(addr) != addr
 }
 
 /// The address with a top byte that says no more than bit 55. Every address that a walk can translate is

@@ -94,6 +94,7 @@ struct Capabilities {
 
 /// What other devices tell this one.
 enum Event {
+    Resolved { tag: u64, retry: bool },
     Response { group: u16, response: PageResponse },
     Invalidation { invalidation: Invalidation, itag: Option<u32> },
 }
@@ -102,8 +103,10 @@ enum Event {
 pub struct TestDev {
     /// Empty before `realize`, after `unrealize`, and while the model is at work.
     model: Mutex<Option<Device>>,
-    /// After `unrealize`.
+    /// After `unrealize`: QEMU has freed parts of the device, though the object may live a while.
     gone: AtomicBool,
+    /// A reset came while the model was at work, as the effect of its own accesses.
+    reset_due: AtomicBool,
     capabilities: OnceLock<Capabilities>,
     inbox: Mutex<VecDeque<Event>>,
     clients: Mutex<BTreeMap<Option<u32>, Client>>,
@@ -134,6 +137,7 @@ impl DeviceImpl for TestDev {
         Self {
             model: Mutex::default(),
             gone: AtomicBool::new(false),
+            reset_due: AtomicBool::new(false),
             capabilities: OnceLock::new(),
             inbox: Mutex::default(),
             clients: Mutex::default(),
@@ -297,22 +301,33 @@ impl Qom<TestDev> {
         let mut port = PciPort { device: self, letting_go: None, pri_status: 0 };
         port.empty_inbox(&mut model);
         let result = f(&mut model, &mut port);
+        if self.is_gone() {
+            return Some(result);
+        }
+        if self.reset_due.swap(false, Ordering::Relaxed) {
+            model.reset(&mut port);
+            lock(&self.inbox).clear();
+        }
         port.empty_inbox(&mut model);
         let pri_status = port.pri_status;
         if model.is_interrupt_due() {
             self.kick();
         }
         self.update_pri_status(pri_status, model.page_groups_outstanding());
-        if !self.gone.load(Ordering::Relaxed) {
-            *lock(&self.model) = Some(model);
-        }
+        *lock(&self.model) = Some(model);
         Some(result)
+    }
+
+    /// An access of the device's own may have unplugged it: configuration space, bus and address space are no more.
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
     }
 
     /// Something came from another device: now, or as soon as the model is back.
     fn deliver(&self, event: Event) {
         let mut inbox = lock(&self.inbox);
-        if inbox.len() < MAX_INBOX {
+        // There are no more answers than requests that wait, and none may be lost.
+        if inbox.len() < MAX_INBOX || matches!(event, Event::Resolved { .. }) {
             inbox.push_back(event);
         } else {
             log::debug!(target: GUEST_ERRORS, "{}: too many messages at once", self.device().name());
@@ -333,18 +348,26 @@ impl Qom<TestDev> {
         if !main_loop::is_running() {
             return;
         }
+        // It may be unplugged by what it does here.
+        let _alive = ObjectRef::new(self.parent());
         let done = self.with_model(|model, port| {
             let tick = model.tick(port);
             (tick.more, model.take_interrupt(), model.page_groups_outstanding())
         });
         let Some((more, interrupt, outstanding)) = done else { return };
+        if self.is_gone() {
+            return;
+        }
         if outstanding == 0 && lock(&self.clients).len() > MANY_CLIENTS {
             self.forget_clients();
         }
         if interrupt {
             self.parent().msix_notify(0);
         }
-        if more && let Some(pause) = self.pause.get() {
+        if more
+            && !self.is_gone()
+            && let Some(pause) = self.pause.get()
+        {
             pause.arm(main_loop::now().saturating_add(PAUSE_NS));
         }
     }
@@ -449,7 +472,8 @@ impl RegionOps for Registers {
 
 impl Reset for TestDev {
     fn hold(this: &Qom<Self>, _kind: ResetKind) {
-        this.with_model(|model, port| model.reset(port));
+        let at_work = this.with_model(|model, port| model.reset(port)).is_none();
+        this.reset_due.store(at_work, Ordering::Relaxed);
         lock(&this.inbox).clear();
         // While the PASIDs are still enabled: others do not get unregistered.
         this.forget_clients();
@@ -506,8 +530,8 @@ impl ConfigWrite for TestDev {
 
 impl DmaClient for TestDev {
     fn resolved(this: &Qom<Self>, tag: u64, retry: bool) {
-        this.with_model(|model, port| model.resolved(tag, retry, port));
-        this.kick();
+        // The model may be at work: an access of its own can reach a device that lets the main loop run.
+        this.deliver(Event::Resolved { tag, retry });
     }
 
     fn ats_invalidate(this: &Qom<Self>, itag: u32, pasid: Option<u32>, addr: u64, mask: u64) {
@@ -569,6 +593,9 @@ impl PciPort<'_> {
             let event = lock(&self.device.inbox).pop_front();
             match event {
                 None => break,
+                Some(Event::Resolved { tag, retry }) => {
+                    let _ = model.resolved(tag, retry, self);
+                }
                 Some(Event::Invalidation { invalidation, itag }) => {
                     self.let_go();
                     model.invalidate(&invalidation);
@@ -590,15 +617,23 @@ impl PciPort<'_> {
     }
 
     fn let_go(&mut self) {
-        if let Some(itag) = self.letting_go.take() {
+        if let Some(itag) = self.letting_go.take()
+            && !self.device.is_gone()
+        {
             self.pci().ats_invalidation_done(itag);
         }
     }
 
-    fn request(&self, request: &Request) -> PciDmaRequest {
+    /// What the PCI core is asked; nothing once the device has left.
+    fn request(&self, request: &Request) -> Result<PciDmaRequest, PortError> {
+        self.check_plugged()?;
         let Access { read, write, exec, privileged } = request.access;
         let tag = (request.tag != 0).then_some(request.tag);
-        PciDmaRequest { pasid: request.pasid, read, write, exec, privileged, addr: request.addr, tag }
+        Ok(PciDmaRequest { pasid: request.pasid, read, write, exec, privileged, addr: request.addr, tag })
+    }
+
+    fn check_plugged(&self) -> Result<(), PortError> {
+        if self.device.is_gone() { Err(PortError::BusMasterOff) } else { Ok(()) }
     }
 
     fn error(&self, error: DmaError) -> PortError {
@@ -612,7 +647,11 @@ impl PciPort<'_> {
     }
 
     fn not_enabled(&self) -> PortError {
-        if self.pci().is_bus_master() { PortError::PasidDisabled } else { PortError::BusMasterOff }
+        if !self.device.is_gone() && self.pci().is_bus_master() {
+            PortError::PasidDisabled
+        } else {
+            PortError::BusMasterOff
+        }
     }
 
     fn translated_attributes(&self) -> sys::MemTxAttrs {
@@ -623,6 +662,7 @@ impl PciPort<'_> {
     }
 
     fn bus_master(&self) -> Result<*mut sys::AddressSpace, PortError> {
+        self.check_plugged()?;
         if self.pci().is_bus_master() {
             Ok(self.pci().bus_master_space().as_ptr())
         } else {
@@ -651,12 +691,12 @@ impl PciPort<'_> {
 
 impl Port for PciPort<'_> {
     fn read(&mut self, request: &Request, buf: &mut [u8]) -> Result<(), PortError> {
-        let (_, result) = self.pci().dma_read(&self.request(request), buf);
+        let (_, result) = self.pci().dma_read(&self.request(request)?, buf);
         result.map_err(|error| self.error(error))
     }
 
     fn write(&mut self, request: &Request, buf: &[u8]) -> Result<(), PortError> {
-        let (_, result) = self.pci().dma_write(&self.request(request), buf);
+        let (_, result) = self.pci().dma_write(&self.request(request)?, buf);
         result.map_err(|error| self.error(error))
     }
 
@@ -668,12 +708,14 @@ impl Port for PciPort<'_> {
         desired: u64,
     ) -> Result<u64, PortError> {
         let result =
-            self.pci().dma_compare_exchange(&self.request(request), width.bytes(), expected, desired);
+            self.pci().dma_compare_exchange(&self.request(request)?, width.bytes(), expected, desired);
         result.map_err(|error| self.error(error))
     }
 
     fn cancel(&mut self, pasid: Option<u32>, tag: u64) {
-        self.pci().dma_cancel(Pasids::One(pasid), Some(tag));
+        if !self.device.is_gone() {
+            self.pci().dma_cancel(Pasids::One(pasid), Some(tag));
+        }
     }
 
     fn take_invalidation(&mut self) -> Option<Invalidation> {
@@ -686,6 +728,7 @@ impl Port for PciPort<'_> {
     }
 
     fn translate(&mut self, request: &Request) -> Result<Option<AtsTranslation>, PortError> {
+        self.check_plugged()?;
         let Request { pasid, addr, access, .. } = *request;
         let pci = self.pci();
         if !pci.is_bus_master() || pasid.is_some() && !pci.is_pasid_enabled() {
@@ -796,6 +839,9 @@ impl Port for PciPort<'_> {
     }
 
     fn page_request_allowance(&self) -> u32 {
+        if self.device.is_gone() {
+            return 0;
+        }
         let Some(cap) = self.device.capabilities().pri else { return 0 };
         let pci = self.pci();
         let status = pci.config_u16(cap + PRI_STATUS) | self.pri_status;
@@ -806,6 +852,7 @@ impl Port for PciPort<'_> {
     }
 
     fn page_request(&mut self, request: &Request, group: u16) -> Result<(), PortError> {
+        self.check_plugged()?;
         let Request { pasid, addr, access, .. } = *request;
         if !self.device.add_client(pasid) {
             return Err(PortError::Unsupported);

@@ -321,7 +321,7 @@ impl<V: Variant> VtdDevice<V> {
                     this.parent().notify_interrupt_entries(global, index, mask);
                 }
                 _ if !answers => later.push(effect),
-                Effect::Resolved { stream, tag, retry } => {
+                Effect::Resolved { stream, tag, retry, .. } => {
                     for port in core.ports(Some(stream)) {
                         if let Some(device) = port.source.bus.find_device(bus(stream), devfn(stream)) {
                             device.dma_resolved(tag, retry);

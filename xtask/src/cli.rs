@@ -273,8 +273,12 @@ pub enum Suite {
     Boots,
     /// The demo over the configurations
     Matrix,
+    /// What no Linux does and the specification has, by registers and tables alone
+    Registers,
     /// Save and restore with a stall open
     Snapshot,
+    /// What a hostile guest tries, and QEMU has to live through
+    Hostile,
     /// The demo fails where it has to
     Controls,
     /// Defects of QEMU's C model, shown by running both models

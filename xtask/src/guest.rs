@@ -443,6 +443,27 @@ impl Run {
                 o.code = exit::FAIL;
             }
         }
+        if o.rows.is_empty() && !self.console.verdicts.is_empty() {
+            // The guest's line is dead (its interrupts may be what is broken): its printed verdicts are better than none.
+            o.problem(
+                exit::FAIL,
+                "the guest's line to the host did not work; the verdicts are those on its console".into(),
+            );
+            for (status, name, detail) in &self.console.verdicts {
+                let status = match status.as_str() {
+                    "PASS" => Status::Pass,
+                    "SKIP" => Status::Skip,
+                    _ => Status::Fail,
+                };
+                o.rows.push(Row {
+                    name: name.clone(),
+                    status,
+                    detail: detail.clone(),
+                    outside: String::new(),
+                    seconds: 0.0,
+                });
+            }
+        }
         if let Some(panic) = &self.console.panic {
             o.code = exit::PANIC;
             o.problems.push(format!("the guest's kernel panicked: {panic}"));

@@ -184,6 +184,47 @@ pub fn files_below(dir: &Path, skip: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Holds other processes off one part of the cache until it is dropped.
+pub struct Lock(fs::File);
+
+/// Waits until no other process is at work on this part of the cache. Look again at what is complete afterwards.
+pub fn lock(part: &str) -> Result<Lock> {
+    let dir = cache()?.join("locks");
+    make_dir(&dir)?;
+    let path = dir.join(part);
+    let file = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            crate::ui::info(&format!("another qemu-iommu is at work on {part}; waiting for it"));
+            file.lock().with_context(|| format!("locking {}", path.display()))?;
+        }
+        Err(fs::TryLockError::Error(e)) => {
+            return Err(e).with_context(|| format!("locking {}", path.display()));
+        }
+    }
+    Ok(Lock(file))
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Marks a build directory whose build has failed: the next attempt begins with an empty one. What was merely
+/// interrupted is resumed.
+pub fn failed(build: &Path) {
+    let _ = fs::write(build.join("failed"), "");
+}
+
+/// Empties a build directory if its last build failed.
+pub fn clear_if_failed(build: &Path) {
+    if build.join("failed").exists() {
+        let _ = fs::remove_dir_all(build);
+    }
+}
+
 /// The file that says a cache entry is complete; without it the entry is built again or resumed.
 pub fn stamp(entry: &Path) -> PathBuf {
     entry.join("complete")

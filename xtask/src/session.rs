@@ -234,6 +234,8 @@ pub struct Console {
     pub panic: Option<String>,
     /// What init said at the end: modules, taint.
     pub farewell: Option<String>,
+    /// The workload's printed lines: status, check, detail.
+    pub verdicts: Vec<(String, String, String)>,
     verbose: bool,
 }
 
@@ -272,6 +274,7 @@ impl Console {
             alarms: Vec::new(),
             panic: None,
             farewell: None,
+            verdicts: Vec::new(),
             verbose,
         }
     }
@@ -309,6 +312,10 @@ impl Console {
         }
         if line.contains("Kernel panic") {
             self.panic.get_or_insert_with(|| line.clone());
+        }
+        let mut words = line.split_whitespace();
+        if let (Some(status @ ("PASS" | "FAIL" | "SKIP")), Some(check)) = (words.next(), words.next()) {
+            self.verdicts.push((status.into(), check.into(), words.collect::<Vec<_>>().join(" ")));
         }
         if line.contains("init: modules loaded") {
             self.farewell = Some(line.clone());

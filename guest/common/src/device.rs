@@ -110,6 +110,7 @@ pub struct Device {
     pub pasid: u32,
     /// What the device can do.
     pub caps: Caps,
+    failed: u64,
 }
 
 impl Device {
@@ -127,12 +128,13 @@ impl Device {
         let pasid = kernel::text(&format!("/sys/bus/pci/devices/{}/pasid", function.bdf))
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| format!("{}: its pasid attribute cannot be read", function.bdf))?;
-        let mut device = Self { uio, registers, function: function.clone(), pasid, caps: Caps(0) };
+        let mut device = Self { uio, registers, function: function.clone(), pasid, caps: Caps(0), failed: 0 };
         let id = device.read32(register::ID);
         if id != MAGIC {
             return Err(format!("{}: ID reads {id:#010x}, not {MAGIC:#010x}", function.bdf));
         }
         device.caps = Caps(device.read32(register::CAPS));
+        device.failed = device.failures();
         Ok(device)
     }
 
@@ -141,11 +143,6 @@ impl Device {
         let device = Self::open_untouched(function)?;
         device.settle();
         Ok(device)
-    }
-
-    /// The file whose opening bound this process.
-    pub fn file(&self) -> &File {
-        &self.uio
     }
 
     /// Cancels everything, resets every engine, arms every PASID.
@@ -228,6 +225,10 @@ impl Device {
         self.read64(register::STALLS) + self.read64(register::PAGE_REQUESTS)
     }
 
+    fn failures(&self) -> u64 {
+        self.read64(register::FAULTS) + self.read64(register::CANCELLED)
+    }
+
     /// Held-back accesses that were given up.
     pub fn aborts(&self) -> u64 {
         self.read64(register::ABORTED)
@@ -253,6 +254,17 @@ impl Device {
         match self.function.faults {
             Faults::PageRequest => FaultMode::AtsPri,
             Faults::Stall | Faults::Fatal(_) => FaultMode::Wait,
+        }
+    }
+}
+
+impl Drop for Device {
+    /// Unbinds. `uio_pci_sva` does so without stopping the device or waiting for page faults, and Linux 7.2 frees
+    /// those that it is still working on (`iopf_queue_remove_device`). An access that was reported or cancelled
+    /// leaves the kernel at work on a fault that nobody waits for: give it time.
+    fn drop(&mut self) {
+        if self.failures() != self.failed {
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
@@ -438,8 +450,9 @@ impl<'d> Ring<'d> {
     /// A ring of 2^`log2` descriptors, at most 2^12.
     pub fn with_size(device: &'d Device, n: usize, log2: u32) -> Result<Self, String> {
         let size = 64usize << log2;
-        let memory = Mapping::anonymous(size).map_err(|e| format!("memory for a ring: {e}"))?;
-        let records = Mapping::anonymous(RECORD << log2).map_err(|e| format!("memory for records: {e}"))?;
+        // at addresses of its own, so that an IOMMU that forgets to forget fails the check and not its tools
+        let memory = Mapping::remote(size).map_err(|e| format!("memory for a ring: {e}"))?;
+        let records = Mapping::remote(RECORD << log2).map_err(|e| format!("memory for records: {e}"))?;
         memory.set(0, size, 0);
         records.set(0, RECORD << log2, 0);
         let base = memory.address();

@@ -192,12 +192,17 @@ impl Mapping {
     }
 
     /// Anonymous memory in a part of the address space where the kernel puts nothing by itself: when it is gone,
-    /// nothing else takes its place by chance. No two calls in a process give the same address.
+    /// nothing else takes its place by chance. No two calls in a process give the same address, and no two
+    /// processes that live one after the other.
     pub fn remote(len: usize) -> io::Result<Self> {
         use std::sync::atomic::{AtomicU64, Ordering};
-        static NEXT: AtomicU64 = AtomicU64::new(0x30_0000_0000);
-        const STEP: u64 = 16 << 20;
-        let at = NEXT.fetch_add((len as u64).next_multiple_of(STEP) + STEP, Ordering::Relaxed);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        const BASE: u64 = 1 << 44;
+        const SLOT: u64 = 1 << 34;
+        const SLOTS: u64 = 1 << 12;
+        const STEP: u64 = 1 << 20;
+        let offset = NEXT.fetch_add((len as u64).next_multiple_of(STEP) + STEP, Ordering::Relaxed) % SLOT;
+        let at = BASE + u64::from(std::process::id()) % SLOTS * SLOT + offset;
         // SAFETY: without replacing, a collision is an error.
         unsafe { Self::anonymous_at(at, len, false) }
     }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::memory::check;
@@ -91,20 +91,16 @@ impl Child {
         self.pid
     }
 
-    /// A second hold on the file that the child has open as `fd`: it stays open when the child dies.
-    pub fn hold_file(&self, fd: i32) -> std::io::Result<File> {
-        // SAFETY: two system calls with plain numbers; the results are owned by nobody else.
+    /// A second reference to a file that the child has open: the file stays open when the child is gone.
+    pub fn borrow_file(&self, fd: RawFd) -> io::Result<File> {
+        // SAFETY: plain system calls; the descriptors that come back are new and ours.
         unsafe {
-            let process = libc::syscall(libc::SYS_pidfd_open, self.pid, 0);
-            if process < 0 {
-                return Err(std::io::Error::last_os_error());
-            }
-            let process = OwnedFd::from_raw_fd(process as i32);
-            let file = libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0);
-            if file < 0 {
-                return Err(std::io::Error::last_os_error());
-            }
-            Ok(File::from_raw_fd(file as i32))
+            let pidfd = libc::syscall(libc::SYS_pidfd_open, self.pid, 0);
+            check(i32::try_from(pidfd).unwrap_or(-1))?;
+            let pidfd = File::from_raw_fd(i32::try_from(pidfd).unwrap_or(-1));
+            let file = libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0);
+            check(i32::try_from(file).unwrap_or(-1))?;
+            Ok(File::from_raw_fd(i32::try_from(file).unwrap_or(-1)))
         }
     }
 

@@ -69,7 +69,7 @@ impl<E: Engine> Smmu<E> {
             add(&self.counters.commands, 1);
             match command {
                 Command::Nothing | Command::Sync(_) => {}
-                Command::Translations(_) if cfg!(feature = "mutation-drop-tlbi") => {}
+                Command::Translations(Invalidation::Va { .. }) if cfg!(feature = "mutation-drop-tlbi") => {}
                 Command::Configuration(what) | Command::Translations(what) => {
                     self.invalidate(state, what, &mut notified, effects);
                 }

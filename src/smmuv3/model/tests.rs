@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::super::config::StreamTable;
 use super::super::event::Record;
 use super::super::fault::{FaultClass, FaultKind};
 use super::super::spec::command::{
@@ -22,6 +23,7 @@ mod guest;
 mod linux;
 mod migration;
 mod stalls;
+mod switching;
 
 /// Maps what is in `mapped`, page by page, one to one; everything else faults as `fault` says.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(super) struct Script {
     pub fault: Mutex<(FaultKind, FaultAction, bool)>,
     pub invalidations: Mutex<Vec<Invalidation>>,
     pub tables: Mutex<Vec<StreamTable>>,
+    pub changes: AtomicU64,
 }
 
 impl Default for Script {
@@ -39,6 +42,7 @@ impl Default for Script {
             fault: Mutex::new((FaultKind::Translation, FaultAction::Abort, true)),
             invalidations: Mutex::default(),
             tables: Mutex::default(),
+            changes: AtomicU64::new(0),
         }
     }
 }
@@ -47,10 +51,11 @@ impl Engine for Script {
     fn translate(
         &self,
         _: &dyn GuestMemory,
-        table: &StreamTable,
+        tables: &dyn TableSource,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
-        lock(&self.tables).push(*table);
+        let table = tables.stream_table();
+        lock(&self.tables).extend(table);
         if lock(&self.mapped).contains(&(req.addr >> 12)) {
             let perm = Permissions { read: true, write: true, exec: false };
             return Ok(Translation { addr: req.addr, page_mask: 0xfff, perm });
@@ -69,6 +74,10 @@ impl Engine for Script {
             privileged: req.access.privileged,
             instruction: req.access.exec,
         })
+    }
+
+    fn tables_changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
     fn invalidate(&self, what: &Invalidation) {
@@ -107,7 +116,7 @@ pub(super) fn msi((addr, data): (u64, u32)) -> Effect {
 }
 
 pub(super) fn resolved(stream: u32, tag: u64, retry: bool) -> Effect {
-    Effect::Resolved { stream, tag, retry }
+    Effect::Resolved { stream, substream: Some(3), tag, retry }
 }
 
 pub(super) fn sync() -> [u64; 2] {

@@ -517,9 +517,9 @@ fn a_stream_table_that_moves() {
         if asked.fetch_add(1, Ordering::Relaxed) == 0 {
             // Sampled, and then overtaken by both.
             rig.smmu.invalidate(&Invalidation::All);
-            return rig.streams;
+            return Some(rig.streams);
         }
-        new
+        Some(new)
     };
     assert!(rig.smmu.translate(&rig.guest.mem, &tables, &req).is_ok());
     assert!(rig.smmu.translate(&rig.guest.mem, &new, &req).is_ok());
@@ -558,4 +558,11 @@ fn attempts_are_bounded() {
     assert_eq!(answer.map(|t| t.addr), Ok(0x9000_0000));
     let stats = rig.smmu.stats();
     assert_eq!((stats.translations, stats.retries, stats.walks), (1, 3, 4));
+}
+
+#[test]
+fn tags() {
+    let plain = [0, 0x007f_ffff_ffff_ffff, 0xff80_0000_0000_0000, u64::MAX];
+    let tagged = [1 << 56, 0xab00_1234_5678_9000, 0x00ff_ffff_ffff_f000, 0x7fff_ffff_ffff_ffff];
+    assert!(!plain.into_iter().any(has_tag) && tagged.into_iter().all(has_tag));
 }

@@ -39,8 +39,10 @@ mod register {
 pub mod place {
     /// Stream table, linear.
     pub const STREAM_TABLE: u64 = 0x4100_0000;
-    /// CD table, linear.
-    pub const CONTEXTS: u64 = 0x4101_0000;
+    /// Level 1 CD table.
+    pub const LEVEL_1: u64 = 0x4104_0000;
+    /// CD table, or the leaves of a two-level one side by side.
+    pub const CONTEXTS: u64 = 0x4180_0000;
     /// Command queue.
     pub const COMMANDS: u64 = 0x4102_0000;
     /// Event queue.
@@ -74,6 +76,8 @@ pub struct Event(pub [u64; 4]);
 pub mod event {
     /// `C_BAD_STREAMID`.
     pub const BAD_STREAM_ID: u64 = 0x02;
+    /// `C_BAD_SUBSTREAMID`.
+    pub const BAD_SUBSTREAM_ID: u64 = 0x08;
     /// `F_TRANSLATION`.
     pub const TRANSLATION: u64 = 0x10;
     /// `F_PERMISSION`.
@@ -102,6 +106,29 @@ impl Event {
     }
 }
 
+/// How the CD table is laid out: `STE.S1Fmt` (`IHI0070 §5.2`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leaves {
+    /// One linear table.
+    #[default]
+    Linear,
+    /// Two levels, 64 CDs a leaf.
+    K4,
+    /// Two levels, 1024 CDs a leaf.
+    K64,
+}
+
+impl Leaves {
+    /// Log2 of a leaf's CDs.
+    fn log2(self) -> u64 {
+        match self {
+            Self::Linear => 20,
+            Self::K4 => 6,
+            Self::K64 => 10,
+        }
+    }
+}
+
 /// What the stream table entry and the context descriptor say.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
@@ -111,6 +138,8 @@ pub struct Context {
     pub stall: bool,
     /// `STE.S1CDMax`: log2 of the number of CDs.
     pub contexts_log2: u64,
+    /// `STE.S1Fmt`.
+    pub leaves: Leaves,
     /// Log2 of the number of stream table entries.
     pub streams_log2: u64,
     /// Log2 of the event queue's entries.
@@ -119,7 +148,14 @@ pub struct Context {
 
 impl Default for Context {
     fn default() -> Self {
-        Self { tbi: 0, stall: false, contexts_log2: 0, streams_log2: 8, events_log2: 7 }
+        Self {
+            tbi: 0,
+            stall: false,
+            contexts_log2: 0,
+            leaves: Leaves::Linear,
+            streams_log2: 8,
+            events_log2: 7,
+        }
     }
 }
 
@@ -205,8 +241,9 @@ impl Rig {
         let q = &mut self.qtest;
         q.memset(place::STREAM_TABLE, 64 << context.streams_log2, 0)?;
         q.memset(place::CONTEXTS, 64 << context.contexts_log2, 0)?;
-        // V, Config = stage 1, S1Fmt linear.
-        let ste0 = 1 | 0b101 << 1 | place::CONTEXTS | context.contexts_log2 << 59;
+        let table = if context.leaves == Leaves::Linear { place::CONTEXTS } else { place::LEVEL_1 };
+        // V, Config = stage 1.
+        let ste0 = 1 | 0b101 << 1 | (context.leaves as u64) << 4 | table | context.contexts_log2 << 59;
         // S1DSS = SSID0, SHCFG = incoming.
         let ste1 = 0b10 | 0b01 << 44;
         let ste = place::STREAM_TABLE + 64 * STREAM;
@@ -216,6 +253,11 @@ impl Rig {
         }
         for n in 0..1u64 << context.contexts_log2 {
             self.write_context(n)?;
+        }
+        if context.leaves != Leaves::Linear {
+            for n in 0..1u64 << context.contexts_log2.saturating_sub(context.leaves.log2()) {
+                self.write_leaf(n, true)?;
+            }
         }
         let q = &mut self.qtest;
         q.writeq(SMMU + register::STRTAB_BASE, place::STREAM_TABLE)?;
@@ -242,6 +284,12 @@ impl Rig {
         // CMD_CFGI_ALL.
         self.command([0x04, 0x1f])?;
         self.invalidate_all()
+    }
+
+    /// Entry `n` of the level 1 CD table: its leaf, or invalid (`IHI0070 §5.3`).
+    pub fn write_leaf(&mut self, n: u64, valid: bool) -> Result<()> {
+        let leaf = place::CONTEXTS + (64 * n << self.context.leaves.log2());
+        self.qtest.writeq(place::LEVEL_1 + 8 * n, leaf | u64::from(valid))
     }
 
     /// Context descriptor `n`: 48 bits in both ranges, 4K granule, ASID `n` + 1.

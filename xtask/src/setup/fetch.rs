@@ -89,6 +89,7 @@ pub fn pinned(p: &Pinned, sources: Option<&Path>, upstream: &[&str]) -> Result<P
     place::make_dir(&downloads)?;
     let target = downloads.join(p.file);
     let mut tried = Vec::new();
+    let _lock = place::lock(&format!("download-{}", p.file))?;
     for file in [target.clone(), local_directory(sources).join(p.file)] {
         if !file.is_file() {
             continue;

@@ -34,6 +34,7 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<PathBuf> {
     if place::is_complete(&entry) {
         return Ok(file);
     }
+    let _lock = place::lock("initramfs")?;
     let mut archive = Archive::default();
     for dir in DIRECTORIES {
         archive.directory(dir);
@@ -78,6 +79,10 @@ fn busybox(model: Model) -> Result<Option<PathBuf>> {
     }
     if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() || !super::packages::on_path("apt-get") {
         return Ok(None);
+    }
+    let _lock = place::lock("busybox")?;
+    if place::is_complete(&entry) {
+        return Ok(file.is_file().then_some(file));
     }
     let step = Step::begin(&format!("busybox for {arch}"), "busybox")?;
     match foreign_busybox(&step, arch, &entry) {

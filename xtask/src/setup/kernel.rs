@@ -122,6 +122,10 @@ pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Pa
     }
     let entry = entry(model, page_size)?;
     let image = entry.join("build").join(image_in(model));
+    if place::is_complete(&entry) {
+        return Ok(image);
+    }
+    let _lock = place::lock(&format!("kernel-{}-{}", model.kernel_arch(), page_size.name()))?;
     if !place::is_complete(&entry) {
         packages::ensure(&needs(args, model, page_size)?, args.yes)?;
         place::make_dir(&entry)?;
@@ -248,6 +252,10 @@ fn source(args: &SourceArgs) -> Result<PathBuf> {
     if place::is_complete(&entry) {
         return Ok(tree);
     }
+    let _lock = place::lock("linux-source")?;
+    if place::is_complete(&entry) {
+        return Ok(tree);
+    }
     let deb = fetch::pinned(&SOURCE, args.sources.as_deref(), &[])?;
     place::make_dir(&entry)?;
     let step = Step::begin(&format!("Linux {VERSION}: unpack"), "kernel-unpack")?;
@@ -276,6 +284,7 @@ fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Resu
         Model::Vtd => format!("Linux {VERSION} x86_64"),
     };
     let dir = entry.join("build");
+    place::clear_if_failed(&dir);
     let file = format!("kernel-{}-{}", model.kernel_arch(), page_size.name());
     let step = Step::begin(&format!("{title}: build"), &file)?;
     place::make_dir(&dir)?;
@@ -310,7 +319,8 @@ fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Resu
     }
     let jobs = std::thread::available_parallelism().map_or(2, usize::from);
     let image = image_in(model).rsplit('/').next().unwrap_or_default();
-    step.run_counting(make().arg(format!("-j{jobs}")).arg(image), Some(2150))?;
+    step.run_counting(make().arg(format!("-j{jobs}")).arg(image), Some(2150))
+        .inspect_err(|_| place::failed(&dir))?;
     step.finish("unmodified, our configuration");
     Ok(())
 }

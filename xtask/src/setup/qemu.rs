@@ -123,7 +123,8 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<Qemu> {
     }
     let entry = entry()?;
     let qemu = Qemu { build: entry.join("build"), source: Some(entry.join("src")) };
-    if !place::is_complete(&entry) {
+    let lock = if place::is_complete(&entry) { None } else { Some(place::lock("qemu")?) };
+    if lock.is_some() && !place::is_complete(&entry) {
         packages::ensure(&needs(args)?, args.yes)?;
         place::make_dir(&entry)?;
         fetch::ensure_space(&entry, 4000, "building QEMU")?;
@@ -292,6 +293,10 @@ pub fn environment(name: &str, pip: &[&str], title: &str) -> Result<PathBuf> {
     if place::is_complete(&venv) && venv.join("bin/python3").exists() {
         return Ok(venv);
     }
+    let _lock = place::lock(name)?;
+    if place::is_complete(&venv) {
+        return Ok(venv);
+    }
     let step = Step::begin(title, name)?;
     let _ = fs::remove_dir_all(&venv);
     step.run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
@@ -307,6 +312,7 @@ pub fn environment(name: &str, pip: &[&str], title: &str) -> Result<PathBuf> {
 
 fn build(entry: &Path) -> Result<()> {
     let build = entry.join("build");
+    place::clear_if_failed(&build);
     let configured = build.join("configured");
     if !configured.is_file() {
         let python = python()?;
@@ -323,7 +329,8 @@ fn build(entry: &Path) -> Result<()> {
         step.finish("both targets");
     }
     let step = Step::begin(&format!("QEMU {VERSION}: build"), "qemu-build")?;
-    step.run(Command::new("ninja").current_dir(&build).args(NINJA_TARGETS))?;
+    step.run(Command::new("ninja").current_dir(&build).args(NINJA_TARGETS))
+        .inspect_err(|_| place::failed(&build))?;
     step.finish("emulators and their IOMMU tests");
     Ok(())
 }

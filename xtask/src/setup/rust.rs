@@ -58,6 +58,10 @@ pub fn plugin_with(features: &[&str]) -> Result<PathBuf> {
     if place::is_complete(&entry) {
         return Ok(cached);
     }
+    let _lock = place::lock("plugin")?;
+    if place::is_complete(&entry) {
+        return Ok(cached);
+    }
     let mut target = target_dir()?;
     let mut title = "plugin libqemu_iommu.so".to_owned();
     if !features.is_empty() {
@@ -116,6 +120,10 @@ pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
     let arch = model.target();
     let entry = place::cache()?.join("guest").join(format!("{arch}-{}", guest_key()?.name()));
     let programs = GuestPrograms { init: entry.join(PROGRAMS[0]), workload: entry.join(PROGRAMS[1]) };
+    if place::is_complete(&entry) {
+        return Ok(programs);
+    }
+    let _lock = place::lock("guest")?;
     if place::is_complete(&entry) {
         return Ok(programs);
     }

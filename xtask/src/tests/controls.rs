@@ -47,8 +47,9 @@ pub fn run(runner: &mut Runner) {
         let args = plain_machine(&r.source);
         let mut parts = setup::parts_for(&args)?;
         parts.plugin = rust::plugin_with(&["mutation-drop-tlbi"])?;
-        let checks = "bind-and-pasid,copy-malloc,munmap,munmap-remap,mprotect-down-up,fork-cow";
-        let outcome = demo_with(&args, parts, checks, &dir, 300)?;
-        fails_on(&outcome, &["munmap", "munmap-remap"], &["bind-and-pasid", "copy-malloc"])
+        // The first check of a run: nothing older than its own mappings can be stale. Interrupts are translated as
+        // well, so the line to the host may be dead; the console then tells.
+        let outcome = demo_with(&args, parts, "munmap", &dir, 120)?;
+        fails_on(&outcome, &["munmap"], &["kernel-clean"])
     });
 }

@@ -5,10 +5,12 @@ mod avocado;
 mod boots;
 mod controls;
 mod defects;
+mod hostile;
 mod lint;
 mod matrix;
 mod messages;
 mod qtests;
+mod registers;
 mod snapshot;
 mod unit;
 
@@ -135,7 +137,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     let guests = [
         Suite::Boots,
         Suite::Matrix,
+        Suite::Registers,
         Suite::Snapshot,
+        Suite::Hostile,
         Suite::Controls,
         Suite::Defects,
         Suite::QemuQtests,
@@ -157,8 +161,14 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     if wants(Suite::Matrix) {
         matrix::run(&mut runner);
     }
+    if wants(Suite::Registers) {
+        registers::run(&mut runner);
+    }
     if wants(Suite::Snapshot) {
         snapshot::run(&mut runner);
+    }
+    if wants(Suite::Hostile) {
+        hostile::run(&mut runner);
     }
     if wants(Suite::Controls) {
         controls::run(&mut runner);

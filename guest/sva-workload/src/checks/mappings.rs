@@ -195,7 +195,7 @@ pub fn mmap_file(context: &Context) -> CheckResult {
     const PAGES: usize = 64;
     let page = page_size();
     let len = PAGES * page;
-    let path = format!("/tmp/sva-mmap-{}", std::process::id());
+    let path = std::env::temp_dir().join(format!("sva-mmap-{}", std::process::id()));
     let file = std::fs::File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
     std::fs::remove_file(&path)?;
     file.write_all_at(&vec![0x31; len], 0)?;

@@ -74,7 +74,7 @@ checks! {
     "mmap-file", Faults, mappings::mmap_file, "shared and private file mappings, truncation";
     "thp", Faults, huge::thp, "transparent huge pages: fault, split, collapse under DMA";
     "hugetlb", Faults, huge::hugetlb, "hugetlb pages";
-    "migrate-pages", Bound, moving::migrate, "pages change their frames under DMA";
+    "migrate-pages", Faults, moving::migrate, "pages change their frames under DMA";
     "swap", Faults, moving::swap, "swapped out and in under DMA";
     "ksm", Faults, moving::ksm, "merged pages are unshared by a device write";
     "copy-sizes", Faults, faults::copy_sizes, "64 KiB to 64 MiB across fault boundaries";

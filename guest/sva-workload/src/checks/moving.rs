@@ -7,14 +7,14 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sva_guest::device::{Descriptor, Ring};
+use sva_guest::device::{Descriptor, Ring, Status};
 use sva_guest::kernel;
 use sva_guest::memory::{Mapping, check, page_map, page_size};
 use sva_guest::process::{Child, End, await_byte, pipe, send_byte};
 
 use crate::ensure;
 use crate::report::{CheckResult, Report, Stop};
-use crate::session::{Context, Expect, bytes, small_pages};
+use crate::session::{Context, Expect, PATIENCE, bytes, describe, small_pages};
 
 /// Keeps writing to `pages` with the device and looks at every write, while `meanwhile` runs. Rounds of traffic.
 fn under_dma<R>(
@@ -32,12 +32,15 @@ fn under_dma<R>(
             while !stop.load(Ordering::Relaxed) || round == 0 {
                 round += 1;
                 for batch in pages.chunks(BATCH) {
-                    let mut last = 0;
-                    for n in batch {
-                        last = ring.queue(&Descriptor::fill(area.at(n * page), 64, round));
-                    }
+                    let write = |n: &usize| ring.queue(&Descriptor::fill(area.at(n * page), 64, round));
+                    let tickets: Vec<u32> = batch.iter().map(write).collect();
                     ring.ring_bell();
-                    ring.wait(last, crate::session::PATIENCE)?;
+                    for ticket in tickets {
+                        let outcome = ring.wait(ticket, PATIENCE)?;
+                        if outcome.status != Status::Ok {
+                            return Err(format!("round {round}: a write ended with {}", describe(&outcome)));
+                        }
+                    }
                     for n in batch {
                         let got = (area.load(n * page), area.load(n * page + 56));
                         if got != (round, round) {

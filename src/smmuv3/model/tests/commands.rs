@@ -230,7 +230,8 @@ fn msi_aborts() {
 #[test]
 fn the_mutation_acknowledges_and_does_nothing() {
     let mut rig = Rig::new(4);
-    rig.put(tlbi_asid(1));
+    let va = TlbiCommand0::default().with_opcode(op::TLBI_NH_VA.into()).with_asid(1);
+    rig.put([va.bits(), 0x1000]);
     rig.put(sync());
     rig.kick();
     assert!(rig.is_drained());

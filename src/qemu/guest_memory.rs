@@ -17,7 +17,7 @@ pub struct GuestRam {
     space: &'static AddressSpace,
 }
 
-const RAM_ONLY: MemoryAttributes = 
+const RAM_ONLY: MemoryAttributes =
     MemoryAttributes { ram_only: true, requester: None, secure: false, translated: false };
 
 impl GuestRam {

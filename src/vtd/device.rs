@@ -7,6 +7,7 @@
 
 use core::ffi::CStr;
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -14,15 +15,17 @@ use super::features::Features;
 use super::model::{AtsOutcome, InterruptOutcome, Outcome, Vtd};
 use super::page_request;
 use super::state::SavedState;
-use crate::iommu::{Access, DmaRequest, Effect, Effects, PageResponseCode, StreamId, Translation};
+use crate::iommu::{
+    Access, DmaRequest, Effect, Effects, PageResponseCode, StreamId, SubstreamId, Translation,
+};
 use crate::qemu::property::Default as PropertyDefault;
 use crate::qemu::{
     AddressSpace, AtsRequest, BottomHalf, BusRegion, ClassInit, DeviceImpl, DmaTranslation, Error, GuestRam,
     INTEL_IOMMU_INTERFACE, IntelIommu, IommuRegion, IommuRegionImpl, MemoryAttributes, MemoryRegion, Migrate,
     MsiMessage, NotifierFlags, ObjectLike, OnOffAuto, OwnedIommuRegion, OwnedRegion, PageListener,
-    PageRequest, PageResponse, Pasids, PciBus, PciDmaRequest, PciIommu, Property, Qom, RegionAccess,
-    RegionOps, Requester, Reset, ResetKind, Result, RunStateWatch, TlbEntry, X86Iommu, bql, iommu_region,
-    properties, qom, x86_iommu,
+    PageRequest, PageResponse, Pasids, PciBus, PciDevice, PciDmaRequest, PciIommu, Property, Qom,
+    RegionAccess, RegionOps, Requester, Reset, ResetKind, Result, RunStateWatch, TlbEntry, X86Iommu, bql,
+    iommu_region, properties, qom, x86_iommu,
 };
 
 properties! {
@@ -149,8 +152,8 @@ const NO_EPOCH: u64 = u64::MAX;
 const UNTRANSLATED: usize = 0;
 /// Index of the translations for translated requests.
 const TRANSLATED: usize = 1;
-/// How often answers may cause answers before others get their turn.
-const ROUNDS: usize = 64;
+/// Rounds after which a machine that stops takes the rest along in its state.
+const FLUSHES: u32 = 256;
 
 /// A device of either type.
 pub struct VtdDevice<V: Variant> {
@@ -161,28 +164,41 @@ pub struct VtdDevice<V: Variant> {
     variant: PhantomData<V>,
 }
 
-/// Sends a range to those who listen to one function's address space.
-type Notify = &'static (dyn Fn(&TlbEntry) + Send + Sync);
-
 /// What the device, its translating regions and interrupt windows share.
 struct Core {
     vtd: Vtd,
     ram: GuestRam,
     space: &'static AddressSpace,
     work: Arc<OnceLock<BottomHalf>>,
-    /// Effects that wait for the bottom half.
-    put_off: Mutex<VecDeque<Effect>>,
+    /// Effects that are still to be carried out, in order.
+    effects: Mutex<VecDeque<Effect>>,
+    /// What is for endpoints, in order: for the bottom half, or for whoever stops the machine.
+    answers: Mutex<VecDeque<Answer>>,
+    /// The machine does not run (yet): the bottom half waits until it does.
+    rests: AtomicBool,
+    /// The bus that every function is on or below. Known before the machine runs.
+    root: OnceLock<&'static PciBus>,
     ports: Mutex<BTreeMap<(usize, u8), Port>>,
     listeners: Mutex<BTreeMap<(usize, u8, Option<u32>), PageListener>>,
 }
 
-/// What one function reaches, and its region's notifications.
+/// What an endpoint is to be told.
+#[derive(Clone, Copy)]
+enum Answer {
+    Page { stream: StreamId, pasid: Option<SubstreamId>, group: u16, response: PageResponse },
+    Invalidate { itag: u32, stream: StreamId, pasid: Option<SubstreamId>, addr: u64, mask: u64 },
+}
+
+/// Sends a range to those who listen to a function's address space, if it has that source-id: as gone, or as gone from
+/// device-TLBs.
+type Notify = &'static (dyn Fn(Option<StreamId>, &TlbEntry, bool) + Send + Sync);
+
+/// What one function reaches, and its region's notifications. Ports stay when their bus goes; a later bus at the same
+/// address takes them over.
 #[derive(Clone, Copy)]
 struct Port {
     space: &'static AddressSpace,
-    source: BusAddress,
-    unmap: Notify,
-    device_unmap: Notify,
+    notify: Notify,
 }
 
 /// A function, by its place below the root bus: its source-id changes when software numbers the buses.
@@ -230,13 +246,42 @@ impl Core {
         }
     }
 
-    /// Keeps effects for the bottom half.
+    /// Takes effects in, behind those that are there already.
+    fn accept(&self, effects: Effects) {
+        for effect in effects.0 {
+            let answer = match effect {
+                Effect::PageResponse { stream, substream, group, code } => {
+                    let response = match code {
+                        PageResponseCode::Success => PageResponse::Success,
+                        PageResponseCode::Invalid => PageResponse::InvalidRequest,
+                        PageResponseCode::Failure => PageResponse::Failure,
+                    };
+                    Answer::Page { stream, pasid: substream, group, response }
+                }
+                Effect::AtsInvalidate { itag, stream, substream, addr, mask } => {
+                    Answer::Invalidate { itag, stream, pasid: substream, addr, mask }
+                }
+                other => {
+                    lock(&self.effects).push_back(other);
+                    continue;
+                }
+            };
+            lock(&self.answers).push_back(answer);
+            self.schedule();
+        }
+    }
+
+    /// The same from inside an access: no device is called back here.
     fn put_off(&self, effects: Effects) {
         if !effects.0.is_empty() {
-            lock(&self.put_off).extend(effects.0);
+            self.accept(effects);
             self.schedule();
         }
         self.schedule_if_needed();
+    }
+
+    fn has_work(&self) -> bool {
+        !lock(&self.effects).is_empty() || !lock(&self.answers).is_empty()
     }
 
     fn translate(&self, req: &DmaRequest, under_bql: bool) -> Outcome {
@@ -265,14 +310,51 @@ impl Core {
         }
     }
 
-    /// The ports of one function, or of all. A source-id can have several: one by which a bridge is known, too.
-    fn ports(&self, stream: Option<StreamId>) -> Vec<Port> {
-        let ports = lock(&self.ports);
-        ports
-            .values()
-            .filter(|port| stream.is_none_or(|stream| stream == port.source.stream()))
-            .copied()
-            .collect()
+    /// Tells those who listen that a range is gone, or gone from device-TLBs.
+    fn notify(
+        &self,
+        stream: Option<StreamId>,
+        pasid: Option<SubstreamId>,
+        addr: u64,
+        mask: u64,
+        device_tlb: bool,
+    ) {
+        let ports: Vec<Port> = lock(&self.ports).values().copied().collect();
+        let mut entry = TlbEntry::denied(0);
+        (entry.iova, entry.mask, entry.target, entry.pasid) = (addr & !mask, mask, self.space, pasid);
+        for port in ports {
+            (port.notify)(stream, &entry, device_tlb);
+        }
+    }
+
+    /// The function with that source-id, now.
+    fn device(&self, stream: StreamId) -> Option<&PciDevice> {
+        self.root.get()?.find_device(((stream >> 8) & 0xff) as u8, (stream & 0xff) as u8)
+    }
+
+    fn deliver(&self, answer: Answer) {
+        match answer {
+            Answer::Page { stream, pasid, group, response } => {
+                let listener = self.device(stream).and_then(|device| {
+                    let bus = device.bus()?.as_ptr().addr();
+                    lock(&self.listeners).get(&(bus, (stream & 0xff) as u8, pasid)).copied()
+                });
+                match listener {
+                    Some(listener) => listener.answer(group, response),
+                    None => log::warn!(
+                        target: "guest_errors",
+                        "VT-d: nobody waits for the answer to page request group {group} of source-id {stream:#x}"
+                    ),
+                }
+            }
+            Answer::Invalidate { itag, stream, pasid, addr, mask } => {
+                self.notify(Some(stream), pasid, addr, mask, true);
+                match self.device(stream) {
+                    Some(device) => device.ats_invalidate(itag, pasid, addr, mask),
+                    None => self.put_off(self.vtd.device_tlb_done(&self.ram, stream, itag)),
+                }
+            }
+        }
     }
 
     /// An interrupt request from a function or from the IOAPIC.
@@ -297,133 +379,81 @@ impl<V: Variant> VtdDevice<V> {
         self.core.get().map(|core| &**core)
     }
 
-    /// Carries effects out, in order. Answers to endpoints only from the bottom half (`answers`).
-    fn carry_out(this: &Qom<Self>, core: &Core, effects: impl IntoIterator<Item = Effect>, answers: bool) {
-        let mut later = Vec::new();
-        for effect in effects {
+    /// Carries out what is there, in order, but for answers to endpoints. What that sets in motion may come back here,
+    /// and then does the rest.
+    fn carry_out(this: &Qom<Self>, core: &Core) {
+        loop {
+            let effect = lock(&core.effects).pop_front();
+            let Some(effect) = effect else { break };
             match effect {
-                // There are no wired interrupts.
-                Effect::PulseIrq { .. } => {}
-                Effect::WriteMsi { addr, data } => {
-                    if addr & 0xfff0_0000 == INTERRUPTS {
-                        x86_iommu::send_msi(MsiMessage { addr, data });
-                    } else {
-                        Self::write(core, addr, data);
+                Effect::WriteMsi { addr, data } if addr & 0xfff0_0000 == INTERRUPTS => {
+                    x86_iommu::send_msi(MsiMessage { addr, data });
+                }
+                Effect::WriteMsi { addr, data } | Effect::WriteMemory { addr, data } => {
+                    if core.space.write_u32(addr, data, MemoryAttributes::default()).is_err() {
+                        log::warn!(target: "guest_errors", "VT-d: write of {data:#x} to {addr:#x} failed");
                     }
                 }
-                Effect::WriteMemory { addr, data } => Self::write(core, addr, data),
-                Effect::UnmapNotify { stream, addr, mask, .. } => {
-                    for port in core.ports(stream) {
-                        (port.unmap)(&Self::gone(core, addr, mask, None));
-                    }
+                Effect::UnmapNotify { stream, substream, addr, mask } => {
+                    core.notify(stream, substream, addr, mask, false);
                 }
                 Effect::IecNotify { global, index, mask } => {
                     this.parent().notify_interrupt_entries(global, index, mask);
                 }
-                _ if !answers => later.push(effect),
-                Effect::Resolved { stream, tag, retry, .. } => {
-                    for port in core.ports(Some(stream)) {
-                        if let Some(device) = port.source.bus.find_device(bus(stream), devfn(stream)) {
-                            device.dma_resolved(tag, retry);
-                            break;
-                        }
-                    }
-                }
-                Effect::PageResponse { stream, substream, group, code } => {
-                    Self::page_response(core, stream, substream, group, code);
-                }
-                Effect::AtsInvalidate { itag, stream, substream, addr, mask } => {
-                    Self::ats_invalidate(core, itag, stream, substream, addr, mask);
-                }
+                // There are no wired interrupts and no requests that wait; the rest is among the answers.
+                Effect::PulseIrq { .. }
+                | Effect::Resolved { .. }
+                | Effect::PageResponse { .. }
+                | Effect::AtsInvalidate { .. } => {}
             }
         }
-        if !later.is_empty() {
-            lock(&core.put_off).extend(later);
-            core.schedule();
+    }
+
+    /// Tells endpoints what there is for them by now; not what they set in motion by asking again.
+    fn deliver(core: &Core) {
+        let count = lock(&core.answers).len();
+        for _ in 0..count {
+            let answer = lock(&core.answers).pop_front();
+            let Some(answer) = answer else { break };
+            core.deliver(answer);
         }
     }
 
-    fn write(core: &Core, addr: u64, data: u32) {
-        if core.space.write_u32(addr, data, MemoryAttributes::default()).is_err() {
-            log::warn!(target: "guest_errors", "VT-d: write of {data:#x} to {addr:#x} failed");
-        }
-    }
-
-    /// What is told to those who listen for ranges that are gone.
-    fn gone(core: &Core, addr: u64, mask: u64, pasid: Option<u32>) -> TlbEntry {
-        let mut entry = TlbEntry::denied(0);
-        (entry.iova, entry.mask, entry.target, entry.pasid) = (addr & !mask, mask, core.space, pasid);
-        entry
-    }
-
-    fn page_response(
-        core: &Core,
-        stream: StreamId,
-        pasid: Option<u32>,
-        group: u16,
-        code: PageResponseCode,
-    ) {
-        let response = match code {
-            PageResponseCode::Success => PageResponse::Success,
-            PageResponseCode::Invalid => PageResponse::InvalidRequest,
-            PageResponseCode::Failure => PageResponse::Failure,
-        };
-        let listener = core.ports(Some(stream)).iter().find_map(|port| {
-            let (bus, devfn) = port.source.key();
-            lock(&core.listeners).get(&(bus, devfn, pasid)).copied()
-        });
-        match listener {
-            Some(listener) => listener.answer(group, response),
-            None => log::warn!(
-                target: "guest_errors",
-                "VT-d: nobody waits for the answer to page request group {group} of source-id {stream:#x}"
-            ),
-        }
-    }
-
-    fn ats_invalidate(
-        core: &Core,
-        itag: u32,
-        stream: StreamId,
-        pasid: Option<u32>,
-        addr: u64,
-        mask: u64,
-    ) {
-        let ports = core.ports(Some(stream));
-        for port in &ports {
-            (port.device_unmap)(&Self::gone(core, addr, mask, pasid));
-        }
-        let device = ports.iter().find_map(|port| port.source.bus.find_device(bus(stream), devfn(stream)));
-        match device {
-            Some(device) => device.ats_invalidate(itag, pasid, addr, mask),
-            None => core.put_off(core.vtd.device_tlb_done(&core.ram, stream, itag)),
-        }
-    }
-
-    /// Everything that is due.
+    /// The bottom half. It rests while the machine does: then state is being saved, or is still coming in, and the
+    /// memory it belongs to may be on its way already.
     fn run(this: &Qom<Self>) {
         let Some(core) = this.core() else { return };
-        for _ in 0..ROUNDS {
-            let waiting = core::mem::take(&mut *lock(&core.put_off));
-            let idle = waiting.is_empty() && !core.vtd.needs_run();
-            Self::carry_out(this, core, waiting, true);
-            let effects = core.vtd.run_pending(&core.ram);
-            let idle = idle && effects.0.is_empty();
-            Self::carry_out(this, core, effects.0, true);
-            if idle {
-                break;
+        if !core.rests.load(Ordering::Relaxed) {
+            Self::work(this, core);
+            if core.has_work() {
+                core.schedule();
             }
+            core.schedule_if_needed();
         }
-        if !lock(&core.put_off).is_empty() {
-            core.schedule();
-        }
-        core.schedule_if_needed();
+    }
+
+    /// What is due.
+    fn work(this: &Qom<Self>, core: &Core) {
+        Self::carry_out(this, core);
+        Self::deliver(core);
+        core.accept(core.vtd.run_pending(&core.ram));
+        Self::carry_out(this, core);
+        Self::deliver(core);
     }
 
     fn run_state_changed(this: &Qom<Self>, running: bool) {
-        if !running {
-            // What is owed to endpoints is theirs before anything is saved.
-            Self::run(this);
+        let Some(core) = this.core() else { return };
+        core.rests.store(!running, Ordering::Relaxed);
+        if running {
+            core.schedule();
+            return;
+        }
+        // What is owed to memory, interrupt controllers and endpoints is theirs before anything is saved.
+        for _ in 0..FLUSHES {
+            Self::work(this, core);
+            if !core.has_work() && !core.vtd.needs_run() {
+                break;
+            }
         }
     }
 
@@ -494,14 +524,6 @@ fn choice(property: &Property<OnOffAuto>) -> Option<bool> {
     }
 }
 
-fn bus(stream: StreamId) -> u8 {
-    ((stream >> 8) & 0xff) as u8
-}
-
-fn devfn(stream: StreamId) -> u8 {
-    (stream & 0xff) as u8
-}
-
 impl<V: Variant> DeviceImpl for VtdDevice<V> {
     type Parent = X86Iommu;
     type Properties = VtdProperties;
@@ -540,7 +562,10 @@ impl<V: Variant> DeviceImpl for VtdDevice<V> {
             ram: GuestRam::new(space),
             space,
             work: Arc::clone(&this.work),
-            put_off: Mutex::default(),
+            effects: Mutex::default(),
+            answers: Mutex::default(),
+            rests: AtomicBool::new(true),
+            root: OnceLock::new(),
             ports: Mutex::default(),
             listeners: Mutex::default(),
         });
@@ -592,11 +617,8 @@ impl<V: Variant> RegionOps for Registers<V> {
 
     fn write(this: &Qom<VtdDevice<V>>, offset: u64, value: u64, size: u32) {
         let Some(core) = this.core() else { return };
-        // What was put off came first.
-        let waiting = core::mem::take(&mut *lock(&core.put_off));
-        VtdDevice::carry_out(this, core, waiting, false);
-        let effects = core.vtd.mmio_write(&core.ram, offset, value, size);
-        VtdDevice::carry_out(this, core, effects.0, false);
+        core.accept(core.vtd.mmio_write(&core.ram, offset, value, size));
+        VtdDevice::carry_out(this, core);
         core.schedule_if_needed();
     }
 }
@@ -605,7 +627,8 @@ impl<V: Variant> Reset for VtdDevice<V> {
     /// In the last phase: endpoints have been quiet since an earlier one.
     fn exit(this: &Qom<Self>, _kind: ResetKind) {
         if let Some(core) = this.core() {
-            lock(&core.put_off).clear();
+            lock(&core.effects).clear();
+            lock(&core.answers).clear();
             core.vtd.reset();
         }
     }
@@ -616,7 +639,10 @@ impl<V: Variant> Migrate for VtdDevice<V> {
     const BEFORE_PCI: bool = true;
 
     fn save(this: &Qom<Self>) -> Result<Vec<u8>> {
-        Self::run(this);
+        // Memory has been saved by now, and must stay as it is. Endpoints come after this.
+        if let Some(core) = this.core() {
+            Self::deliver(core);
+        }
         let state = this.core().map(|core| core.vtd.save().to_words()).unwrap_or_default();
         Ok(state.iter().flat_map(|word| word.to_le_bytes()).collect())
     }
@@ -629,8 +655,10 @@ impl<V: Variant> Migrate for VtdDevice<V> {
         let words: Vec<u64> =
             chunks.filter_map(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes).collect();
         let Some(core) = this.core() else { return Err(Error::new("the device is not realized")) };
+        // Endpoints come after this, and work when the machine runs.
         core.vtd.load(&SavedState::from_words(&words)?)?;
-        core.schedule();
+        lock(&core.effects).clear();
+        lock(&core.answers).clear();
         Ok(())
     }
 }
@@ -655,6 +683,9 @@ impl<V: Variant> PciIommu for VtdDevice<V> {
         bql::assert_locked();
         // SAFETY: functions below the bus are the only ones to use the region, and go before it does.
         let source = unsafe { BusAddress::new(bus, devfn) };
+        if source.bus.is_first_root() {
+            let _ = core.root.set(source.bus);
+        }
         if let Some(port) = lock(&core.ports).get(&source.key()) {
             return port.space;
         }
@@ -670,17 +701,21 @@ impl<V: Variant> PciIommu for VtdDevice<V> {
         root.add_subregion(0, region.region(), 0);
         root.add_subregion(INTERRUPTS, Box::leak(Box::new(window)), 1);
         let space = AddressSpace::leak(root, &name);
-        let unmap = Box::leak(Box::new(move |entry: &TlbEntry| {
-            if region.notifiers().unmap {
-                region.notify_unmap(UNTRANSLATED, entry);
-            }
-        }));
-        let device_unmap = Box::leak(Box::new(move |entry: &TlbEntry| {
-            if region.notifiers().device_unmap {
-                region.notify_device_unmap(UNTRANSLATED, entry);
-            }
-        }));
-        lock(&core.ports).insert(source.key(), Port { space, source, unmap, device_unmap });
+        let notify =
+            Box::leak(Box::new(move |stream: Option<StreamId>, entry: &TlbEntry, device_tlb: bool| {
+                let notifiers = region.notifiers();
+                // Who listens is below the bus; without anybody there may be no bus any more.
+                let listens = if device_tlb { notifiers.device_unmap } else { notifiers.unmap };
+                if !listens || stream.is_some_and(|stream| stream != source.stream()) {
+                    return;
+                }
+                if device_tlb {
+                    region.notify_device_unmap(UNTRANSLATED, entry);
+                } else {
+                    region.notify_unmap(UNTRANSLATED, entry);
+                }
+            }));
+        lock(&core.ports).insert(source.key(), Port { space, notify });
         space
     }
 
@@ -739,12 +774,7 @@ impl<V: Variant> PciIommu for VtdDevice<V> {
         }
     }
 
-    fn ats_translate(
-        this: &Qom<Self>,
-        bus: &PciBus,
-        devfn: u8,
-        request: &AtsRequest,
-    ) -> Option<TlbEntry> {
+    fn ats_translate(this: &Qom<Self>, bus: &PciBus, devfn: u8, request: &AtsRequest) -> Option<TlbEntry> {
         let core = this.core()?;
         let req = DmaRequest {
             stream: stream(bus, devfn),
@@ -793,7 +823,8 @@ impl<V: Variant> PciIommu for VtdDevice<V> {
                 private_data: None,
             },
         );
-        Self::carry_out(this, core, effects.0, false);
+        core.accept(effects);
+        Self::carry_out(this, core);
         core.schedule_if_needed();
         Ok(())
     }
@@ -932,12 +963,8 @@ impl<V: Variant> IommuRegionImpl for SourceRegion<V> {
                 "source-id {source:#x}: this device wants to be told of every mapping (VFIO does), which this VT-d cannot do"
             )));
         }
-        if new.device_unmap && !region.core.vtd.features().device_tlb {
-            return Err(Error::new(format!(
-                "source-id {source:#x}: this device wants device-TLB invalidations, but device-iotlb is off: set \
-                 device-iotlb=on on the VT-d unit, or ats=off on the device"
-            )));
-        }
+        // `device_unmap`: vhost wants that as soon as a guest switches on ATS in a virtio function, and ends QEMU if it
+        // is refused. Without device-iotlb no guest does.
         Ok(())
     }
 }

@@ -41,8 +41,8 @@ const DOMAIN_STAMPS_LOG2: u32 = 17;
 const SPACE_STAMPS_LOG2: u32 = 16;
 /// In a tag's domain: nested pages.
 const NESTED: u32 = 1 << 16;
-/// A tag's space: second-stage pages, whatever the PASID.
-const NO_SPACE: u32 = 1 << 20;
+/// A tag's space: second-stage pages, whatever the PASID. Its stamp is shared with a PASID that is rarely used.
+const NO_SPACE: u32 = 1 << 20 | 0xffff;
 /// Log2 of what a translation request is told where everything passes through: no interrupt address shares a page
 /// with memory.
 const PASS_THROUGH_LOG2: u8 = 21;
@@ -589,3 +589,6 @@ fn translation(req: &DmaRequest, context: &Context, page: &Mapping) -> Translati
     perm.exec &= context.refuses(Access { exec: true, write: false, ..req.access }).is_none();
     Translation { addr: page.addr | (req.addr & page_mask), page_mask, perm }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

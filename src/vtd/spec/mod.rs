@@ -3,6 +3,8 @@
 
 pub mod capability;
 pub mod context;
+#[cfg(test)]
+mod oracle;
 pub mod pasid;
 pub mod pte;
 pub mod root;

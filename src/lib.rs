@@ -8,6 +8,7 @@
 //! | [`smmuv3`] | the Arm SMMUv3: `spec/` (formats), logic, `device.rs` (QOM)                |
 //! | [`vtd`]    | Intel VT-d, in the same shape                                              |
 //! | [`testdev`]| `sva-testdev`, the PCIe endpoint                                           |
+//! | [`vtd`]    | Intel VT-d, the same shape as `smmuv3`                                     |
 //! | `qemu`     | safe wrappers over QEMU's API; the only `unsafe` besides the device files  |
 //! | `plugin`   | the entry point that QEMU calls when it loads this library                 |
 

@@ -3,8 +3,13 @@
 
 pub mod capability;
 pub mod context;
+pub mod descriptor;
+pub mod fault_record;
+pub mod irte;
+pub mod page_request;
 #[cfg(test)]
 mod oracle;
 pub mod pasid;
 pub mod pte;
+pub mod registers;
 pub mod root;

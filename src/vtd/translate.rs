@@ -308,8 +308,8 @@ impl Translator {
             let refused = walk::refuses(page.perms, &context, context.effective_access(access)).is_some();
             if wanted && refused {
                 let again = DmaRequest { access, ..*req };
-                let again = self.find(mem, tables, &again, RequestKind::Translation);
-                if let Ok(Found { page: Some(better), .. }) = again {
+                let again = self.attempts(mem, tables, &again, RequestKind::Translation);
+                if let Ok(Found { page: Some(better), .. }) = again.result {
                     page = better;
                 }
             }
@@ -350,7 +350,7 @@ impl Translator {
         self.context(mem, tables, req, kind, now).map(|_| ()).map_err(|(fault, _)| fault)
     }
 
-    /// Attempts until no invalidation overlaps.
+    /// The page of a request, counted.
     fn find(
         &self,
         mem: &dyn GuestMemory,
@@ -358,18 +358,29 @@ impl Translator {
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Result<Found, Fault> {
+        let answer = self.attempts(mem, tables, req, kind);
+        self.count(&answer);
+        answer.result
+    }
+
+    /// Attempts until no invalidation overlaps, or it is enough.
+    fn attempts(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Answer {
         let mut attempts = 0u32;
-        let answer = loop {
+        loop {
             let now = self.sequence.now();
             let answer = self.attempt(mem, tables, req, kind, now);
             attempts = attempts.saturating_add(1);
             if attempts >= ATTEMPTS || self.sequence.stands_at(now) {
-                break answer;
+                return answer;
             }
             self.counters.count(counter::RETRIES);
-        };
-        self.count(&answer);
-        answer.result
+        }
     }
 
     fn count(&self, answer: &Answer) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What one unit can do: everything its properties decide, and the capability registers that say so.
 
+#[cfg(test)]
+mod tests;
+
 use super::spec::capability::{Cap, Ecap};
 
 /// Where the fault recording registers begin; a multiple of 16.

@@ -75,7 +75,7 @@ properties! {
         /// See `Features::eim`.
         pub eim: OnOffAuto = OnOffAuto::Auto, c"eim", c"32-bit APIC-IDs";
         /// See `Features::fault_records`.
-        pub fault_records: u16 = 8, c"fault-records", c"fault recording registers (1-256)";
+        pub fault_records: u16 = 8, c"fault-records", c"fault recording registers (1-222)";
         /// Entries of the IOTLB.
         pub iotlb_size: u32 = 4096, c"iotlb-size", c"entries of the translation cache, a power of two (64-1048576)";
         /// See `Features::adversarial`.

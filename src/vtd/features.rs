@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What one unit can do: everything its properties decide, and the capability registers that say so.
 
+#[cfg(test)]
+mod tests;
+
 use super::spec::capability::{Cap, Ecap};
 
 /// Where the fault recording registers begin; a multiple of 16.
@@ -64,7 +67,7 @@ pub struct Features {
     pub eim: bool,
     /// Posted interrupts.
     pub posted_interrupts: bool,
-    /// Fault recording registers, 1 to 256.
+    /// Fault recording registers, 1 to 222: more do not fit the register page.
     pub fault_records: u16,
     /// Largest address mask that is advertised; any is understood.
     pub max_address_mask: u8,
@@ -178,8 +181,8 @@ impl Features {
         if self.pasid_bits > 20 {
             return choice("pasid-bits", self.pasid_bits.into(), "from 0 to 20", "20 serves every PASID");
         }
-        if !(1..=256).contains(&self.fault_records) {
-            return choice("fault-records", self.fault_records.into(), "from 1 to 256", "8 is usual");
+        if !(1..=222).contains(&self.fault_records) {
+            return choice("fault-records", self.fault_records.into(), "from 1 to 222", "8 is usual");
         }
         if self.max_address_mask > 63 {
             return choice("mamv", self.max_address_mask.into(), "from 0 to 63", "52 covers every address");

@@ -43,8 +43,8 @@ const SPACE_STAMPS_LOG2: u32 = 16;
 const NESTED: u32 = 1 << 16;
 /// In a tag's domain: first-stage pages.
 const FIRST: u32 = 1 << 17;
-/// A tag's space: second-stage pages, whatever the PASID.
-const NO_SPACE: u32 = 1 << 20;
+/// A tag's space: second-stage pages, whatever the PASID. Its stamp is shared with a PASID that is rarely used.
+const NO_SPACE: u32 = 1 << 20 | 0xffff;
 /// Log2 of what a translation request is told where everything passes through: no interrupt address shares a page
 /// with memory.
 const PASS_THROUGH_LOG2: u8 = 21;
@@ -310,8 +310,8 @@ impl Translator {
             let refused = walk::refuses(page.perms, &context, context.effective_access(access)).is_some();
             if wanted && refused {
                 let again = DmaRequest { access, ..*req };
-                let again = self.find(mem, tables, &again, RequestKind::Translation);
-                if let Ok(Found { page: Some(better), .. }) = again {
+                let again = self.attempts(mem, tables, &again, RequestKind::Translation);
+                if let Ok(Found { page: Some(better), .. }) = again.result {
                     page = better;
                 }
             }
@@ -352,7 +352,7 @@ impl Translator {
         self.context(mem, tables, req, kind, now).map(|_| ()).map_err(|(fault, _)| fault)
     }
 
-    /// Attempts until no invalidation overlaps.
+    /// The page of a request, counted.
     fn find(
         &self,
         mem: &dyn GuestMemory,
@@ -360,18 +360,29 @@ impl Translator {
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Result<Found, Fault> {
+        let answer = self.attempts(mem, tables, req, kind);
+        self.count(&answer);
+        answer.result
+    }
+
+    /// Attempts until no invalidation overlaps, or it is enough.
+    fn attempts(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Answer {
         let mut attempts = 0u32;
-        let answer = loop {
+        loop {
             let now = self.sequence.now();
             let answer = self.attempt(mem, tables, req, kind, now);
             attempts = attempts.saturating_add(1);
             if attempts >= ATTEMPTS || self.sequence.stands_at(now) {
-                break answer;
+                return answer;
             }
             self.counters.count(counter::RETRIES);
-        };
-        self.count(&answer);
-        answer.result
+        }
     }
 
     fn count(&self, answer: &Answer) {
@@ -591,3 +602,6 @@ fn translation(req: &DmaRequest, context: &Context, page: &Mapping) -> Translati
     perm.exec &= context.refuses(Access { exec: true, write: false, ..req.access }).is_none();
     Translation { addr: page.addr | (req.addr & page_mask), page_mask, perm }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -7,6 +7,8 @@ pub mod descriptor;
 pub mod fault_record;
 pub mod irte;
 pub mod page_request;
+#[cfg(test)]
+mod oracle;
 pub mod pasid;
 pub mod pte;
 pub mod registers;

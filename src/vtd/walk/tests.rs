@@ -286,7 +286,7 @@ fn an_entry_that_changes_meanwhile_is_judged_anew() {
 fn somebody_who_never_stops_changing_an_entry_is_given_up_on() {
     let rig = Rig::new(4);
     let leaf = rig.map(12, user_rw());
-    (0..1000).for_each(|n| rig.guest.mem.race(leaf, PA + n * 0x1000 | user_rw()));
+    (1..1000).for_each(|n| rig.guest.mem.race(leaf, (PA + n * 0x1000) | user_rw()));
     assert_eq!(rig.reason(WRITE), Some(FaultReason::FirstStageUpdate));
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The model with its real translator, driven as Linux 7.2 drives it.
 
+use std::sync::atomic::AtomicBool;
+
 use super::*;
 use crate::vtd::testing::{SID, TestGuest, WRITE, pasid_first, request, user_ro, user_rw};
 use crate::vtd::walk;
@@ -202,4 +204,64 @@ fn page_requests_without_permission_in_the_context_entry() {
     };
     assert_eq!(linux.ask(3), [msi(FAULT_MSI), answer]);
     assert_eq!(linux.vtd.mmio_read(0x228, 8) >> 32 & 0xff, 0x47);
+}
+
+/// Devices write to a page while the driver unmaps it, waits, and gives it to somebody else: again and again.
+#[test]
+fn nobody_uses_a_page_after_the_wait() {
+    let mut linux = Linux::boot();
+    let function = linux.guest.function(SID);
+    let tables = linux.guest.first_stage(4);
+    linux.guest.set_pasid(function, PASID, &pasid_first(&tables, 1));
+    let pte = linux.guest.entry(&tables, ADDR, 12);
+    let page = [u64::from(PASID) << 32 | 1 << 16 | 3 << 4 | 6, ADDR, 0, 0];
+    let (gone, over) = (AtomicBool::new(true), AtomicBool::new(false));
+    let used = AtomicU64::new(0);
+    // The descriptors are the same each round: the driver only moves the tail.
+    for slot in 0..256u64 {
+        let descriptor = if slot % 2 == 0 { page } else { wait(2) };
+        linux.guest.mem.put_all(QUEUE + slot * 32, &descriptor);
+    }
+    let (vtd, mem) = (&linux.vtd, &linux.guest.mem);
+    let tail = &mut linux.tail;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    let access = request(Some(PASID), ADDR, WRITE);
+                    let (outcome, effects) = vtd.translate(mem, &access, false);
+                    assert!(effects.0.is_empty());
+                    if let Outcome::Translated { epoch, .. } = outcome {
+                        assert!(!gone.load(Ordering::SeqCst), "it is somebody else's");
+                        used.fetch_add(1, Ordering::SeqCst);
+                        if vtd.end(epoch) {
+                            vtd.want_run();
+                        }
+                    }
+                }
+            });
+        }
+        for _ in 0..300 {
+            gone.store(false, Ordering::SeqCst);
+            mem.put(pte, TO | user_rw());
+            let before = used.load(Ordering::SeqCst);
+            while used.load(Ordering::SeqCst) < before + 3 {
+                std::hint::spin_loop();
+            }
+            mem.put(pte, 0);
+            *tail = (*tail + 64) % 8192;
+            let mut effects = vtd.mmio_write(mem, reg::IQT, *tail, 4);
+            while !effects.0.contains(&status(2)) {
+                // Somebody calls.
+                if vtd.needs_run() {
+                    effects = vtd.run_pending(mem);
+                }
+            }
+            gone.store(true, Ordering::SeqCst);
+            vtd.run_pending(mem);
+        }
+        over.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(vtd.epochs.in_flight(), 0);
+    assert_eq!(vtd.stats().waits, 300);
 }

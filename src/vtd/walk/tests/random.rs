@@ -96,7 +96,7 @@ fn opinion(case: &Case, entries: &[u64]) -> Result<(u64, u32, Vec<u64>), FaultRe
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
     fn as_a_second_opinion_has_it(case in case()) {

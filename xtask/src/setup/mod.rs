@@ -8,10 +8,9 @@ pub mod packages;
 pub mod qemu;
 pub mod rust;
 
-use std::fs::{File, TryLockError};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cli::{MachineArgs, Model, PageSize, SetupCmd, SourceArgs};
 use crate::vm::Parts;
@@ -23,25 +22,12 @@ pub fn parts(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Par
     if model == Model::Vtd {
         needs.push(packages::Need::FirmwareX86);
     }
-    let _alone = lock()?;
     packages::ensure(&needs, args.yes)?;
     let qemu = qemu::ensure(args, model)?;
     let plugin = rust::plugin(args)?;
     let kernel = kernel::ensure(args, model, page_size)?;
     let initrd = initramfs::ensure(args, model)?;
     Ok(Parts { qemu: qemu.system(model), plugin, kernel, initrd })
-}
-
-/// Two set-ups at a time would build into the same places: the second one waits.
-fn lock() -> Result<File> {
-    let dir = crate::place::cache()?;
-    let path = dir.join("lock");
-    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    if let Err(TryLockError::WouldBlock) = file.try_lock() {
-        eprintln!("  another set-up is at work in {}: waiting for it", dir.display());
-    }
-    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-    Ok(file)
 }
 
 /// The same for a machine as the user described it.

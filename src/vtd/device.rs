@@ -164,6 +164,9 @@ pub struct VtdDevice<V: Variant> {
     variant: PhantomData<V>,
 }
 
+/// Who waits for answers to page requests: by bus, function and PASID.
+type Listeners = BTreeMap<(usize, u8, Option<SubstreamId>), PageListener>;
+
 /// What the device, its translating regions and interrupt windows share.
 struct Core {
     vtd: Vtd,
@@ -179,7 +182,7 @@ struct Core {
     /// The bus that every function is on or below. Known before the machine runs.
     root: OnceLock<&'static PciBus>,
     ports: Mutex<BTreeMap<(usize, u8), Port>>,
-    listeners: Mutex<BTreeMap<(usize, u8, Option<u32>), PageListener>>,
+    listeners: Mutex<Listeners>,
 }
 
 /// What an endpoint is to be told.

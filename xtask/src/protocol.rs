@@ -74,8 +74,7 @@ fn count(counters: &Counters, name: &str) -> u64 {
 const ANSWERS: [&str; 5] =
     ["resumed-retry", "resumed-abort", "resumed-terminate", "stall-terms", "page-responses"];
 /// The ends that are a no. Refused page responses are among the page responses.
-const REFUSALS: [&str; 4] =
-    ["resumed-abort", "resumed-terminate", "stall-terms", "page-responses-refused"];
+const REFUSALS: [&str; 4] = ["resumed-abort", "resumed-terminate", "stall-terms", "page-responses-refused"];
 
 /// Accesses that an IOMMU, or an endpoint, saw wait for software: stalled by an SMMU, or asked for by page requests.
 fn waits(counters: &Counters) -> u64 {
@@ -93,8 +92,10 @@ impl Seen {
 
     /// Whether nothing is under way any more: every stall has been answered, on both sides.
     pub fn is_settled(&self) -> bool {
-        let endpoint_answers =
-            ["resumed", "aborted", "cancelled", "page-responses"].iter().map(|a| count(&self.endpoints, a)).sum::<u64>();
+        let endpoint_answers = ["resumed", "aborted", "cancelled", "page-responses"]
+            .iter()
+            .map(|a| count(&self.endpoints, a))
+            .sum::<u64>();
         let endpoints = waits(&self.endpoints) == endpoint_answers;
         endpoints && (self.iommu.is_empty() || waits(&self.iommu) == self.answered())
     }

@@ -6,9 +6,9 @@ pub mod context;
 pub mod descriptor;
 pub mod fault_record;
 pub mod irte;
-pub mod page_request;
 #[cfg(test)]
 mod oracle;
+pub mod page_request;
 pub mod pasid;
 pub mod pte;
 pub mod registers;

@@ -278,6 +278,13 @@ impl PciDevice {
         bql::assert_locked();
         // SAFETY: as above.
         unsafe { sys::pcie_pri_init(self.raw(), offset, outstanding, response_pasid_required) };
+        // Stopped and its like change while the machine runs: an incoming state need not have them as a reset does.
+        let status = usize::from(offset) + sys::PCI_PRI_STATUS as usize;
+        let changes = sys::PCI_PRI_STATUS_STOPPED | sys::PCI_PRI_STATUS_RF | sys::PCI_PRI_STATUS_UPRGI;
+        for (n, mask) in (changes as u16).to_le_bytes().into_iter().enumerate() {
+            // SAFETY: a live device; the capability lies within its configuration space.
+            unsafe { *(*self.raw()).cmask.add(status + n) &= !mask };
+        }
     }
 
     /// The Access Control Services capability, which a function of a single-function device must not have.

@@ -130,7 +130,8 @@ impl Variant for Compat {
     const DEVICE_IOTLB: bool = false;
 
     fn features() -> Features {
-        Features::compat()
+        // What QEMU's own says without KVM.
+        Features { no_write: true, eim: false, ..Features::compat() }
     }
 }
 

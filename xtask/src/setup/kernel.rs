@@ -225,7 +225,7 @@ pub fn dishonoured(fragment: &str, config: &str) -> Vec<String> {
 }
 
 /// Refuses a file that is not an image of this architecture.
-fn check_image(image: &Path, model: Model) -> Result<()> {
+pub fn check_image(image: &Path, model: Model) -> Result<()> {
     let way_out = format!("give the uncompressed image that QEMU boots: {}", image_in(model));
     let mut file = fs::File::open(image)
         .map_err(|e| advice(format!("kernel image {}: {e}", image.display()), way_out.clone()))?;

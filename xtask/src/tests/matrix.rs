@@ -2,7 +2,7 @@
 //! The demo over the configurations that users have.
 
 use super::boots::{demo_in, good};
-use super::{Runner, plain_machine};
+use super::{Runner, plain_machine, plain_vtd};
 use crate::cli::{MachineArgs, PageSize, Stall};
 
 type Change = fn(&mut MachineArgs);
@@ -42,6 +42,13 @@ const ROWS: &[(&str, Change)] = &[
         m.page_size = PageSize::K64;
         m.adversarial = true;
     }),
+    ("vtd", |_| ()),
+    ("vtd-adversarial", |m| m.adversarial = true),
+    ("vtd-pasid-bits-8", |m| m.pasid_bits = Some(8)),
+    ("vtd-ordinary-masters", |m| m.qemu_opts.push(ORDINARY.into())),
+    ("vtd-pass-through", |m| m.append.push("iommu=pt".into())),
+    ("vtd-4-level-tables", |m| m.cpu = "max,la57=off".into()),
+    ("vtd-no-interrupt-remapping", |m| m.iommu.push("intremap=off".into())),
 ];
 
 /// The suite.
@@ -52,7 +59,8 @@ pub fn run(runner: &mut Runner) {
     }
     for (name, change) in rows {
         runner.test(&format!("matrix/{name}"), |r, dir| {
-            let mut args = plain_machine(&r.source);
+            let mut args =
+                if name.starts_with("vtd") { plain_vtd(&r.source) } else { plain_machine(&r.source) };
             // A kernel image that was given has one page size; the others come from the cache.
             if name.contains("k-pages") {
                 args.source.kernel = None;

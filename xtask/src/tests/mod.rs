@@ -114,6 +114,18 @@ pub fn plain_machine(source: &SourceArgs) -> MachineArgs {
     MachineArgs { source: source.clone(), ..cmd.machine }
 }
 
+/// The plain machine with the other architecture's IOMMU. A kernel image that was given is of one architecture; the
+/// other's comes from the cache.
+pub fn plain_vtd(source: &SourceArgs) -> MachineArgs {
+    let mut args = MachineArgs { model: Model::Vtd, ..plain_machine(source) };
+    if args.source.kernel.as_ref().is_some_and(|image| setup::kernel::check_image(image, Model::Vtd).is_err())
+    {
+        args.source.kernel = None;
+    }
+    args.source.kdir = None;
+    args
+}
+
 /// `test`: returns the exit code.
 pub fn command(cmd: &TestCmd) -> Result<u8> {
     let started = Instant::now();

@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
 use super::boots::good;
-use super::{Runner, Verdict, plain_machine};
+use super::{Runner, Verdict, plain_machine, plain_vtd};
+use crate::cli::Model;
 use crate::guest::{self, Options, Switch};
 use crate::qtest::Qtest;
 use crate::scenario::{self, Context, Descriptor, Leaf, Rig, event, opcode, place};
@@ -20,7 +21,8 @@ pub fn run(runner: &mut Runner) {
     runner.test("snapshot/registers-stall-without-pasid", |r, dir| by_hand(r, &dir, None));
     runner.test("snapshot/registers-stall-with-pasid", |r, dir| by_hand(r, &dir, Some(3)));
     for check in ["first-touch", "copy-sizes"] {
-        runner.test(&format!("snapshot/guest-in-{check}"), |r, dir| in_guest(r, check, &dir));
+        runner.test(&format!("snapshot/guest-in-{check}"), |r, dir| in_guest(r, Model::Smmuv3, check, &dir));
+        runner.test(&format!("snapshot/vtd-guest-in-{check}"), |r, dir| in_guest(r, Model::Vtd, check, &dir));
     }
 }
 
@@ -81,8 +83,11 @@ fn by_hand(runner: &Runner, dir: &Path, pasid: Option<u32>) -> Result<Verdict> {
 }
 
 /// In a guest: the whole workload, switched to another QEMU while a fault of `check` waits for its answer.
-fn in_guest(runner: &Runner, check: &str, dir: &Path) -> Result<Verdict> {
-    let args = plain_machine(&runner.source);
+fn in_guest(runner: &Runner, model: Model, check: &str, dir: &Path) -> Result<Verdict> {
+    let args = match model {
+        Model::Smmuv3 => plain_machine(&runner.source),
+        Model::Vtd => plain_vtd(&runner.source),
+    };
     let parts = setup::parts_for(&args)?;
     let mut options = Options::in_dir(dir);
     options.switch = Some(Switch { check: check.to_owned() });
@@ -94,5 +99,5 @@ fn in_guest(runner: &Runner, check: &str, dir: &Path) -> Result<Verdict> {
         bail!("no fault of {check} was found waiting, so nothing was switched");
     };
     good(&outcome, dir)?;
-    Ok(Verdict::Pass(format!("{open} stalls open at the switch; {}", outcome.summary())))
+    Ok(Verdict::Pass(format!("{open} faults open at the switch; {}", outcome.summary())))
 }

@@ -103,11 +103,14 @@ mod generate {
         "MSIMessage",
         "QemuDevicePlugin.*",
         "ArmSMMUv3.*",
+        "X86IOMMU(State|Class)",
+        "IntelIOMMU.*",
         "device_endian",
     ];
     const VARS: &[&str] = &[
         "TYPE_(DEVICE|PCI_DEVICE|PCI_BUS|SYS_BUS_DEVICE|IOMMU_MEMORY_REGION|MEMORY_REGION|OBJECT|RESETTABLE_INTERFACE|INTERFACE)",
         "TYPE_(ARM_SMMUV3.*)",
+        "Q35_HOST_BRIDGE_IOMMU_ADDR",
         "INTERFACE_(PCIE|CONVENTIONAL_PCI)_DEVICE",
         "PCI_[A-Z0-9_]+",
         "PCIE_[A-Z0-9_]+",

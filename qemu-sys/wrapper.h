@@ -43,3 +43,7 @@
 #if __has_include("hw/arm/smmuv3-interface.h")
 #include "hw/arm/smmuv3-interface.h"
 #endif
+#if __has_include("hw/i386/intel-iommu-interface.h")
+#include "hw/i386/intel-iommu-interface.h"
+#include "hw/i386/x86-iommu.h"
+#endif

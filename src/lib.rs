@@ -6,6 +6,7 @@
 //! |------------|----------------------------------------------------------------------------|
 //! | [`iommu`]  | what both models share: guest memory, requests, caches, effects            |
 //! | [`smmuv3`] | the Arm SMMUv3: `spec/` (formats), logic, `device.rs` (QOM)                |
+//! | [`vtd`]    | Intel VT-d, in the same shape                                              |
 //! | [`testdev`]| `sva-testdev`, the PCIe endpoint                                           |
 //! | `qemu`     | safe wrappers over QEMU's API; the only `unsafe` besides the device files  |
 //! | `plugin`   | the entry point that QEMU calls when it loads this library                 |
@@ -13,6 +14,7 @@
 pub mod iommu;
 pub mod smmuv3;
 pub mod testdev;
+pub mod vtd;
 
 #[cfg(all(feature = "qemu", not(test)))]
 pub mod plugin;

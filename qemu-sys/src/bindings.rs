@@ -1808,6 +1808,7 @@ pub const INTERFACE_PCIE_DEVICE: &[u8; 19] = b"pci-express-device\0";
 pub const INTERFACE_CONVENTIONAL_PCI_DEVICE: &[u8; 24] = b"conventional-pci-device\0";
 pub const QEMU_DEVICE_PLUGIN_ABI: u32 = 1;
 pub const TYPE_ARM_SMMUV3_INTERFACE: &[u8; 21] = b"arm-smmuv3-interface\0";
+pub const Q35_HOST_BRIDGE_IOMMU_ADDR: u32 = 4275634176;
 #[repr(C)]
 #[derive(Copy, Clone)]
 pub struct __pthread_internal_list {
@@ -1979,11 +1980,6 @@ pub struct Error {
 #[repr(C)]
 #[derive(Debug)]
 pub struct JSONWriter {
-    _unused: [u8; 0],
-}
-#[repr(C)]
-#[derive(Debug)]
-pub struct MSIMessage {
     _unused: [u8; 0],
 }
 #[repr(C)]
@@ -9329,6 +9325,237 @@ const _: () = {
     ][::core::mem::offset_of!(ArmSMMUv3InterfaceClass, get_info) - 104usize];
 };
 impl Default for ArmSMMUv3InterfaceClass {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Default, Copy, Clone)]
+pub struct IntelIOMMUInfo {
+    pub aw_bits: u8,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of IntelIOMMUInfo"][::core::mem::size_of::<IntelIOMMUInfo>() - 1usize];
+    ["Alignment of IntelIOMMUInfo"][::core::mem::align_of::<IntelIOMMUInfo>() - 1usize];
+    [
+        "Offset of field: IntelIOMMUInfo::aw_bits",
+    ][::core::mem::offset_of!(IntelIOMMUInfo, aw_bits) - 0usize];
+};
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct IntelIOMMUInterfaceClass {
+    pub parent_class: InterfaceClass,
+    pub get_info: ::core::option::Option<
+        unsafe extern "C" fn(obj: *mut Object, info: *mut IntelIOMMUInfo),
+    >,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    [
+        "Size of IntelIOMMUInterfaceClass",
+    ][::core::mem::size_of::<IntelIOMMUInterfaceClass>() - 112usize];
+    [
+        "Alignment of IntelIOMMUInterfaceClass",
+    ][::core::mem::align_of::<IntelIOMMUInterfaceClass>() - 8usize];
+    [
+        "Offset of field: IntelIOMMUInterfaceClass::parent_class",
+    ][::core::mem::offset_of!(IntelIOMMUInterfaceClass, parent_class) - 0usize];
+    [
+        "Offset of field: IntelIOMMUInterfaceClass::get_info",
+    ][::core::mem::offset_of!(IntelIOMMUInterfaceClass, get_info) - 104usize];
+};
+impl Default for IntelIOMMUInterfaceClass {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Default, Copy, Clone)]
+pub struct MSIMessage {
+    pub address: u64,
+    pub data: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of MSIMessage"][::core::mem::size_of::<MSIMessage>() - 16usize];
+    ["Alignment of MSIMessage"][::core::mem::align_of::<MSIMessage>() - 8usize];
+    [
+        "Offset of field: MSIMessage::address",
+    ][::core::mem::offset_of!(MSIMessage, address) - 0usize];
+    [
+        "Offset of field: MSIMessage::data",
+    ][::core::mem::offset_of!(MSIMessage, data) - 8usize];
+};
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct X86IOMMUClass {
+    pub parent: SysBusDeviceClass,
+    pub realize: DeviceRealize,
+    pub int_remap: ::core::option::Option<
+        unsafe extern "C" fn(
+            iommu: *mut X86IOMMUState,
+            src: *mut MSIMessage,
+            dst: *mut MSIMessage,
+            sid: u16,
+        ) -> ::core::ffi::c_int,
+    >,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of X86IOMMUClass"][::core::mem::size_of::<X86IOMMUClass>() - 208usize];
+    ["Alignment of X86IOMMUClass"][::core::mem::align_of::<X86IOMMUClass>() - 8usize];
+    [
+        "Offset of field: X86IOMMUClass::parent",
+    ][::core::mem::offset_of!(X86IOMMUClass, parent) - 0usize];
+    [
+        "Offset of field: X86IOMMUClass::realize",
+    ][::core::mem::offset_of!(X86IOMMUClass, realize) - 192usize];
+    [
+        "Offset of field: X86IOMMUClass::int_remap",
+    ][::core::mem::offset_of!(X86IOMMUClass, int_remap) - 200usize];
+};
+impl Default for X86IOMMUClass {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+pub type iec_notify_fn = ::core::option::Option<
+    unsafe extern "C" fn(
+        private: *mut ::core::ffi::c_void,
+        global: bool,
+        index: u32,
+        mask: u32,
+    ),
+>;
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct IEC_Notifier {
+    pub iec_notify: iec_notify_fn,
+    pub private: *mut ::core::ffi::c_void,
+    pub list: IEC_Notifier__bindgen_ty_1,
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct IEC_Notifier__bindgen_ty_1 {
+    pub le_next: *mut IEC_Notifier,
+    pub le_prev: *mut *mut IEC_Notifier,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    [
+        "Size of IEC_Notifier__bindgen_ty_1",
+    ][::core::mem::size_of::<IEC_Notifier__bindgen_ty_1>() - 16usize];
+    [
+        "Alignment of IEC_Notifier__bindgen_ty_1",
+    ][::core::mem::align_of::<IEC_Notifier__bindgen_ty_1>() - 8usize];
+    [
+        "Offset of field: IEC_Notifier__bindgen_ty_1::le_next",
+    ][::core::mem::offset_of!(IEC_Notifier__bindgen_ty_1, le_next) - 0usize];
+    [
+        "Offset of field: IEC_Notifier__bindgen_ty_1::le_prev",
+    ][::core::mem::offset_of!(IEC_Notifier__bindgen_ty_1, le_prev) - 8usize];
+};
+impl Default for IEC_Notifier__bindgen_ty_1 {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of IEC_Notifier"][::core::mem::size_of::<IEC_Notifier>() - 32usize];
+    ["Alignment of IEC_Notifier"][::core::mem::align_of::<IEC_Notifier>() - 8usize];
+    [
+        "Offset of field: IEC_Notifier::iec_notify",
+    ][::core::mem::offset_of!(IEC_Notifier, iec_notify) - 0usize];
+    [
+        "Offset of field: IEC_Notifier::private",
+    ][::core::mem::offset_of!(IEC_Notifier, private) - 8usize];
+    [
+        "Offset of field: IEC_Notifier::list",
+    ][::core::mem::offset_of!(IEC_Notifier, list) - 16usize];
+};
+impl Default for IEC_Notifier {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct X86IOMMUState {
+    pub busdev: SysBusDevice,
+    pub intr_supported: OnOffAuto,
+    pub dt_supported: bool,
+    pub dma_translation: bool,
+    pub iec_notifiers: X86IOMMUState__bindgen_ty_1,
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct X86IOMMUState__bindgen_ty_1 {
+    pub lh_first: *mut IEC_Notifier,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    [
+        "Size of X86IOMMUState__bindgen_ty_1",
+    ][::core::mem::size_of::<X86IOMMUState__bindgen_ty_1>() - 8usize];
+    [
+        "Alignment of X86IOMMUState__bindgen_ty_1",
+    ][::core::mem::align_of::<X86IOMMUState__bindgen_ty_1>() - 8usize];
+    [
+        "Offset of field: X86IOMMUState__bindgen_ty_1::lh_first",
+    ][::core::mem::offset_of!(X86IOMMUState__bindgen_ty_1, lh_first) - 0usize];
+};
+impl Default for X86IOMMUState__bindgen_ty_1 {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of X86IOMMUState"][::core::mem::size_of::<X86IOMMUState>() - 824usize];
+    ["Alignment of X86IOMMUState"][::core::mem::align_of::<X86IOMMUState>() - 8usize];
+    [
+        "Offset of field: X86IOMMUState::busdev",
+    ][::core::mem::offset_of!(X86IOMMUState, busdev) - 0usize];
+    [
+        "Offset of field: X86IOMMUState::intr_supported",
+    ][::core::mem::offset_of!(X86IOMMUState, intr_supported) - 808usize];
+    [
+        "Offset of field: X86IOMMUState::dt_supported",
+    ][::core::mem::offset_of!(X86IOMMUState, dt_supported) - 812usize];
+    [
+        "Offset of field: X86IOMMUState::dma_translation",
+    ][::core::mem::offset_of!(X86IOMMUState, dma_translation) - 813usize];
+    [
+        "Offset of field: X86IOMMUState::iec_notifiers",
+    ][::core::mem::offset_of!(X86IOMMUState, iec_notifiers) - 816usize];
+};
+impl Default for X86IOMMUState {
     fn default() -> Self {
         let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
         unsafe {

@@ -34,7 +34,8 @@ layout! {
         Object ObjectClass TypeInfo InterfaceInfo InterfaceClass DeviceState DeviceClass BusState Property
         PropertyInfo ResettableClass ResettablePhases MemReentrancyGuard SysBusDevice SysBusDeviceClass
         PCIDevice PCIExpressDevice PCIDeviceClass PCIBus PCIIOMMUOps IOMMUPRINotifier IOMMUPRIResponse
-        PCIDMAReq PCIDMAClientOps ArmSMMUv3Info ArmSMMUv3InterfaceClass MemoryRegion MemoryRegionOps
+        PCIDMAReq PCIDMAClientOps ArmSMMUv3Info ArmSMMUv3InterfaceClass X86IOMMUState X86IOMMUClass
+        IntelIOMMUInfo IntelIOMMUInterfaceClass MemoryRegion MemoryRegionOps
         IOMMUMemoryRegion IOMMUMemoryRegionClass IOMMUTLBEntry IOMMUTLBEvent IOMMUNotifier AddressSpace
         MemTxAttrs VMStateDescription VMStateField VMStateInfo QEMUTimer rcu_reader_data
     ]
@@ -51,6 +52,9 @@ layout! {
     PCIIOMMUOps: [get_address_space ats_request_translation pri_request_page dma_translate ats_inv_done];
     PCIDMAReq: [addr tag];
     ArmSMMUv3InterfaceClass: [get_info];
+    X86IOMMUState: [intr_supported dt_supported dma_translation];
+    X86IOMMUClass: [realize int_remap];
+    IntelIOMMUInterfaceClass: [get_info];
     MemoryRegion: [opaque ram readonly rom_device ram_device container];
     MemoryRegionOps: [read_with_attrs endianness valid impl];
     IOMMUMemoryRegion: [iommu_notify_flags];

@@ -99,6 +99,21 @@ impl<const V: usize> ContextCache<V> {
         }
     }
 
+    /// Forgets what is `doomed`, by stream, substream and words. Looks through the whole table.
+    pub fn invalidate_matching(
+        &self,
+        at: Moment,
+        doomed: impl Fn(StreamId, Option<SubstreamId>, [u64; V]) -> bool,
+    ) {
+        let matches = |key: Key, value| {
+            let (stream, substream) = pair(key);
+            doomed(stream, substream, value)
+        };
+        if !self.table.remove_everywhere(matches) {
+            self.all.raise(at);
+        }
+    }
+
     fn is_alive(&self, key: Key, birth: Moment) -> bool {
         self.all.spares(birth) && self.streams.spares(stream_of(key), birth)
     }
@@ -107,6 +122,12 @@ impl<const V: usize> ContextCache<V> {
 fn key(stream: StreamId, substream: Option<SubstreamId>) -> Key {
     let flags = if substream.is_some() { VALID | HAS_SUBSTREAM } else { VALID };
     [(u64::from(stream) << 32) | u64::from(substream.unwrap_or(0)), flags]
+}
+
+fn pair(key: Key) -> (StreamId, Option<SubstreamId>) {
+    let [pair, flags] = key;
+    let half = |bits: u64| u32::try_from(bits & 0xffff_ffff).unwrap_or(0);
+    (half(stream_of(key)), (flags & HAS_SUBSTREAM != 0).then(|| half(pair)))
 }
 
 fn stream_of([pair, _]: Key) -> u64 {

@@ -6,6 +6,17 @@
 
 use super::request::{StreamId, SubstreamId};
 
+/// What software made of a page request group (`PCIe §10.4.2.1`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageResponseCode {
+    /// The pages are there: ask for the translations again.
+    Success,
+    /// A page of the group does not exist, or not with these permissions.
+    Invalid,
+    /// Page requests of this function are at an end.
+    Failure,
+}
+
 /// One action for the device shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -42,6 +53,48 @@ pub enum Effect {
         addr: u64,
         /// Size of the range minus one; `u64::MAX` for everything.
         mask: u64,
+    },
+    /// Write one word to guest-physical memory: the status of an invalidation wait descriptor. It tells the guest that
+    /// everything before it in the list is done.
+    WriteMemory {
+        /// Guest-physical address, a multiple of 4.
+        addr: u64,
+        /// Little-endian 32-bit datum.
+        data: u32,
+    },
+    /// A page request group of an endpoint is answered, by software or by the IOMMU itself.
+    PageResponse {
+        /// The endpoint.
+        stream: StreamId,
+        /// The address space that the requests named.
+        substream: Option<SubstreamId>,
+        /// Page request group index: 0 to 511.
+        group: u16,
+        /// The answer.
+        code: PageResponseCode,
+    },
+    /// An endpoint's address translation cache must forget a range. The model is to be told when it has, by that itag;
+    /// at once if the endpoint has no such cache or is not there.
+    AtsInvalidate {
+        /// Names the invalidation among those of all endpoints.
+        itag: u32,
+        /// The endpoint.
+        stream: StreamId,
+        /// The address space; `None` for translations requested without PASID.
+        substream: Option<SubstreamId>,
+        /// First input address, aligned to the size.
+        addr: u64,
+        /// Size of the range minus one; `u64::MAX` for everything.
+        mask: u64,
+    },
+    /// Whoever keeps remapped interrupts (irqchips, KVM routes) must ask for them again.
+    IecNotify {
+        /// Every interrupt; else those of the entries below.
+        global: bool,
+        /// First interrupt remapping table entry.
+        index: u32,
+        /// log2 of the number of entries.
+        mask: u32,
     },
 }
 

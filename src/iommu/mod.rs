@@ -6,9 +6,12 @@
 pub mod context_cache;
 pub mod counters;
 pub mod effects;
+pub(crate) mod epoch;
+pub(crate) mod fifo;
 pub mod iotlb;
 pub mod layout;
 pub mod memory;
+pub(crate) mod narrow;
 pub mod request;
 pub mod sequence;
 mod set_cache;
@@ -16,6 +19,6 @@ pub(crate) mod sync;
 #[cfg(test)]
 pub mod testing;
 
-pub use effects::{Effect, Effects};
+pub use effects::{Effect, Effects, PageResponseCode};
 pub use memory::{GuestMemory, MemoryError};
 pub use request::{Access, DmaRequest, Permissions, StreamId, SubstreamId, Translation};

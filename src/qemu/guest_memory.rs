@@ -17,7 +17,8 @@ pub struct GuestRam {
     space: &'static AddressSpace,
 }
 
-const RAM_ONLY: MemoryAttributes = MemoryAttributes { ram_only: true, requester: None, secure: false };
+const RAM_ONLY: MemoryAttributes =
+    MemoryAttributes { ram_only: true, requester: None, secure: false, translated: false };
 
 impl GuestRam {
     /// The RAM that `space` shows.

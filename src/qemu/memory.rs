@@ -69,6 +69,70 @@ impl<O: RegionOps> OpsTable<O> {
     };
 }
 
+/// A target of memory transactions where it matters who makes them.
+pub trait BusRegion: Send + Sync + 'static {
+    /// Sizes in bytes of accesses; others are refused like a bus error.
+    const SIZES: core::ops::RangeInclusive<u32>;
+
+    /// Reads `size` bytes at `offset`, little-endian, under the BQL. `None`: a bus error.
+    fn read(&self, offset: u64, size: u32, attrs: MemoryAttributes) -> Option<u64>;
+
+    /// Writes `size` bytes at `offset`, little-endian, under the BQL. `false`: a bus error.
+    fn write(&self, offset: u64, value: u64, size: u32, attrs: MemoryAttributes) -> bool;
+}
+
+unsafe extern "C" fn bus_read<R: BusRegion>(
+    opaque: *mut c_void,
+    offset: sys::hwaddr,
+    data: *mut u64,
+    size: c_uint,
+    attrs: sys::MemTxAttrs,
+) -> sys::MemTxResult {
+    // SAFETY: the region was made with a static target as context.
+    match unsafe { &*opaque.cast::<R>() }.read(offset, size, MemoryAttributes::from_raw(attrs)) {
+        Some(value) => {
+            // SAFETY: QEMU's place for the result.
+            unsafe { *data = value };
+            sys::MEMTX_OK
+        }
+        None => sys::MEMTX_ERROR,
+    }
+}
+
+unsafe extern "C" fn bus_write<R: BusRegion>(
+    opaque: *mut c_void,
+    offset: sys::hwaddr,
+    value: u64,
+    size: c_uint,
+    attrs: sys::MemTxAttrs,
+) -> sys::MemTxResult {
+    // SAFETY: as for `bus_read`.
+    let target = unsafe { &*opaque.cast::<R>() };
+    if target.write(offset, value, size, MemoryAttributes::from_raw(attrs)) {
+        sys::MEMTX_OK
+    } else {
+        sys::MEMTX_ERROR
+    }
+}
+
+/// The table that QEMU keeps a pointer to.
+struct BusOpsTable<R>(PhantomData<R>);
+
+impl<R: BusRegion> BusOpsTable<R> {
+    const OPS: &'static sys::MemoryRegionOps = &{
+        // SAFETY: null functions and zeros are what an absent member is in C.
+        let mut ops: sys::MemoryRegionOps = unsafe { zeroed() };
+        ops.read_with_attrs = Some(bus_read::<R>);
+        ops.write_with_attrs = Some(bus_write::<R>);
+        ops.endianness = sys::device_endian_DEVICE_LITTLE_ENDIAN;
+        ops.valid.min_access_size = *R::SIZES.start();
+        ops.valid.max_access_size = *R::SIZES.end();
+        ops.impl_.min_access_size = *R::SIZES.start();
+        ops.impl_.max_access_size = *R::SIZES.end();
+        ops
+    };
+}
+
 impl MemoryRegion {
     /// The whole system memory of the machine.
     pub fn system() -> &'static Self {
@@ -128,6 +192,24 @@ impl OwnedRegion {
                 device.object().as_ptr(),
                 OpsTable::<O>::OPS,
                 device.as_opaque(),
+                name.as_ptr(),
+                size,
+            );
+        }
+        Self(raw)
+    }
+
+    /// A region of `size` bytes whose accesses go to `target`. Needs the BQL.
+    pub fn bus<R: BusRegion>(owner: &Object, target: &'static R, name: &str, size: u64) -> Self {
+        let raw = Self::allocate();
+        let name = super::c_string(name);
+        // SAFETY: fresh memory; table and context are static; the owner keeps the region alive.
+        unsafe {
+            sys::memory_region_init_io(
+                raw.as_ptr(),
+                owner.as_ptr(),
+                BusOpsTable::<R>::OPS,
+                core::ptr::from_ref(target).cast_mut().cast(),
                 name.as_ptr(),
                 size,
             );
@@ -287,6 +369,9 @@ impl AddressSpace {
     }
 }
 
+/// `PCI_AT_TRANSLATED` of QEMU's `hw/pci/pci.h`: the AT field of a translated request.
+const ADDRESS_TRANSLATED: c_uint = 1;
+
 /// Attributes of a memory transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryAttributes {
@@ -296,6 +381,8 @@ pub struct MemoryAttributes {
     pub requester: Option<u16>,
     /// A secure access.
     pub secure: bool,
+    /// The address comes from an ATS translation.
+    pub translated: bool,
 }
 
 impl MemoryAttributes {
@@ -308,6 +395,7 @@ impl MemoryAttributes {
         raw.set_memory(c_uint::from(self.ram_only));
         raw.set_secure(c_uint::from(self.secure));
         raw.set_requester_id(c_uint::from(self.requester.unwrap_or(0)));
+        raw.set_address_type(if self.translated { ADDRESS_TRANSLATED } else { 0 });
         raw
     }
 
@@ -316,6 +404,7 @@ impl MemoryAttributes {
             ram_only: raw.memory() != 0,
             requester: (!raw.unspecified).then_some(raw.requester_id() as u16),
             secure: raw.secure() != 0,
+            translated: raw.address_type() == ADDRESS_TRANSLATED,
         }
     }
 }

@@ -83,6 +83,7 @@ pub mod qom;
 pub mod smmuv3_interface;
 pub mod sysbus;
 pub mod vmstate;
+pub mod x86_iommu;
 
 pub use crate::__qemu_properties as properties;
 pub use bql::{BqlGuard, RcuGuard};
@@ -93,16 +94,19 @@ pub use iommu_region::{
     IommuRegion, IommuRegionImpl, NotifierFlags, OwnedIommuRegion, RegionAccess, TlbEntry,
 };
 pub use main_loop::{BottomHalf, RunStateWatch, Timer};
-pub use memory::{AddressSpace, MemoryAttributes, MemoryRegion, OwnedRegion, RegionOps};
+pub use memory::{AddressSpace, BusRegion, MemoryAttributes, MemoryRegion, OwnedRegion, RegionOps};
 pub use pci::{Bar, ConfigWrite, PCIE_DEVICE, PciBus, PciDevice, PciIds};
 pub use pci_ats::{AtsError, PageResponse, PriClient, PriNotifier};
 pub use pci_dma::{DmaClient, DmaError};
-pub use pci_iommu::{DmaTranslation, Pasids, PciDmaRequest, PciIommu, Requester};
+pub use pci_iommu::{
+    AtsRequest, DmaTranslation, PageListener, PageRequest, Pasids, PciDmaRequest, PciIommu, Requester,
+};
 pub use property::{Link, OnOffAuto, Property, Text};
 pub use qom::{ClassInit, Device, DeviceImpl, Object, ObjectLike, ObjectRef, Qom};
 pub use smmuv3_interface::{ARM_SMMUV3_INTERFACE, ArmSmmuv3, SmmuInfo};
 pub use sysbus::{IrqLine, SysBusDevice};
 pub use vmstate::{Migrate, MigrationBlocker};
+pub use x86_iommu::{INTEL_IOMMU_INTERFACE, IntelIommu, MsiMessage, X86Iommu};
 
 /// A C string of `text`, up to its first NUL if it has one.
 fn c_string(text: &str) -> std::ffi::CString {

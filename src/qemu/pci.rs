@@ -430,6 +430,12 @@ impl PciBus {
         (unsafe { sys::pci_bus_num(self.as_ptr()) } & 0xff) as u8
     }
 
+    /// Whether this is the bus of the machine's first host bridge; those of others hang below it.
+    pub fn is_first_root(&self) -> bool {
+        // SAFETY: a live bus; the pointer does not change once the bus is there.
+        unsafe { (*self.as_ptr()).parent_dev.is_null() }
+    }
+
     /// The function at this address behind this bus, now. Needs the BQL.
     pub fn find_device(&self, bus: u8, devfn: u8) -> Option<&PciDevice> {
         bql::assert_locked();

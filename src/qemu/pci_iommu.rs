@@ -3,6 +3,7 @@
 
 use core::ffi::{c_int, c_void};
 use core::mem::zeroed;
+use core::ptr::NonNull;
 use core::slice;
 
 use qemu_sys as sys;
@@ -12,6 +13,7 @@ use super::error::{Error, Result, report};
 use super::iommu_region::TlbEntry;
 use super::memory::AddressSpace;
 use super::pci::{PciBus, PciDevice};
+use super::pci_ats::PageResponse;
 use super::qom::{DeviceImpl, ObjectLike, Qom};
 
 /// A memory request of a PCI function.
@@ -134,13 +136,109 @@ pub trait PciIommu: DeviceImpl {
     /// The function completed the ATS invalidation `itag`. Under the BQL, possibly from inside
     /// [`PciDevice::ats_invalidate`].
     fn ats_invalidated(_this: &Qom<Self>, _from: Requester<'_>, _itag: u32) {}
+
+    /// Whether the three operations below exist.
+    const ATS: bool = false;
+
+    /// Answers an ATS translation request. The answer's permissions say what is allowed; none at all is an
+    /// answer as well. `None`: the function must not make such requests. Under the BQL.
+    fn ats_translate(
+        _this: &Qom<Self>,
+        _bus: &PciBus,
+        _devfn: u8,
+        _request: &AtsRequest,
+    ) -> Option<TlbEntry> {
+        None
+    }
+
+    /// Takes a page request. An error if the group is answered with failure without software's knowledge: nobody
+    /// is told any more. Under the BQL.
+    fn page_request(_this: &Qom<Self>, _bus: &PciBus, _devfn: u8, _request: &PageRequest) -> Result<()> {
+        Err(Error::new("this IOMMU takes no page requests"))
+    }
+
+    /// Who is told of the answers to page requests of this address space; `None`: nobody any more. Under the BQL.
+    fn page_listener(
+        _this: &Qom<Self>,
+        _bus: &PciBus,
+        _devfn: u8,
+        _pasid: Option<u32>,
+        _listener: Option<PageListener>,
+    ) {
+    }
+}
+
+/// An ATS translation request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtsRequest {
+    /// The address space; `None` for a request without PASID.
+    pub pasid: Option<u32>,
+    /// Privileged Mode Requested.
+    pub privileged: bool,
+    /// Execute Requested.
+    pub exec: bool,
+    /// Untranslated address.
+    pub addr: u64,
+    /// The translation need not allow writes.
+    pub no_write: bool,
+}
+
+/// A page request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The address space; `None` for a request without PASID.
+    pub pasid: Option<u32>,
+    /// Privileged Mode Requested.
+    pub privileged: bool,
+    /// Execute Requested.
+    pub exec: bool,
+    /// Untranslated address.
+    pub addr: u64,
+    /// The last request of its group.
+    pub last: bool,
+    /// Number of the group: 0 to 511.
+    pub group: u16,
+    /// The page is to be readable.
+    pub read: bool,
+    /// The page is to be writable.
+    pub write: bool,
+}
+
+/// Somebody who waits for answers to page requests. It may be used until another one, or none, is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageListener(NonNull<sys::IOMMUPRINotifier>);
+
+// SAFETY: used under the BQL only, which `answer` checks.
+unsafe impl Send for PageListener {}
+// SAFETY: as above.
+unsafe impl Sync for PageListener {}
+
+impl PageListener {
+    /// Tells it how a group ended. From a bottom half, under the BQL, without any lock of the model's.
+    pub fn answer(self, group: u16, response: PageResponse) {
+        bql::assert_locked();
+        let mut raw = sys::IOMMUPRIResponse {
+            response_code: match response {
+                PageResponse::Success => sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_SUCCESS,
+                PageResponse::InvalidRequest => sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_INVALID_REQUEST,
+                PageResponse::Failure => sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_FAILURE,
+            },
+            prgi: group,
+        };
+        // SAFETY: a notifier that is registered now: whoever unregisters it takes this listener away first.
+        unsafe {
+            if let Some(notify) = (*self.0.as_ptr()).notify {
+                notify(self.0.as_ptr(), &mut raw);
+            }
+        }
+    }
 }
 
 /// The table that QEMU keeps a pointer to.
-struct OpsTable<T>(core::marker::PhantomData<T>);
+pub(super) struct OpsTable<T>(core::marker::PhantomData<T>);
 
 impl<T: PciIommu> OpsTable<T> {
-    const OPS: &'static sys::PCIIOMMUOps = &{
+    pub(super) const OPS: &'static sys::PCIIOMMUOps = &{
         // SAFETY: null functions are what an absent operation is in C.
         let mut ops: sys::PCIIOMMUOps = unsafe { zeroed() };
         ops.get_address_space = Some(get_address_space::<T>);
@@ -149,6 +247,12 @@ impl<T: PciIommu> OpsTable<T> {
         ops.dma_cancel = Some(dma_cancel::<T>);
         ops.dma_restore = Some(dma_restore::<T>);
         ops.ats_inv_done = Some(ats_inv_done::<T>);
+        if T::ATS {
+            ops.ats_request_translation = Some(ats_request_translation::<T>);
+            ops.pri_request_page = Some(pri_request_page::<T>);
+            ops.pri_register_notifier = Some(pri_register_notifier::<T>);
+            ops.pri_unregister_notifier = Some(pri_unregister_notifier::<T>);
+        }
         ops
     };
 }
@@ -283,6 +387,94 @@ unsafe extern "C" fn ats_inv_done<T: PciIommu>(
     // SAFETY: see above.
     let (this, from) = unsafe { (Qom::<T>::from_raw(opaque), requester(bus, devfn, device)) };
     T::ats_invalidated(this, from, itag);
+}
+
+unsafe extern "C" fn ats_request_translation<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    raw_pasid: u32,
+    privileged: bool,
+    exec: bool,
+    addr: sys::hwaddr,
+    length: usize,
+    no_write: bool,
+    results: *mut sys::IOMMUTLBEntry,
+    room: usize,
+    errors: *mut u32,
+) -> isize {
+    // SAFETY: see above.
+    let (this, bus) = unsafe { (Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus)) };
+    let (mut count, mut failed) = (0, 0);
+    let mut request = AtsRequest { pasid: pasid(raw_pasid), privileged, exec, addr, no_write };
+    let last = addr.saturating_add((length as u64).saturating_sub(1));
+    let mut done = false;
+    while !done && count < room {
+        let Some(answer) = T::ats_translate(this, bus, (devfn & 0xff) as u8, &request) else {
+            return -(libc::ENODEV as isize);
+        };
+        if !answer.read || !no_write && !answer.write || exec && !answer.exec {
+            failed += 1;
+        }
+        // SAFETY: an array with that much room.
+        unsafe { *results.add(count) = answer.raw() };
+        count += 1;
+        let end = request.addr | answer.mask;
+        done = end >= last;
+        request.addr = end.wrapping_add(1);
+    }
+    // SAFETY: QEMU's place for the count.
+    unsafe { *errors = failed };
+    if done { isize::try_from(count).unwrap_or(isize::MAX) } else { -(libc::ENOMEM as isize) }
+}
+
+unsafe extern "C" fn pri_request_page<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    raw_pasid: u32,
+    privileged: bool,
+    exec: bool,
+    addr: sys::hwaddr,
+    last: bool,
+    group: u16,
+    read: bool,
+    write: bool,
+) -> c_int {
+    // SAFETY: see above.
+    let (this, bus) = unsafe { (Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus)) };
+    let request = PageRequest { pasid: pasid(raw_pasid), privileged, exec, addr, last, group, read, write };
+    match T::page_request(this, bus, (devfn & 0xff) as u8, &request) {
+        Ok(()) => 0,
+        Err(error) => {
+            log::debug!(target: "guest_errors", "page request at {addr:#x} refused: {error}");
+            -libc::EPERM
+        }
+    }
+}
+
+unsafe extern "C" fn pri_register_notifier<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    raw_pasid: u32,
+    notifier: *mut sys::IOMMUPRINotifier,
+) {
+    // SAFETY: see above.
+    let (this, bus) = unsafe { (Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus)) };
+    let listener = NonNull::new(notifier).map(PageListener);
+    T::page_listener(this, bus, (devfn & 0xff) as u8, pasid(raw_pasid), listener);
+}
+
+unsafe extern "C" fn pri_unregister_notifier<T: PciIommu>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    raw_pasid: u32,
+) {
+    // SAFETY: see above.
+    let (this, bus) = unsafe { (Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus)) };
+    T::page_listener(this, bus, (devfn & 0xff) as u8, pasid(raw_pasid), None);
 }
 
 impl PciDevice {

@@ -5,11 +5,11 @@
 //! that the specification calls ILLEGAL or Reserved are refused.
 
 use super::features::{Features, StallModel};
-use super::narrow::{low8, low16, low32, ones};
 use super::spec::command::{
     self as op, CfgiCommand1, Resume0, Resume1, StreamCommand0, Sync0, Sync1, TlbiCommand0, TlbiCommand1,
 };
 use super::translate::Invalidation;
+use crate::iommu::narrow::{low8, low16, low32, ones};
 
 /// Without stage 2 the VMID of `TLBI_*` is RES0, and every entry has the same.
 const VMID: u16 = 0;

@@ -294,6 +294,11 @@ impl<V: Variant> SmmuDevice<V> {
                 // Among the answers.
                 Effect::Resolved { .. } => {}
                 Effect::UnmapNotify { stream, addr, mask, .. } => core.notify(stream, addr, mask),
+                // Nothing that an SMMU without ATS asks for.
+                Effect::WriteMemory { .. }
+                | Effect::PageResponse { .. }
+                | Effect::AtsInvalidate { .. }
+                | Effect::IecNotify { .. } => {}
             }
         }
     }

@@ -2,8 +2,8 @@
 //! From a fault to its event record (`IHI0070 §7.3`), and the way there for threads without the BQL.
 
 use super::fault::{Fault, FaultKind};
-use super::fifo::Fifo;
 use super::spec::event::{Event0, Event1, Event2, Event3};
+use crate::iommu::fifo::Fifo;
 use crate::iommu::{StreamId, SubstreamId};
 
 /// A record as it stands in the event queue, word by word.

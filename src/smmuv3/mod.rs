@@ -5,13 +5,10 @@ pub mod command;
 pub mod config;
 #[cfg(all(feature = "qemu", not(test)))]
 pub mod device;
-mod epoch;
 pub mod event;
 pub mod fault;
 pub mod features;
-mod fifo;
 pub mod model;
-mod narrow;
 pub mod queue;
 pub mod registers;
 pub mod spec;

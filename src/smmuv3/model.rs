@@ -13,17 +13,17 @@ use core::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::epoch::Epochs;
 use super::event::{self, Inbox, Report, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
-use super::narrow::{high32, low32};
 use super::registers::{Gate, Registers, Written};
 use super::spec::registers::{Cr0, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
+use crate::iommu::epoch::Epochs;
+use crate::iommu::narrow::{high32, low32};
 use crate::iommu::{
     DmaRequest, Effect, Effects, GuestMemory, Permissions, StreamId, SubstreamId, Translation,
 };

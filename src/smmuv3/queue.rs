@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Index arithmetic of the circular queues in memory (`IHI0070 §3.5.1`).
 
-use super::narrow::{low8, ones};
 use super::spec::registers::QueueBase;
+use crate::iommu::narrow::{low8, ones};
 
 /// The largest queue: `2^19` entries (`IHI0070 §6.3.2`).
 pub const MAX_LOG2SIZE: u8 = 19;

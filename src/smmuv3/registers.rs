@@ -7,10 +7,10 @@
 
 use super::config::StreamTable;
 use super::features::Features;
-use super::narrow::{high32, low8, low32};
 use super::queue::Ring;
 use super::spec::registers::{self as reg, *};
 use super::spec::{command, event};
+use crate::iommu::narrow::{high32, low8, low32};
 use crate::layout;
 
 /// What a register write set in motion.

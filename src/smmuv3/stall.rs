@@ -8,8 +8,8 @@
 //! must not be used again before software has let go of it.
 
 use super::event::{Record, Waiter};
-use super::fifo::Fifo;
-use super::narrow::{index, ones};
+use crate::iommu::fifo::Fifo;
+use crate::iommu::narrow::{index, ones};
 
 /// How far an entry is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 
 use super::event::{Report, Waiter};
 use super::features::Features;
-use super::narrow::{high32, low16, low32};
 use super::registers::{Registers, masks};
 use super::stall::{Entry, Phase, StallTable};
+use crate::iommu::narrow::{high32, low16, low32};
 
 /// First word of the format: "SMMUv3" and the version.
 const HEADER: u64 = 0x534d_4d55_7633_0001;

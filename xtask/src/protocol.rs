@@ -70,25 +70,39 @@ fn count(counters: &Counters, name: &str) -> u64 {
     counters.get(name).copied().unwrap_or(0)
 }
 
-/// Ways in which a stall ends.
-const ANSWERS: [&str; 4] = ["resumed-retry", "resumed-abort", "resumed-terminate", "stall-terms"];
+/// Ways in which a stall ends at the IOMMU, or a page request.
+const ANSWERS: [&str; 5] =
+    ["resumed-retry", "resumed-abort", "resumed-terminate", "stall-terms", "page-responses"];
+/// The ends that are a no. Refused page responses are among the page responses.
+const REFUSALS: [&str; 4] = ["resumed-abort", "resumed-terminate", "stall-terms", "page-responses-refused"];
+
+/// Accesses that an IOMMU, or an endpoint, saw wait for software: stalled by an SMMU, or asked for by page requests.
+fn waits(counters: &Counters) -> u64 {
+    count(counters, "stalls").saturating_add(count(counters, "page-requests"))
+}
 
 impl Seen {
     fn answered(&self) -> u64 {
         ANSWERS.iter().map(|a| count(&self.iommu, a)).sum()
     }
 
+    fn refused(&self) -> u64 {
+        REFUSALS.iter().map(|a| count(&self.iommu, a)).sum()
+    }
+
     /// Whether nothing is under way any more: every stall has been answered, on both sides.
     pub fn is_settled(&self) -> bool {
-        let endpoint_answers =
-            ["resumed", "aborted", "cancelled"].iter().map(|a| count(&self.endpoints, a)).sum::<u64>();
-        let endpoints = count(&self.endpoints, "stalls") == endpoint_answers;
-        endpoints && (self.iommu.is_empty() || count(&self.iommu, "stalls") == self.answered())
+        let endpoint_answers = ["resumed", "aborted", "cancelled", "page-responses"]
+            .iter()
+            .map(|a| count(&self.endpoints, a))
+            .sum::<u64>();
+        let endpoints = waits(&self.endpoints) == endpoint_answers;
+        endpoints && (self.iommu.is_empty() || waits(&self.iommu) == self.answered())
     }
 
     /// How many stalls the IOMMU has not seen answered yet.
     pub fn open(&self) -> u64 {
-        count(&self.iommu, "stalls").saturating_sub(self.answered())
+        waits(&self.iommu).saturating_sub(self.answered())
     }
 
     /// What the counters have to say against a check's claims; empty when all is confirmed.
@@ -113,7 +127,7 @@ impl Seen {
             if dropped > 0 {
                 found.push(format!("the IOMMU lost {dropped} events"));
             }
-            let (stalls, answers) = (count(&self.iommu, "stalls"), self.answered());
+            let (stalls, answers) = (waits(&self.iommu), self.answered());
             if stalls != answers {
                 found.push(format!("{stalls} stalls, but {answers} answers"));
             }
@@ -124,14 +138,12 @@ impl Seen {
                     found.push("the guest claims stalls, and this IOMMU counts none".into());
                     continue;
                 }
-                let seen = count(counters, "stalls");
+                let seen = waits(counters);
                 if seen < claimed || seen == 0 {
                     found.push(format!("the guest claims {claimed} stalls, {who} saw {seen}"));
                 }
             }
-            let aborted = count(&self.iommu, "resumed-abort")
-                + count(&self.iommu, "resumed-terminate")
-                + count(&self.iommu, "stall-terms");
+            let aborted = self.refused();
             match claim("aborts") {
                 Some(wanted) if aborted < wanted => {
                     found.push(format!("the guest claims {wanted} aborts, the IOMMU saw {aborted}"));
@@ -151,11 +163,15 @@ impl Seen {
         let stalls = count(&self.iommu, "stalls").max(count(&self.endpoints, "stalls"));
         if stalls > 0 {
             let retried = count(&self.iommu, "resumed-retry").max(count(&self.endpoints, "resumed"));
-            let aborted = self.answered().saturating_sub(count(&self.iommu, "resumed-retry"));
             words.push(format!("{stalls} stalls, {retried} resumed"));
-            if aborted > 0 {
-                words.push(format!("{aborted} aborted"));
-            }
+        }
+        let requests = count(&self.iommu, "page-requests").max(count(&self.endpoints, "page-requests"));
+        if requests > 0 {
+            words.push(format!("{requests} page requests"));
+        }
+        let aborted = self.refused();
+        if aborted > 0 {
+            words.push(format!("{aborted} aborted"));
         }
         let faults = count(&self.iommu, "faults").saturating_sub(stalls);
         if faults > 0 {

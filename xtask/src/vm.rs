@@ -93,13 +93,6 @@ impl Machine {
     ///
     /// When the combination makes no sense.
     pub fn command(&self) -> Result<Vec<String>> {
-        if self.args.model == Model::Vtd && self.args.implementation == Implementation::Rust {
-            return Err(coded(
-                exit::USAGE,
-                "vtd: this version has no model of Intel VT-d yet",
-                "use `smmuv3`, or `vtd --impl c` for QEMU's own model",
-            ));
-        }
         let mut c = Words(vec![self.parts.qemu.display().to_string()]);
         c.add(&["-nodefaults", "-no-user-config", "-display", "none"]);
         self.machine(&mut c);
@@ -172,6 +165,13 @@ impl Machine {
 
     fn iommu(&self, c: &mut Words) -> Result<()> {
         let a = &self.args;
+        if a.model == Model::Vtd && a.stall.is_some() {
+            return Err(coded(
+                exit::USAGE,
+                "--stall: VT-d stalls nothing",
+                "leave it out: endpoints ask for pages by page requests",
+            ));
+        }
         let mut properties: Vec<String> = Vec::new();
         let name = match (a.model, a.implementation) {
             (Model::Smmuv3, Implementation::Rust) => {
@@ -204,7 +204,18 @@ impl Machine {
                 }
                 "arm-smmuv3,primary-bus=pcie.0,id=smmu0"
             }
-            (Model::Vtd, _) => "intel-iommu,id=smmu0,x-scalable-mode=on,x-flts=on,intremap=on",
+            (Model::Vtd, Implementation::Rust) => {
+                if let Some(bits) = a.pasid_bits {
+                    properties.push(format!("pasid-bits={bits}"));
+                }
+                if a.adversarial {
+                    properties.push("x-adversarial=on".into());
+                }
+                "intel-iommu-rs,id=smmu0"
+            }
+            (Model::Vtd, Implementation::C) => {
+                "intel-iommu,id=smmu0,intremap=on,scalable-mode=on,fsts=on,device-iotlb=on,pasid-bits=20,svm=on"
+            }
         };
         properties.extend(a.iommu.iter().cloned());
         let mut device = name.to_owned();

@@ -2,7 +2,6 @@
 //! The command queue (`IHI0070 §4`, `§7.1`).
 
 use super::super::command::{Command, Resume, Signal};
-use super::super::narrow::ones;
 use super::super::queue::Ring;
 use super::super::registers::Registers;
 use super::super::spec::command::{CERROR_ABT, CERROR_ILL};
@@ -11,6 +10,7 @@ use super::super::stats::add;
 use super::super::translate::Invalidation;
 use super::events::CMDQ_ERR;
 use super::{Engine, Smmu, State, resolve};
+use crate::iommu::narrow::ones;
 use crate::iommu::{Effect, Effects, GuestMemory};
 
 /// Commands per call; what is left is for the next [`Smmu::run_pending`], so that one register write does not hold the

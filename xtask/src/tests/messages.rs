@@ -104,8 +104,13 @@ pub fn run(runner: &mut Runner) {
             &dir,
         )
     });
-    runner.test("messages/vtd-not-yet", |r, dir| {
-        says(this_program(&r.source).args(["demo", "vtd"]), &[2], &["VT-d", "way out"], &dir)
+    runner.test("messages/vtd-does-not-stall", |r, dir| {
+        says(
+            this_program(&r.source).args(["demo", "vtd", "--stall", "on"]),
+            &[2],
+            &["VT-d", "page requests", "way out"],
+            &dir,
+        )
     });
     runner.test("messages/missing-plugin", |r, dir| {
         let mut c = this_program(&r.source);

@@ -155,6 +155,8 @@ pub fn other_pasid(context: &Context) -> CheckResult {
     for pasid in &strangers {
         let copy = Descriptor::copy(memory.address(), open.address(), 64).in_pasid(Some(*pasid));
         ring.refused(&copy, memory.address(), 64).map_err(|e| format!("PASID {pasid}: {e}"))?;
+        // where the kernel said no to a page request, the device does not ask a second time by itself
+        device.rearm(*pasid);
         let fill = Descriptor::fill(memory.address(), 64, 0).in_pasid(Some(*pasid));
         ring.refused(&fill, memory.address(), 64).map_err(|e| format!("PASID {pasid}: {e}"))?;
         device.rearm(*pasid);
@@ -237,6 +239,12 @@ pub fn execute(context: &Context) -> CheckResult {
     ring.refused(&fetch(data.address()), data.address(), 64)?;
     ensure!(into.first_other(0, page, 0xee).is_none(), "instructions were fetched from data");
     let code = executable(page)?;
+    if kernel::machine() != "aarch64" {
+        // Linux leaves execute requests disabled in VT-d's PASID table entries, and refuses page requests for them
+        ring.refused(&fetch(code.address()), code.address(), 64)?;
+        ensure!(into.first_other(0, page, 0xee).is_none(), "instructions were fetched");
+        return Ok(account.close("2 fetches refused".into()));
+    }
     ring.ok(&fetch(code.address()))?;
     ensure!(into.first_other(0, 64, 0x88).is_none(), "instructions were not fetched as they are");
     let untouched = Mapping::anonymous_with(page, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC, 0)?;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Accesses in flight: what a CMD_SYNC waits for (`IHI0070 §4.7.3`).
+//! Accesses in flight: what a CMD_SYNC waits for (`IHI0070 §4.7.3`), and an invalidation wait descriptor (`VTD §6.5.2.8`).
 //!
 //! An access is in flight from before its translation reads the first cache or table until the endpoint has moved the data
 //! and says so. Two counters take turns: accesses count in the current one, and whoever waits makes the other one
 //! current and waits until the first is empty. Accesses that begin meanwhile are not waited for, so that a busy endpoint
-//! cannot hold a SYNC up.
+//! cannot hold a waiter up.
 
 use crate::iommu::sync::{AtomicU64, Ordering, fence};
 

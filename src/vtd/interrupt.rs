@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Interrupt remapping (`VTD §5.1`). Entries are read each time: nothing is cached that could be out of date.
+
+use super::fault::FaultReason;
+use super::registers::InterruptGate;
+use super::spec::irte::{ENTRY_SIZE, Irte0, Irte1, MsiAddress, MsiData};
+use crate::iommu::narrow::{low8, low16, low32};
+use crate::iommu::{GuestMemory, MemoryError};
+
+/// An interrupt, as the entry describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupt {
+    /// Vector.
+    pub vector: u8,
+    /// Delivery mode: 0 fixed, 1 lowest priority, 2 SMI, 4 NMI, 5 INIT, 7 ExtINT.
+    pub delivery_mode: u8,
+    /// Level triggered.
+    pub level: bool,
+    /// The destination is logical.
+    pub logical: bool,
+    /// Redirection hint.
+    pub redirection_hint: bool,
+    /// APIC-ID: 8 bits, in extended mode 32.
+    pub destination: u32,
+}
+
+impl Interrupt {
+    /// As a message: address and datum. The destination's bits 31:8 are in bits 63:40 of the address, where QEMU and KVM
+    /// look for them.
+    #[must_use]
+    pub fn message(&self) -> (u64, u32) {
+        let destination = u64::from(self.destination);
+        let addr = 0xfee0_0000
+            | (destination & 0xff) << 12
+            | (destination & 0xffff_ff00) << 32
+            | u64::from(self.redirection_hint) << 3
+            | u64::from(self.logical) << 2;
+        // A level-triggered one is asserted.
+        let level = if self.level { 0b11 << 14 } else { 0 };
+        (addr, u32::from(self.vector) | u32::from(self.delivery_mode) << 8 | level)
+    }
+}
+
+/// What becomes of an interrupt request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remapped {
+    /// It goes on as it is.
+    Passed,
+    /// It becomes another one.
+    Interrupt(Interrupt),
+}
+
+/// Why an interrupt request was blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Why.
+    pub reason: FaultReason,
+    /// Number of the entry; 0 if there is none.
+    pub entry: u16,
+    /// Whether it is recorded: not under the entry's `FPD`.
+    pub record: bool,
+}
+
+impl Blocked {
+    fn new(reason: FaultReason, entry: u16) -> Self {
+        Self { reason, entry, record: true }
+    }
+}
+
+/// Remaps the interrupt request that a write of `data` to `addr` by `source` is.
+///
+/// # Errors
+/// It is blocked.
+pub fn remap(
+    mem: &dyn GuestMemory,
+    gate: InterruptGate,
+    source: u16,
+    addr: u64,
+    data: u32,
+) -> Result<Remapped, Blocked> {
+    if gate.enabled() == 0 {
+        return Ok(Remapped::Passed);
+    }
+    let request = MsiAddress::from(addr);
+    if addr >> 32 != 0 || request.head() != 0xfee {
+        return Err(Blocked::new(FaultReason::InterruptReserved, 0));
+    }
+    if request.format() == 0 {
+        // §5.1.2.1: in extended mode they are always blocked.
+        return if gate.compatibility() != 0 && gate.extended() == 0 {
+            Ok(Remapped::Passed)
+        } else {
+            Err(Blocked::new(FaultReason::CompatibilityInterrupt, 0))
+        };
+    }
+    let mut number = low32(request.handle_low() | request.handle_high() << 15);
+    if request.shv() != 0 {
+        let data = MsiData::from(data);
+        if data.reserved() != 0 {
+            return Err(Blocked::new(FaultReason::InterruptReserved, low16(number.into())));
+        }
+        number = number.saturating_add(data.subhandle());
+    }
+    let entry = low16(number.into());
+    if number >= 2u32.wrapping_shl(low32(gate.size())) {
+        return Err(Blocked::new(FaultReason::InterruptIndex, entry));
+    }
+    let at = gate.table().wrapping_shl(12).wrapping_add(u64::from(number).wrapping_mul(ENTRY_SIZE));
+    let (low, high) = read_entry(mem, at).map_err(|_| Blocked::new(FaultReason::IrteAccess, entry))?;
+    let blocked = |reason| Err(Blocked { reason, entry, record: low.fpd() == 0 });
+    if low.p() == 0 {
+        return blocked(FaultReason::IrteNotPresent);
+    }
+    let extended = gate.extended() != 0;
+    if has_reserved(low, high, extended) {
+        return blocked(FaultReason::IrteReserved);
+    }
+    if !is_source(high, source) {
+        return blocked(FaultReason::InterruptSource);
+    }
+    let destination = low32(low.dst());
+    Ok(Remapped::Interrupt(Interrupt {
+        vector: low8(low.vector()),
+        delivery_mode: low8(low.dlm()),
+        level: low.tm() != 0,
+        logical: low.dm() != 0,
+        redirection_hint: low.rh() != 0,
+        destination: if extended { destination } else { destination >> 8 & 0xff },
+    }))
+}
+
+/// Both halves as they were at one time: software replaces entries in use by one 128-bit store.
+fn read_entry(mem: &dyn GuestMemory, at: u64) -> Result<(Irte0, Irte1), MemoryError> {
+    let mut low = mem.read_u64(at)?;
+    let mut high = mem.read_u64(at.wrapping_add(8))?;
+    // Whoever stores faster than this gets what he deserves.
+    for _ in 0..4 {
+        let again = mem.read_u64(at)?;
+        if again == low {
+            break;
+        }
+        low = again;
+        high = mem.read_u64(at.wrapping_add(8))?;
+    }
+    Ok((low.into(), high.into()))
+}
+
+/// Reserved fields and values (`VTD §9.10`); entries for posted interrupts are among them, as `CAP.PI` is 0.
+fn has_reserved(low: Irte0, high: Irte1, extended: bool) -> bool {
+    let destination = if extended { 0 } else { low.dst() & !0xff00 };
+    destination != 0
+        || low.reserved_31_24() != 0
+        || low.reserved_14_12() != 0
+        || low.im() != 0
+        || matches!(low.dlm(), 3 | 6)
+        || high.reserved() != 0
+        || high.svt() == 3
+}
+
+/// Whether the entry is for this requester.
+fn is_source(entry: Irte1, source: u16) -> bool {
+    let wanted = low16(entry.sid());
+    match entry.svt() {
+        0 => true,
+        1 => {
+            let ignored = match entry.sq() {
+                0 => 0,
+                1 => 0b100,
+                2 => 0b110,
+                _ => 0b111,
+            };
+            (source ^ wanted) & !ignored == 0
+        }
+        _ => (wanted >> 8..=wanted & 0xff).contains(&(source >> 8)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The VT-d unit as a state machine: the device shell calls nothing else.
+//!
+//! Registers and queues are behind one mutex that is taken only under the BQL, so that nobody ever waits for it, and never
+//! held while an effect is carried out. Translation and interrupt remapping read one word each that mirrors the registers
+//! ([`Gate`], [`InterruptGate`]), the caches, and the tables in memory. A fault of a thread without the BQL goes into a
+//! bounded inbox; after any call [`Vtd::needs_run`] says whether [`Vtd::run_pending`] has something to do.
+
+mod queue;
+mod requests;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::command::DeviceTlb;
+use super::config::{RequestKind, RootTable};
+use super::event::{Inbox, Record, Recorded};
+use super::fault::Fault;
+use super::features::Features;
+use super::registers::{Gate, InterruptGate, Registers, Written};
+use super::spec::registers::{Ccmd, Global, Iotlb, REGION_SIZE};
+use super::state::{LoadError, SavedState, identification};
+use super::stats::{Counters, Stats, add, get};
+use super::translate::{AtsTranslation, Invalidation, TableSource, Translator, TranslatorStats};
+use crate::iommu::epoch::Epochs;
+use crate::iommu::narrow::{high32, low8, low16, low32};
+use crate::iommu::{DmaRequest, Effect, Effects, GuestMemory, Translation};
+
+pub(crate) use self::queue::OUTSTANDING;
+pub use self::requests::{AtsOutcome, InterruptOutcome};
+pub use super::page_request::PageRequest;
+
+/// What translates. The model is generic in it so that tests of the one need not set up the other.
+pub trait Engine: Send + Sync {
+    /// See [`Translator::translate`].
+    ///
+    /// # Errors
+    /// The fault.
+    fn translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault>;
+    /// See [`Translator::ats_translate`].
+    ///
+    /// # Errors
+    /// The fault.
+    fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault>;
+    /// See [`Translator::check`].
+    ///
+    /// # Errors
+    /// The fault.
+    fn check(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Result<(), Fault>;
+    /// See [`Translator::invalidate`].
+    fn invalidate(&self, what: &Invalidation);
+    /// See [`Translator::reset`].
+    fn reset(&self);
+    /// See [`Translator::stats`].
+    fn stats(&self) -> TranslatorStats;
+}
+
+impl Engine for Translator {
+    fn translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        Self::translate(self, mem, tables, req)
+    }
+
+    fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault> {
+        Self::ats_translate(self, mem, tables, req)
+    }
+
+    fn check(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Result<(), Fault> {
+        Self::check(self, mem, tables, req, kind)
+    }
+
+    fn invalidate(&self, what: &Invalidation) {
+        Self::invalidate(self, what);
+    }
+
+    fn reset(&self) {
+        Self::reset(self);
+    }
+
+    fn stats(&self) -> TranslatorStats {
+        Self::stats(self)
+    }
+}
+
+/// What became of a memory request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It may proceed.
+    Translated {
+        /// Where to.
+        translation: Translation,
+        /// To be given to [`Vtd::end`] when the data has been moved.
+        epoch: u64,
+    },
+    /// It is blocked. What there was to record has been, or will be.
+    Aborted,
+}
+
+/// A VT-d unit.
+#[derive(Debug)]
+pub struct Vtd<E = Translator> {
+    features: Features,
+    engine: E,
+    gate: AtomicU64,
+    interrupt_gate: AtomicU64,
+    epochs: Epochs,
+    inbox: Mutex<Inbox>,
+    pending: AtomicBool,
+    counters: Counters,
+    state: Mutex<State>,
+}
+
+/// What only holders of the BQL touch.
+#[derive(Debug)]
+struct State {
+    registers: Registers,
+    /// Invalidations that endpoints have not answered yet.
+    outstanding: Vec<(u32, DeviceTlb)>,
+    /// Those endpoints are to be asked again, as nobody knows whether they were.
+    ask_again: bool,
+    next_itag: u32,
+    /// Older answers are to questions of before a reset.
+    first_itag: u32,
+    /// Invalidations that were consumed and not done yet (`x-adversarial`).
+    deferred: Vec<Invalidation>,
+    /// The wait descriptor at the front of the queue has been put off once already (`x-adversarial`).
+    wait_put_off: bool,
+    /// It waits for accesses that were in flight when it was first looked at.
+    is_draining: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Everything that caches outside the model hold.
+const EVERYTHING: Effect = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
+const EVERY_INTERRUPT: Effect = Effect::IecNotify { global: true, index: 0, mask: 0 };
+
+impl Vtd<Translator> {
+    /// A unit after reset, with an IOTLB of that many entries.
+    #[must_use]
+    pub fn new(features: Features, iotlb_entries: usize) -> Self {
+        Self::with_engine(features, Translator::new(features, iotlb_entries))
+    }
+}
+
+impl<E: Engine> Vtd<E> {
+    /// A unit after reset that translates with `engine`.
+    #[must_use]
+    pub fn with_engine(features: Features, engine: E) -> Self {
+        let registers = Registers::reset(&features);
+        Self {
+            features,
+            engine,
+            gate: AtomicU64::new(registers.gate().bits()),
+            interrupt_gate: AtomicU64::new(registers.interrupt_gate().bits()),
+            epochs: Epochs::default(),
+            inbox: Mutex::new(Inbox::new()),
+            pending: AtomicBool::new(false),
+            counters: Counters::default(),
+            state: Mutex::new(State {
+                registers,
+                outstanding: Vec::new(),
+                ask_again: false,
+                next_itag: 0,
+                first_itag: 0,
+                deferred: Vec::new(),
+                wait_put_off: false,
+                is_draining: false,
+            }),
+        }
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// What translates.
+    #[must_use]
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    /// Whether [`run_pending`](Self::run_pending) has something to do: to be asked after every other call, from the same
+    /// thread; if so, a bottom half is to be scheduled. Once it has said so it says no until there is something new.
+    #[must_use]
+    pub fn needs_run(&self) -> bool {
+        self.pending.load(Ordering::SeqCst) && self.pending.swap(false, Ordering::SeqCst)
+    }
+
+    fn want_run(&self) {
+        self.pending.store(true, Ordering::SeqCst);
+    }
+
+    fn gate(&self) -> Gate {
+        self.gate.load(Ordering::SeqCst).into()
+    }
+
+    fn interrupt_gate(&self) -> InterruptGate {
+        self.interrupt_gate.load(Ordering::SeqCst).into()
+    }
+
+    /// Where the registers say that the tables are.
+    fn tables(&self) -> impl Fn() -> RootTable + '_ {
+        || self.gate().table()
+    }
+
+    fn publish(&self, registers: &Registers) {
+        self.gate.store(registers.gate().bits(), Ordering::SeqCst);
+        self.interrupt_gate.store(registers.interrupt_gate().bits(), Ordering::SeqCst);
+    }
+
+    /// Reads `size` bytes at `offset` of the register region. Accesses that are not naturally aligned words or
+    /// doublewords read as 0. Under the BQL.
+    #[must_use]
+    pub fn mmio_read(&self, offset: u64, size: u32) -> u64 {
+        if !is_access(offset, size) {
+            return 0;
+        }
+        let state = lock(&self.state);
+        let low = u64::from(state.registers.read32(&self.features, offset));
+        if size == 4 {
+            return low;
+        }
+        low | u64::from(state.registers.read32(&self.features, offset | 4)) << 32
+    }
+
+    /// Writes `size` bytes at `offset` of the register region, and does what that sets in motion. Accesses that are not
+    /// naturally aligned words or doublewords are ignored. A doubleword is two words, the lower one first. Under the BQL.
+    pub fn mmio_write(&self, mem: &dyn GuestMemory, offset: u64, value: u64, size: u32) -> Effects {
+        let mut effects = Effects::default();
+        if !is_access(offset, size) {
+            return effects;
+        }
+        let mut state = lock(&self.state);
+        self.write32(&mut state, mem, offset, low32(value), &mut effects);
+        if size == 8 {
+            self.write32(&mut state, mem, offset | 4, high32(value), &mut effects);
+        }
+        effects
+    }
+
+    fn write32(
+        &self,
+        state: &mut State,
+        mem: &dyn GuestMemory,
+        offset: u64,
+        value: u32,
+        effects: &mut Effects,
+    ) {
+        // What happened before this write is reported under what held before it.
+        self.take_inbox(state, effects);
+        match state.registers.write32(&self.features, offset, value) {
+            Written::Value => {}
+            Written::Command(command) => self.command(state, mem, command, effects),
+            Written::Contexts => self.invalidate_contexts(state, effects),
+            Written::Translations => self.invalidate_translations(state, effects),
+            Written::Descriptors | Written::Errors => self.run_queue(state, mem, effects),
+            Written::Control(kind) => {
+                let message = state.registers.release(kind);
+                send(message, effects);
+            }
+        }
+    }
+
+    /// `GCMD` (`VTD §11.4.4.1`). Every step is done when the write is: Linux gives up on the machine where one takes long.
+    fn command(&self, state: &mut State, mem: &dyn GuestMemory, command: Global, effects: &mut Effects) {
+        let f = &self.features;
+        let before = state.registers.status();
+        let mut status = before.with_te(command.te()).with_qie(command.qie());
+        if f.interrupt_remapping {
+            status = status.with_ire(command.ire()).with_cfi(command.cfi());
+        }
+        if command.srtp() != 0 {
+            state.registers.root = state.registers.rtaddr;
+            status = status.with_srtp(1);
+        }
+        if command.sirtp() != 0 && f.interrupt_remapping {
+            state.registers.interrupts = state.registers.irta;
+            status = status.with_sirtp(1);
+        }
+        state.registers.gsts = status.bits();
+        if before.qie() != 0 && status.qie() == 0 {
+            // §11.4.9.1: the head is 0 while the queue is off. A wait descriptor that was waiting is forgotten.
+            state.registers.iqh = 0;
+            state.is_draining = false;
+            state.wait_put_off = false;
+        }
+        self.publish(&state.registers);
+        if command.srtp() != 0 {
+            // CAP.ESRTPS: nothing from before is used.
+            self.engine.invalidate(&Invalidation::All);
+        }
+        if command.srtp() != 0 || before.te() != status.te() {
+            effects.push(EVERYTHING);
+        }
+        let switched = before.ire() != status.ire() || before.cfi() != status.cfi();
+        if f.interrupt_remapping && (switched || command.sirtp() != 0) {
+            effects.push(EVERY_INTERRUPT);
+        }
+        self.run_queue(state, mem, effects);
+    }
+
+    /// Translates one untranslated request. From any thread, with or without the BQL; blocks on nothing but, if it faults
+    /// without the BQL, the inbox's short critical sections. There are effects only with the BQL.
+    pub fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
+        let epoch = self.epochs.begin();
+        let gate = self.gate();
+        if gate.enabled() == 0 {
+            if req.substream.is_some() {
+                // There is no address space to be meant.
+                self.end_quietly(epoch);
+                return (Outcome::Aborted, Effects::default());
+            }
+            let translation = requests::one_to_one(req.addr);
+            return (Outcome::Translated { translation, epoch }, Effects::default());
+        }
+        match self.engine.translate(mem, &self.tables(), req) {
+            Ok(translation) => (Outcome::Translated { translation, epoch }, Effects::default()),
+            Err(fault) => {
+                let effects = self.fault(RequestKind::Untranslated, &fault, under_bql);
+                self.end_quietly(epoch);
+                (Outcome::Aborted, effects)
+            }
+        }
+    }
+
+    /// The access of a translated request is over. `true`: schedule [`run_pending`](Self::run_pending).
+    #[must_use]
+    pub fn end(&self, epoch: u64) -> bool {
+        self.epochs.end(epoch)
+    }
+
+    fn end_quietly(&self, epoch: u64) {
+        if self.epochs.end(epoch) {
+            self.want_run();
+        }
+    }
+
+    fn fault(&self, kind: RequestKind, fault: &Fault, under_bql: bool) -> Effects {
+        if fault.record {
+            self.report(super::event::encode(kind, fault), under_bql)
+        } else {
+            Effects::default()
+        }
+    }
+
+    fn report(&self, record: Record, under_bql: bool) -> Effects {
+        let mut effects = Effects::default();
+        if under_bql {
+            let mut state = lock(&self.state);
+            self.take_inbox(&mut state, &mut effects);
+            self.record(&mut state, record, &mut effects);
+        } else {
+            lock(&self.inbox).push(record);
+            self.want_run();
+        }
+        effects
+    }
+
+    fn record(&self, state: &mut State, record: Record, effects: &mut Effects) {
+        let (what, message) = state.registers.record(record);
+        let counter = match what {
+            Recorded::Recorded => &self.counters.fault_records,
+            Recorded::Collapsed | Recorded::Lost => &self.counters.faults_dropped,
+        };
+        add(counter, 1);
+        send(message, effects);
+    }
+
+    /// What threads without the BQL reported.
+    fn take_inbox(&self, state: &mut State, effects: &mut Effects) {
+        // Bounded by what was there at first, for others go on reporting.
+        for _ in 0..Inbox::FAULTS {
+            let Some(record) = lock(&self.inbox).pop() else { break };
+            self.record(state, record, effects);
+        }
+        let lost = lock(&self.inbox).take_lost();
+        if lost != 0 {
+            add(&self.counters.faults_dropped, lost);
+            state.registers.overflow();
+        }
+    }
+
+    /// Does what was put off: faults from other threads, descriptors, waits. Under the BQL.
+    pub fn run_pending(&self, mem: &dyn GuestMemory) -> Effects {
+        let mut effects = Effects::default();
+        self.pending.store(false, Ordering::SeqCst);
+        let mut state = lock(&self.state);
+        self.take_inbox(&mut state, &mut effects);
+        self.ask_again(&mut state, &mut effects);
+        self.finish_registers(&mut state);
+        self.run_queue(&mut state, mem, &mut effects);
+        effects
+    }
+
+    // Reset and migration.
+
+    /// Everything as after power-up. Nobody is told: the endpoints are reset as well. Counters go on. Under the BQL.
+    pub fn reset(&self) {
+        let mut state = lock(&self.state);
+        self.replace(&mut state, Registers::reset(&self.features), Vec::new());
+        lock(&self.inbox).clear();
+    }
+
+    fn replace(&self, state: &mut State, new: Registers, unanswered: Vec<DeviceTlb>) {
+        let State {
+            registers,
+            outstanding,
+            ask_again,
+            next_itag,
+            first_itag,
+            deferred,
+            wait_put_off,
+            is_draining,
+        } = state;
+        *registers = new;
+        // Answers that are still on their way are to nothing that anybody waits for.
+        *first_itag = *next_itag;
+        outstanding.clear();
+        *ask_again = !unanswered.is_empty();
+        for what in unanswered {
+            outstanding.push((*next_itag, what));
+            *next_itag = next_itag.wrapping_add(1);
+        }
+        deferred.clear();
+        *wait_put_off = false;
+        *is_draining = false;
+        self.epochs.abandon();
+        self.publish(registers);
+        self.engine.reset();
+    }
+
+    /// The state, for migration. The VM is stopped. Under the BQL.
+    #[must_use]
+    pub fn save(&self) -> SavedState {
+        let state = lock(&self.state);
+        // Deferred invalidations and waits need not travel: caches are empty after a load, nothing is in flight, and a
+        // wait descriptor that was not consumed is read again. Endpoints are asked again under new itags.
+        let State {
+            registers,
+            outstanding,
+            ask_again: _,
+            next_itag: _,
+            first_itag: _,
+            deferred: _,
+            wait_put_off: _,
+            is_draining: _,
+        } = &*state;
+        SavedState {
+            identification: identification(&self.features),
+            registers: registers.clone(),
+            unanswered: outstanding.iter().map(|(_, what)| *what).collect(),
+            inbox: lock(&self.inbox).iter().collect(),
+        }
+    }
+
+    /// Takes a saved state over. Under the BQL.
+    ///
+    /// # Errors
+    /// What in it cannot be; the unit is as before then.
+    pub fn load(&self, saved: &SavedState) -> Result<(), LoadError> {
+        saved.check(&self.features)?;
+        let mut inbox = Inbox::new();
+        for record in &saved.inbox {
+            inbox.push(*record);
+        }
+        let mut state = lock(&self.state);
+        self.replace(&mut state, saved.registers.clone(), saved.unanswered.clone());
+        *lock(&self.inbox) = inbox;
+        self.want_run();
+        Ok(())
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let engine = self.engine.stats();
+        let counters = &self.counters;
+        Stats {
+            translations: engine.translations,
+            iotlb_hits: engine.iotlb_hits,
+            iotlb_misses: engine.iotlb_misses,
+            config_hits: engine.config_hits,
+            config_misses: engine.config_misses,
+            walks: engine.walks,
+            faults: engine.faults,
+            fault_records: get(&counters.fault_records),
+            faults_dropped: get(&counters.faults_dropped),
+            page_requests: get(&counters.page_requests),
+            page_responses: get(&counters.page_responses),
+            page_responses_refused: get(&counters.page_responses_refused),
+            page_request_overflows: get(&counters.page_request_overflows),
+            auto_responses: get(&counters.auto_responses),
+            ats_requests: get(&counters.ats_requests),
+            ats_failed: get(&counters.ats_failed),
+            device_tlb_invalidations: get(&counters.device_tlb_invalidations),
+            descriptors: get(&counters.descriptors),
+            invalidations: engine.invalidations,
+            waits: get(&counters.waits),
+            interrupts_remapped: get(&counters.interrupts_remapped),
+            interrupts_blocked: get(&counters.interrupts_blocked),
+            access_flag_updates: engine.access_flag_updates,
+            dirty_updates: engine.dirty_updates,
+        }
+    }
+
+    // Invalidation by registers (`VTD §6.5.1`).
+
+    fn invalidate_contexts(&self, state: &mut State, effects: &mut Effects) {
+        let ccmd = Ccmd::from(state.registers.ccmd);
+        let what =
+            super::command::context(ccmd.cirg(), low16(ccmd.did()), low16(ccmd.sid()), low8(ccmd.fm()));
+        // Not both at a time: a granularity of 0 says that nothing was done.
+        let what = what.filter(|_| state.registers.status().qie() == 0);
+        let done = if what.is_some() { ccmd.cirg() } else { 0 };
+        let icc = u64::from(what.is_some());
+        state.registers.ccmd = ccmd.with_caig(done).with_icc(icc).bits();
+        self.by_register(state, what, effects);
+    }
+
+    fn invalidate_translations(&self, state: &mut State, effects: &mut Effects) {
+        let iotlb = Iotlb::from(state.registers.iotlb);
+        let what = super::command::iotlb(iotlb.iirg(), low16(iotlb.did()), state.registers.iva.into());
+        let what = what.filter(|_| state.registers.status().qie() == 0);
+        let done = if what.is_some() { iotlb.iirg() } else { 0 };
+        let ivt = u64::from(what.is_some());
+        state.registers.iotlb = iotlb.with_iaig(done).with_ivt(ivt).bits();
+        self.by_register(state, what, effects);
+    }
+
+    fn by_register(&self, state: &mut State, what: Option<Invalidation>, effects: &mut Effects) {
+        if let Some(what) = what {
+            self.engine.invalidate(&what);
+            queue::Notified::default().notify(&what, effects);
+            // Those in flight by now are to be waited for, not those when an earlier one began.
+            state.is_draining = false;
+            self.epochs.abandon();
+        }
+        self.finish_registers(state);
+    }
+
+    /// Says that what was invalidated by registers is no longer in use, if so.
+    fn finish_registers(&self, state: &mut State) {
+        let ccmd = Ccmd::from(state.registers.ccmd);
+        let iotlb = Iotlb::from(state.registers.iotlb);
+        let waits = ccmd.icc() != 0 || iotlb.ivt() != 0;
+        if waits && !state.is_draining && self.epochs.quiesced() {
+            state.registers.ccmd = ccmd.with_icc(0).bits();
+            state.registers.iotlb = iotlb.with_ivt(0).bits();
+        }
+    }
+}
+
+/// An access that registers support (`VTD §11.2`).
+fn is_access(offset: u64, size: u32) -> bool {
+    offset < REGION_SIZE && matches!(size, 4 | 8) && offset.checked_rem(size.into()) == Some(0)
+}
+
+fn send(message: Option<(u64, u32)>, effects: &mut Effects) {
+    if let Some((addr, data)) = message {
+        effects.push(Effect::WriteMsi { addr, data });
+    }
+}
+
+#[cfg(test)]
+mod tests;

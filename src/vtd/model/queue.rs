@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The invalidation queue (`VTD §6.5.2`).
+
+use super::super::command::{Command, DeviceTlb, Wait};
+use super::super::registers::{EventKind, Registers};
+use super::super::spec::registers::{Fsts, Ics, Iqa, Iqercd, iqei};
+use super::super::stats::add;
+use super::super::translate::Invalidation;
+use super::{EVERYTHING, Engine, State, Vtd, send};
+use crate::iommu::narrow::ones;
+use crate::iommu::{Effect, Effects, GuestMemory, PageResponseCode, StreamId};
+
+/// Descriptors per call; what is left is for the next [`Vtd::run_pending`], so that one register write does not hold the
+/// BQL for a whole queue.
+pub(super) const DESCRIPTORS_AT_ONCE: u64 = 4096;
+/// Invalidations that endpoints may owe an answer to; then the queue stops until one answers.
+pub(crate) const OUTSTANDING: usize = 256;
+/// Invalidations that an adversarial unit keeps back until the next wait descriptor.
+pub(super) const DEFERRED: usize = 4096;
+
+impl<E: Engine> Vtd<E> {
+    /// Consumes descriptors until the queue is empty, off or in error, a wait descriptor has to wait, or it was enough for
+    /// one call.
+    pub(super) fn run_queue(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
+        let mut notified = Notified::default();
+        for _ in 0..DESCRIPTORS_AT_ONCE {
+            if !self.run_descriptor(state, mem, &mut notified, effects) {
+                self.finish_registers(state);
+                return;
+            }
+        }
+        self.want_run();
+    }
+
+    /// Consumes one descriptor, if there is one and its time has come.
+    fn run_descriptor(
+        &self,
+        state: &mut State,
+        mem: &dyn GuestMemory,
+        notified: &mut Notified,
+        effects: &mut Effects,
+    ) -> bool {
+        let registers = &mut state.registers;
+        let errors = Fsts::from(registers.fsts);
+        // §6.5.2.10: nothing is fetched before software has dealt with the error.
+        let stopped = registers.status().qie() == 0 || errors.iqe() != 0 || errors.ite() != 0;
+        if stopped || registers.iqh == registers.iqt {
+            return false;
+        }
+        let ring = registers.invalidation_queue();
+        if !ring.contains(registers.iqt) {
+            queue_error(registers, iqei::TAIL, effects);
+            return false;
+        }
+        let head = registers.iqh;
+        let wide = Iqa::from(registers.iqa).dw() != 0;
+        let Some(words) = read_descriptor(mem, ring.entry(head), wide) else {
+            queue_error(registers, iqei::FETCH, effects);
+            return false;
+        };
+        let command = match Command::decode(&self.features, wide, words) {
+            Ok(command) => command,
+            Err(illegal) => {
+                queue_error(registers, illegal.0, effects);
+                return false;
+            }
+        };
+        match command {
+            Command::Wait(_) if !self.wait_done(state, notified, effects) => return false,
+            Command::DeviceTlb(_) if state.outstanding.len() >= OUTSTANDING => return false,
+            _ => {}
+        }
+        state.registers.iqh = ring.next(head);
+        add(&self.counters.descriptors, 1);
+        match command {
+            Command::Invalidate(what) => self.invalidate(state, what, notified, effects),
+            Command::DeviceTlb(what) => {
+                // What the endpoint asks for anew must not be what this one is to make it forget.
+                self.invalidate_deferred(state, notified, effects);
+                let itag = state.next_itag;
+                state.next_itag = itag.wrapping_add(1);
+                state.outstanding.push((itag, what));
+                add(&self.counters.device_tlb_invalidations, 1);
+                effects.push(ask(itag, &what));
+            }
+            Command::Interrupts { global, index, mask } => {
+                effects.push(Effect::IecNotify { global, index, mask });
+            }
+            Command::PageResponse { source, pasid, group, code } => {
+                add(&self.counters.page_responses, 1);
+                if code != PageResponseCode::Success {
+                    add(&self.counters.page_responses_refused, 1);
+                }
+                let stream = StreamId::from(source);
+                effects.push(Effect::PageResponse { stream, substream: pasid, group, code });
+            }
+            Command::Wait(wait) => self.complete(state, wait, effects),
+        }
+        true
+    }
+
+    fn complete(&self, state: &mut State, wait: Wait, effects: &mut Effects) {
+        add(&self.counters.waits, 1);
+        state.wait_put_off = false;
+        if let Some((addr, data)) = wait.status {
+            let addr = addr & ones(u32::from(self.features.host_bits()));
+            effects.push(Effect::WriteMemory { addr, data });
+        }
+        if wait.interrupt {
+            // §6.5.2.9: one that software has not seen yet tells of both.
+            let before = Ics::from(state.registers.ics);
+            state.registers.ics = before.with_iwc(1).bits();
+            if before.iwc() == 0 {
+                send(state.registers.signal(EventKind::Invalidation), effects);
+            }
+        }
+    }
+
+    fn invalidate(
+        &self,
+        state: &mut State,
+        what: Invalidation,
+        notified: &mut Notified,
+        effects: &mut Effects,
+    ) {
+        if !self.features.adversarial {
+            self.engine.invalidate(&what);
+            notified.notify(&what, effects);
+            return;
+        }
+        // As late as the specification allows: until a wait descriptor, or until there are too many.
+        if state.deferred.len() >= DEFERRED {
+            self.invalidate_deferred(state, notified, effects);
+        }
+        state.deferred.push(what);
+    }
+
+    /// §6.5.2.11: there is no order between invalidations that no wait separates. So the last comes first.
+    fn invalidate_deferred(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) {
+        while let Some(what) = state.deferred.pop() {
+            self.engine.invalidate(&what);
+            notified.notify(&what, effects);
+        }
+    }
+
+    /// Whether everything before a wait descriptor is done: invalidations, the endpoints' too, and accesses that may have
+    /// used what they took away (`VTD §6.5.2.8`). If not, somebody will want a run when it may be. Page requests are in
+    /// their queue, or answered, when [`Vtd::page_request`] returns: they need no draining.
+    fn wait_done(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) -> bool {
+        if self.features.adversarial && !state.wait_put_off {
+            state.wait_put_off = true;
+            self.want_run();
+            return false;
+        }
+        self.invalidate_deferred(state, notified, effects);
+        if !state.outstanding.is_empty() {
+            return false;
+        }
+        if !state.is_draining {
+            // What a register waited for is of before.
+            self.epochs.abandon();
+            state.is_draining = true;
+        }
+        if !self.epochs.quiesced() {
+            return false;
+        }
+        state.is_draining = false;
+        // Faults of requests that have ended become visible.
+        self.take_inbox(state, effects);
+        true
+    }
+
+    /// An endpoint has done what an [`Effect::AtsInvalidate`] asked for. Under the BQL.
+    pub fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
+        let mut effects = Effects::default();
+        let mut state = lock_state(self);
+        let asked =
+            |(known, what): &(u32, DeviceTlb)| *known == itag && StreamId::from(what.source) == stream;
+        if let Some(at) = state.outstanding.iter().position(asked) {
+            state.outstanding.remove(at);
+            self.run_queue(&mut state, mem, &mut effects);
+        } else if !is_before(itag, state.first_itag) {
+            // §6.5.2.10: an answer to nothing.
+            let registers = &mut state.registers;
+            let record = Iqercd::from(registers.iqercd).with_icesid(stream.into());
+            registers.iqercd = record.bits();
+            send(registers.queue_error(Fsts::default().with_ice(1)), &mut effects);
+        }
+        effects
+    }
+
+    /// An endpoint does not answer an [`Effect::AtsInvalidate`], and nobody waits for it any more. The wait descriptor that
+    /// did so is aborted, and the queue stops until software has dealt with it (`VTD §6.5.2.10`). Under the BQL.
+    pub fn device_tlb_timed_out(&self, mem: &dyn GuestMemory, itag: u32) -> Effects {
+        let mut effects = Effects::default();
+        let mut state = lock_state(self);
+        let Some(at) = state.outstanding.iter().position(|(known, _)| *known == itag) else {
+            return effects;
+        };
+        let (_, late) = state.outstanding.remove(at);
+        let ring = state.registers.invalidation_queue();
+        let head = state.registers.iqh;
+        let registers = &mut state.registers;
+        if registers.status().qie() != 0 && head != registers.iqt && Fsts::from(registers.fsts).iqe() == 0 {
+            let wide = Iqa::from(registers.iqa).dw() != 0;
+            let words = read_descriptor(mem, ring.entry(head), wide);
+            let waits = words.map(|words| Command::decode(&self.features, wide, words));
+            if let Some(Ok(Command::Wait(_))) = waits {
+                registers.iqh = ring.next(head);
+                state.wait_put_off = false;
+                state.is_draining = false;
+            }
+        }
+        let registers = &mut state.registers;
+        registers.iqercd = Iqercd::from(registers.iqercd).with_itesid(late.source.into()).bits();
+        send(registers.queue_error(Fsts::default().with_ite(1)), &mut effects);
+        effects
+    }
+
+    /// After a load: nobody knows which endpoints got to hear what they are to forget.
+    pub(super) fn ask_again(&self, state: &mut State, effects: &mut Effects) {
+        if std::mem::take(&mut state.ask_again) {
+            for (itag, what) in &state.outstanding {
+                effects.push(ask(*itag, what));
+            }
+        }
+    }
+}
+
+fn lock_state<E>(vtd: &Vtd<E>) -> std::sync::MutexGuard<'_, State> {
+    super::lock(&vtd.state)
+}
+
+/// Itags count up, and around.
+fn is_before(itag: u32, first: u32) -> bool {
+    itag.wrapping_sub(first) > u32::MAX >> 1
+}
+
+fn ask(itag: u32, what: &DeviceTlb) -> Effect {
+    let DeviceTlb { source, pasid, addr, mask } = *what;
+    Effect::AtsInvalidate { itag, stream: source.into(), substream: pasid, addr, mask }
+}
+
+/// A descriptor; of a narrow one the upper half is zero.
+fn read_descriptor(mem: &dyn GuestMemory, at: u64, wide: bool) -> Option<[u64; 4]> {
+    let mut bytes = [0; 32];
+    let (narrow, _) = bytes.split_at_mut(16);
+    let wanted: &mut [u8] = if wide { &mut bytes } else { narrow };
+    mem.read(at, wanted).ok()?;
+    let mut words = [0; 4];
+    for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*chunk);
+    }
+    Some(words)
+}
+
+fn queue_error(registers: &mut Registers, reason: u64, effects: &mut Effects) {
+    registers.iqercd = Iqercd::from(registers.iqercd).with_iqei(reason).bits();
+    send(registers.queue_error(Fsts::default().with_iqe(1)), effects);
+}
+
+/// What caches outside have been told during one call. Effects are carried out after all descriptors of the call, so one
+/// notice to forget everything serves them all.
+#[derive(Debug, Default)]
+pub(super) struct Notified {
+    all: bool,
+}
+
+impl Notified {
+    pub(super) fn notify(&mut self, what: &Invalidation, effects: &mut Effects) {
+        let notice = match *what {
+            // Which devices are in the domain only the tables know.
+            Invalidation::IotlbPages { addr, address_mask, .. }
+            | Invalidation::PasidIotlbPages { addr, address_mask, .. } => {
+                let mask = ones(u32::from(address_mask).saturating_add(12));
+                Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
+            }
+            Invalidation::ContextDevice { sid, function_mask: 0 } => {
+                Effect::UnmapNotify { stream: Some(sid.into()), substream: None, addr: 0, mask: u64::MAX }
+            }
+            _ => EVERYTHING,
+        };
+        if self.all {
+            return;
+        }
+        self.all = notice == EVERYTHING;
+        if effects.0.last() != Some(&notice) {
+            effects.push(notice);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What endpoints ask besides plain memory requests: translations, pages, interrupts.
+
+use super::super::config::RequestKind;
+use super::super::event;
+use super::super::interrupt::{self, Remapped};
+use super::super::page_request::{PageRequest, Queued};
+use super::super::stats::add;
+use super::super::translate::AtsTranslation;
+use super::{Engine, Outcome, Vtd, lock, send};
+use crate::iommu::{DmaRequest, Effect, Effects, GuestMemory, PageResponseCode, Permissions, Translation};
+
+/// The answer to a translation request (`PCIe §10.2.3`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtsOutcome {
+    /// Success; without read and write permission a page request may bring the page.
+    Success(AtsTranslation),
+    /// Unsupported request: the endpoint must not ask for translations.
+    Unsupported,
+}
+
+/// What becomes of an interrupt request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InterruptOutcome {
+    /// The message to deliver: address and datum.
+    Deliver(u64, u32),
+    /// It is blocked.
+    Blocked,
+}
+
+/// Without translation.
+pub(super) fn one_to_one(addr: u64) -> Translation {
+    let perm = Permissions { read: true, write: true, exec: true };
+    Translation { addr, page_mask: u64::MAX, perm }
+}
+
+impl<E: Engine> Vtd<E> {
+    /// Answers a translation request (`VTD §4.1`). From any thread; there are effects only with the BQL. An endpoint that
+    /// asks without the BQL must not use an answer that an [`Effect::AtsInvalidate`] overtook.
+    pub fn ats(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (AtsOutcome, Effects) {
+        add(&self.counters.ats_requests, 1);
+        let epoch = self.epochs.begin();
+        let answer = if self.gate().enabled() == 0 {
+            None
+        } else {
+            Some(self.engine.ats_translate(mem, &self.tables(), req))
+        };
+        let answer = match answer {
+            Some(Ok(translation)) => (AtsOutcome::Success(translation), Effects::default()),
+            Some(Err(fault)) => {
+                (AtsOutcome::Unsupported, self.fault(RequestKind::Translation, &fault, under_bql))
+            }
+            // Without remapping there is no translation agent.
+            None => (AtsOutcome::Unsupported, Effects::default()),
+        };
+        if !matches!(answer.0, AtsOutcome::Success(found) if found.read || found.write) {
+            add(&self.counters.ats_failed, 1);
+        }
+        self.end_quietly(epoch);
+        answer
+    }
+
+    /// Lets a request with an already translated address pass, or not (`VTD §4.2.3`). From any thread; there are effects
+    /// only with the BQL.
+    pub fn translated(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
+        let epoch = self.epochs.begin();
+        if self.gate().enabled() == 0 {
+            self.end_quietly(epoch);
+            return (Outcome::Aborted, Effects::default());
+        }
+        match self.engine.check(mem, &self.tables(), req, RequestKind::Translated) {
+            Ok(()) => (Outcome::Translated { translation: one_to_one(req.addr), epoch }, Effects::default()),
+            Err(fault) => {
+                let effects = self.fault(RequestKind::Translated, &fault, under_bql);
+                self.end_quietly(epoch);
+                (Outcome::Aborted, effects)
+            }
+        }
+    }
+
+    /// Takes a page request in (`VTD §7.4`): it is in the queue when this returns, or its group is answered. Under the BQL.
+    ///
+    /// What the tables forbid is answered with Invalid Request. If the queue is full the group is answered with Success
+    /// without having been looked at: the endpoint asks for the translation again, and for the page if there still is none.
+    /// Without translation, or without a queue in memory, it is Response Failure.
+    pub fn page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects {
+        let mut effects = Effects::default();
+        if self.gate().enabled() == 0 || !self.features.page_requests {
+            self.answer(request, PageResponseCode::Failure, &mut effects);
+            return effects;
+        }
+        let asked = request.request();
+        if let Err(fault) = self.engine.check(mem, &self.tables(), &asked, RequestKind::Page) {
+            effects = self.fault(RequestKind::Page, &fault, true);
+            self.answer(request, PageResponseCode::Invalid, &mut effects);
+            return effects;
+        }
+        let mut state = lock(&self.state);
+        let (queued, message) = state.registers.queue_page_request(mem, request);
+        drop(state);
+        match queued {
+            Queued::Queued => add(&self.counters.page_requests, 1),
+            Queued::Overflow => {
+                add(&self.counters.page_request_overflows, 1);
+                self.answer(request, PageResponseCode::Success, &mut effects);
+            }
+            Queued::Inaccessible => self.answer(request, PageResponseCode::Failure, &mut effects),
+        }
+        send(message, &mut effects);
+        effects
+    }
+
+    /// Answers a group in software's place, once it is complete.
+    fn answer(&self, request: &PageRequest, code: PageResponseCode, effects: &mut Effects) {
+        if !request.last || request.is_stop_marker() {
+            return;
+        }
+        add(&self.counters.auto_responses, 1);
+        let PageRequest { stream, substream, group, .. } = *request;
+        effects.push(Effect::PageResponse { stream, substream, group, code });
+    }
+
+    /// Remaps the interrupt request that a 32-bit write of `data` to `addr` (`0xfeexxxxx`) by `source` is. Where only the
+    /// outcome is to be known, as for KVM's routes, nothing is reported or counted. From any thread; there are effects only
+    /// with the BQL.
+    pub fn remap_interrupt(
+        &self,
+        mem: &dyn GuestMemory,
+        source: u16,
+        (addr, data): (u64, u32),
+        report: bool,
+        under_bql: bool,
+    ) -> (InterruptOutcome, Effects) {
+        let quiet = Effects::default();
+        match interrupt::remap(mem, self.interrupt_gate(), source, addr, data) {
+            Ok(Remapped::Passed) => (InterruptOutcome::Deliver(addr, data), quiet),
+            Ok(Remapped::Interrupt(interrupt)) => {
+                if report {
+                    add(&self.counters.interrupts_remapped, 1);
+                }
+                let (addr, data) = interrupt.message();
+                (InterruptOutcome::Deliver(addr, data), quiet)
+            }
+            Err(blocked) => {
+                if !report {
+                    return (InterruptOutcome::Blocked, quiet);
+                }
+                add(&self.counters.interrupts_blocked, 1);
+                let effects = if blocked.record {
+                    self.report(event::encode_interrupt(source, blocked.entry, blocked.reason), under_bql)
+                } else {
+                    quiet
+                };
+                (InterruptOutcome::Blocked, effects)
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The page request queue.
+
+use super::*;
+
+const PPR: u32 = 1;
+const PRO: u32 = 2;
+/// Entries of a queue of one page.
+const ENTRIES: u64 = 128;
+
+fn page(addr: u64, group: u16, last: bool) -> PageRequest {
+    PageRequest {
+        stream: 0x18,
+        substream: Some(3),
+        addr,
+        access: Access { read: true, write: true, ..Access::default() },
+        group,
+        last,
+        private_data: None,
+    }
+}
+
+fn answered(group: u16, code: PageResponseCode) -> Effect {
+    Effect::PageResponse { stream: 0x18, substream: Some(3), group, code }
+}
+
+impl Rig {
+    fn ask(&self, request: &PageRequest) -> Vec<Effect> {
+        self.vtd.page_request(&self.mem, request).0
+    }
+
+    fn entry(&self, number: u64) -> [u64; 4] {
+        [0, 8, 16, 24].map(|offset| self.mem.get(PAGE_QUEUE + 32 * number + offset))
+    }
+}
+
+#[test]
+fn one_request() {
+    let rig = Rig::new();
+    assert_eq!(rig.ask(&page(0x1234_5678, 0x1ff, true)), [msi(PAGE_MSI)]);
+    assert_eq!((rig.read(reg::PRS), rig.read64(reg::PQT)), (PPR, 32));
+    // As Linux's `page_req_dsc` has it: type, PASID present, source, PASID; read, write, last, group, address.
+    assert_eq!(rig.entry(0), [3 << 32 | 0x18 << 16 | 1 << 8 | 1, 0x1234_5000 | 0x1ff << 3 | 0b111, 0, 0]);
+    let exotic = PageRequest {
+        substream: None,
+        access: Access { read: true, exec: true, privileged: true, write: false },
+        private_data: Some([0x1111, 0x2222]),
+        ..page(0x5000, 2, false)
+    };
+    assert_eq!(rig.ask(&exotic), [], "software has not seen the first yet");
+    let first = 0b11 << 52 | 0x18 << 16 | 1 << 9 | 1;
+    assert_eq!(rig.entry(1), [first, 0x5000 | 2 << 3 | 1, 0x1111, 0x2222]);
+    rig.write(reg::PRS, PPR);
+    assert_eq!(rig.ask(&page(0x6000, 3, true)), [msi(PAGE_MSI)]);
+    assert_eq!(rig.vtd.stats().page_requests, 3);
+}
+
+#[test]
+fn masked_messages_are_kept() {
+    let rig = Rig::new();
+    rig.write(reg::PECTL, 1 << 31);
+    assert_eq!(rig.ask(&page(0x1000, 0, true)), []);
+    assert_eq!(rig.read(reg::PECTL), 0b11 << 30);
+    assert_eq!(rig.write(reg::PECTL, 0), [msi(PAGE_MSI)]);
+    rig.write(reg::PECTL, 1 << 31);
+    rig.write(reg::PRS, PPR);
+    rig.ask(&page(0x1000, 0, true));
+    rig.write(reg::PRS, PPR);
+    assert_eq!(rig.write(reg::PECTL, 0), [], "dealt with before");
+}
+
+#[test]
+fn a_full_queue_loses_nothing_for_good() {
+    let rig = Rig::new();
+    for n in 0..ENTRIES - 1 {
+        rig.ask(&page(n << 12, (n % 512) as u16, true));
+    }
+    assert_eq!(rig.read(reg::PRS), PPR);
+    // PPR has been signalled and not been seen: software will see both.
+    assert_eq!(rig.ask(&page(0x1000, 9, true)), [answered(9, PageResponseCode::Success)]);
+    assert_eq!(rig.read(reg::PRS), PPR | PRO);
+    // Before its last request a group is not answered.
+    assert_eq!(rig.ask(&page(0x1000, 10, false)), []);
+    // There is room again, but software has not said that it knows.
+    rig.write64(reg::PQH, rig.read64(reg::PQT));
+    rig.write(reg::PRS, PPR);
+    assert_eq!(rig.ask(&page(0x1000, 11, true)), [answered(11, PageResponseCode::Success)]);
+    rig.write(reg::PRS, PRO);
+    assert_eq!(rig.ask(&page(0x1000, 11, true)), [msi(PAGE_MSI)]);
+    let stats = rig.vtd.stats();
+    assert_eq!((stats.page_requests, stats.page_request_overflows, stats.auto_responses), (128, 3, 2));
+}
+
+#[test]
+fn an_overflow_is_signalled() {
+    let rig = Rig::new();
+    for n in 0..ENTRIES - 1 {
+        rig.ask(&page(n << 12, 0, true));
+    }
+    rig.write(reg::PRS, PPR);
+    let effects = rig.ask(&page(0x1000, 9, true));
+    assert_eq!(effects, [answered(9, PageResponseCode::Success), msi(PAGE_MSI)]);
+    assert_eq!(rig.read(reg::PRS), PRO);
+    assert_eq!(rig.ask(&page(0x1000, 9, true)), [answered(9, PageResponseCode::Success)]);
+}
+
+#[test]
+fn around_the_end_of_the_queue() {
+    let rig = Rig::new();
+    for n in 0..1000u64 {
+        rig.write64(reg::PQH, rig.read64(reg::PQT));
+        rig.write(reg::PRS, PPR);
+        assert_eq!(rig.ask(&page(n << 12, 1, true)), [msi(PAGE_MSI)]);
+        assert_eq!(rig.entry(n % ENTRIES)[1] >> 12, n);
+    }
+}
+
+#[test]
+fn what_the_tables_forbid_is_invalid() {
+    let rig = Rig::new();
+    rig.refuse(FaultReason::PageRequestDisabled);
+    let effects = rig.ask(&page(0x5000, 7, true));
+    assert_eq!(effects, [msi(FAULT_MSI), answered(7, PageResponseCode::Invalid)]);
+    assert_eq!((rig.read(reg::PRS), rig.read64(reg::PQT)), (0, 0));
+    let [low, high] = rig.record(0);
+    // A page request: T1 clear, T2 set.
+    assert_eq!((low, high >> 62, high >> 32 & 0xff, high >> 28 & 1), (0x5000, 0b10, 0x47, 1));
+}
+
+#[test]
+fn without_anybody_to_ask_it_is_failure() {
+    let rig = Rig::new();
+    rig.mem.hole(PAGE_QUEUE..PAGE_QUEUE + 4096);
+    assert_eq!(rig.ask(&page(0x5000, 7, true)), [answered(7, PageResponseCode::Failure)]);
+    rig.write(reg::GCMD, 1 << 26);
+    assert_eq!(rig.ask(&page(0x5000, 8, true)), [answered(8, PageResponseCode::Failure)]);
+}
+
+#[test]
+fn stop_markers_are_queued_and_never_answered() {
+    let rig = Rig::new();
+    let marker = PageRequest { access: Access::default(), ..page(0, 0, true) };
+    assert_eq!(rig.ask(&marker), [msi(PAGE_MSI)]);
+    assert_eq!(rig.entry(0)[1], 1 << 2);
+    rig.refuse(FaultReason::PageRequestDisabled);
+    assert_eq!(rig.ask(&marker), [msi(FAULT_MSI)]);
+    rig.write(reg::GCMD, 1 << 26);
+    assert_eq!(rig.ask(&marker), []);
+}
+
+#[test]
+fn a_drain_finds_every_request_in_the_queue() {
+    let mut rig = Rig::new();
+    rig.ask(&page(0x5000, 7, true));
+    // Linux: fence and status, with page request drain.
+    let drain = [4 << 32 | 1 << 7 | 1 << 6 | 1 << 5 | 5, STATUS, 0, 0];
+    assert_eq!(rig.submit(&[drain]), [status(4)]);
+    assert_eq!(rig.read64(reg::PQT), 32);
+}
+
+#[test]
+fn without_the_feature_there_are_no_registers() {
+    let rig = Rig::with(Features { page_requests: false, ..Features::default() });
+    for offset in (reg::PQH..0xf0).step_by(4) {
+        rig.write(offset, u32::MAX);
+        assert_eq!(rig.read(offset), 0, "{offset:#x}");
+    }
+    assert_eq!(rig.ask(&page(0x5000, 7, true)), [answered(7, PageResponseCode::Failure)]);
+}

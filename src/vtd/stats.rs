@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is counted, for the outside: the QOM property `stats`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! stats {
+    ($($(#[$meta:meta])* $field:ident $name:literal),* $(,)?) => {
+        /// Counters since the model was made; a reset does not clear them.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Stats {
+            $($(#[$meta])* pub $field: u64,)*
+        }
+
+        impl Stats {
+            /// Every counter by name.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$(($name, self.$field)),*].into_iter()
+            }
+        }
+    };
+}
+
+stats! {
+    /// Requests while translation was enabled.
+    translations "translations",
+    /// Answered from the IOTLB.
+    iotlb_hits "iotlb-hits",
+    /// Not in the IOTLB.
+    iotlb_misses "iotlb-misses",
+    /// Context and PASID entry found in the cache.
+    config_hits "config-hits",
+    /// Context and PASID entry read from memory.
+    config_misses "config-misses",
+    /// Table walks.
+    walks "walks",
+    /// Requests that faulted.
+    faults "faults",
+    /// Faults put in a recording register, those of interrupts included.
+    fault_records "fault-records",
+    /// Faults that were not: no register was free, or one like them was there already.
+    faults_dropped "faults-dropped",
+    /// Page requests put in the queue, stop markers included.
+    page_requests "page-requests",
+    /// Page group responses of software.
+    page_responses "page-responses",
+    /// Of those, the ones that say no.
+    page_responses_refused "page-responses-refused",
+    /// Page requests that found no room in the queue.
+    page_request_overflows "page-request-overflows",
+    /// Page request groups that the unit itself answered.
+    auto_responses "auto-responses",
+    /// Translation requests.
+    ats_requests "ats-requests",
+    /// Translation requests without an answer that allows something.
+    ats_failed "ats-failed",
+    /// Invalidations sent to endpoints.
+    device_tlb_invalidations "device-tlb-invalidations",
+    /// Descriptors consumed.
+    descriptors "descriptors",
+    /// Invalidations done in the caches.
+    invalidations "invalidations",
+    /// Wait descriptors completed.
+    waits "waits",
+    /// Interrupts remapped.
+    interrupts_remapped "interrupts-remapped",
+    /// Interrupts blocked.
+    interrupts_blocked "interrupts-blocked",
+    /// Accessed flags set in tables.
+    access_flag_updates "access-flag-updates",
+    /// Dirty flags set in tables.
+    dirty_updates "dirty-updates",
+}
+
+impl Stats {
+    /// One JSON object, names as keys.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut json = String::from("{");
+        for (name, value) in self.iter() {
+            if json.len() > 1 {
+                json.push(',');
+            }
+            json.push('"');
+            json.push_str(name);
+            json.push_str("\":");
+            json.push_str(&value.to_string());
+        }
+        json.push('}');
+        json
+    }
+}
+
+/// The counters that the model itself keeps; the translator has its own.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub fault_records: AtomicU64,
+    pub faults_dropped: AtomicU64,
+    pub page_requests: AtomicU64,
+    pub page_responses: AtomicU64,
+    pub page_responses_refused: AtomicU64,
+    pub page_request_overflows: AtomicU64,
+    pub auto_responses: AtomicU64,
+    pub ats_requests: AtomicU64,
+    pub ats_failed: AtomicU64,
+    pub device_tlb_invalidations: AtomicU64,
+    pub descriptors: AtomicU64,
+    pub waits: AtomicU64,
+    pub interrupts_remapped: AtomicU64,
+    pub interrupts_blocked: AtomicU64,
+}
+
+/// Adds to a counter.
+pub(crate) fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
+}
+
+/// Reads a counter.
+pub(crate) fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+#[test]
+fn json() {
+    let json = Stats { page_requests: 3, ..Stats::default() }.to_json();
+    assert!(json.starts_with("{\"translations\":0,\"iotlb-hits\":0,"), "{json}");
+    assert!(json.contains("\"page-requests\":3,\"page-responses\":0,"), "{json}");
+    assert!(json.ends_with("\"dirty-updates\":0}"), "{json}");
+}

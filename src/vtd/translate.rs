@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A request's way through the unit: tables, IOTLB, walk (`VTD §3.4`), translation requests (`VTD §4.1`), and what
+//! invalidations do to it (`VTD §6.5`).
+//!
+//! Any thread may translate, at any time, without waiting for another. Each attempt begins by noting the moment in
+//! the order of invalidations, and takes nothing from the caches that is newer. If an invalidation begins while
+//! tables are being read, the attempt is repeated, a few times; then its answer is that of a hardware walk that the
+//! invalidation overlapped, and is not cached. Nothing that is not present is ever cached.
+//!
+//! First-stage pages are cached by domain-id and PASID, second-stage pages by domain-id alone: devices of a domain
+//! share them (`VTD §6.2.4`). Nested pages have numbers of their own, for an invalidation of the second stage's
+//! addresses cannot tell which of them it concerns and takes all of the domain.
+
+mod invalidate;
+mod structures;
+
+pub use invalidate::Invalidation;
+
+use self::structures::Structures;
+use super::config::{self, Action, CONTEXT_WORDS, Context, RequestKind, RootTable};
+use super::fault::Fault;
+use super::features::Features;
+use super::walk::{self, Mapping, PagePerms, Refusal};
+use crate::iommu::context_cache::ContextCache;
+use crate::iommu::counters::Counters;
+use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
+use crate::iommu::narrow::{low8, ones};
+use crate::iommu::sequence::{Moment, Sequence};
+use crate::iommu::{Access, DmaRequest, GuestMemory, Permissions, Translation};
+
+/// Default of the property `iotlb-size`: pages.
+pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
+/// Pairs of source-id and PASID.
+const CONTEXT_ENTRIES: usize = 512;
+/// Entries of the structure cache.
+const STRUCTURE_ENTRIES: usize = 1024;
+/// Attempts, before an answer is taken that an invalidation overlapped.
+const ATTEMPTS: u32 = 4;
+/// A number for every domain-id, for its first-stage and for its nested pages.
+const DOMAIN_STAMPS_LOG2: u32 = 18;
+const SPACE_STAMPS_LOG2: u32 = 16;
+/// In a tag's domain: nested pages.
+const NESTED: u32 = 1 << 16;
+/// In a tag's domain: first-stage pages.
+const FIRST: u32 = 1 << 17;
+/// A tag's space: second-stage pages, whatever the PASID. Its stamp is shared with a PASID that is rarely used.
+const NO_SPACE: u32 = 1 << 20 | 0xffff;
+/// Log2 of what a translation request is told where everything passes through: no interrupt address shares a page
+/// with memory.
+const PASS_THROUGH_LOG2: u8 = 21;
+/// Log2 of the smallest page.
+const PAGE_LOG2: u8 = 12;
+
+/// Counters since the unit was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TranslatorStats {
+    /// Requests, translation requests too.
+    pub translations: u64,
+    /// Answered from the IOTLB.
+    pub iotlb_hits: u64,
+    /// Looked for in the IOTLB in vain, or found without the permission that the request needs.
+    pub iotlb_misses: u64,
+    /// Context and PASID entries found in the cache.
+    pub config_hits: u64,
+    /// Context and PASID entries read from memory.
+    pub config_misses: u64,
+    /// Table walks, repeated ones too.
+    pub walks: u64,
+    /// Requests that faulted, recoverable faults of translation requests too.
+    pub faults: u64,
+    /// Attempts that an invalidation overlapped.
+    pub retries: u64,
+    /// Accessed flags set.
+    pub access_flag_updates: u64,
+    /// Dirty flags set.
+    pub dirty_updates: u64,
+    /// Calls of [`Translator::invalidate`].
+    pub invalidations: u64,
+    /// Translation requests.
+    pub ats_requests: u64,
+}
+
+/// Indices of the counters.
+mod counter {
+    /// IOTLB hits with a cached context: the one counter on that path.
+    pub const QUICK: usize = 0;
+    pub const SLOW: usize = 1;
+    pub const SLOW_HITS: usize = 2;
+    pub const IOTLB_MISSES: usize = 3;
+    pub const CONFIG_MISSES: usize = 4;
+    pub const WALKS: usize = 5;
+    pub const FAULTS: usize = 6;
+    pub const RETRIES: usize = 7;
+    pub const ACCESS_FLAGS: usize = 8;
+    pub const DIRTY: usize = 9;
+    pub const INVALIDATIONS: usize = 10;
+    pub const ATS: usize = 11;
+    pub const COUNT: usize = 12;
+}
+
+/// Where the registers say that the root table is.
+///
+/// Asked anew in each attempt that reads tables, so that what was there before an invalidation is not cached after it:
+/// let this read the register.
+pub trait TableSource {
+    /// The root table, as it is now.
+    fn root_table(&self) -> RootTable;
+}
+
+impl TableSource for RootTable {
+    fn root_table(&self) -> RootTable {
+        *self
+    }
+}
+
+impl<F: Fn() -> RootTable> TableSource for F {
+    fn root_table(&self) -> RootTable {
+        self()
+    }
+}
+
+/// The answer to a translation request (`PCIe §10.2.3`, translation completion).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtsTranslation {
+    /// Translated address of the page's first byte; without permissions 0.
+    pub addr: u64,
+    /// Log2 of the page's size in bytes, at least 12. The page is that around the untranslated address.
+    pub log2size: u8,
+    /// Reads are allowed.
+    pub read: bool,
+    /// Writes are allowed, and the page's entries say dirty.
+    pub write: bool,
+    /// Instruction fetches are allowed; only if the request asked.
+    pub exec: bool,
+    /// The permissions are those of privileged requests; only if the request asked.
+    pub privileged: bool,
+    /// The translation holds for every PASID. It never does: first-stage entries have no such flag.
+    pub global: bool,
+    /// Only untranslated requests reach the page.
+    pub untranslated_only: bool,
+}
+
+impl AtsTranslation {
+    /// No translation: the page is to be asked for by a page request.
+    const NONE: Self = Self {
+        addr: 0,
+        log2size: PAGE_LOG2,
+        read: false,
+        write: false,
+        exec: false,
+        privileged: false,
+        global: false,
+        untranslated_only: false,
+    };
+}
+
+/// A unit's translation: tables, caches, and the order of their invalidation.
+#[derive(Debug)]
+pub struct Translator {
+    features: Features,
+    sequence: Sequence,
+    contexts: ContextCache<CONTEXT_WORDS>,
+    iotlb: Iotlb,
+    /// The structure cache, if there is one.
+    structures: Option<Iotlb>,
+    counters: Counters<{ counter::COUNT }>,
+}
+
+/// One attempt's answer, and where it comes from.
+struct Answer {
+    result: Result<Found, Fault>,
+    config_hit: bool,
+    iotlb: Source,
+}
+
+/// A page with the context it was found by; `None`: everything passes through.
+#[derive(Clone, Copy)]
+struct Found {
+    context: Context,
+    page: Option<Mapping>,
+}
+
+/// What the IOTLB knows.
+enum Cached {
+    Hit(Mapping),
+    /// A page that does not allow the access. It is read again: software that allows more owes no invalidation.
+    Forbidden,
+    /// No page, or a clean one that is to be written: a walk makes it dirty.
+    Miss,
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Unused,
+    Hit,
+    Miss,
+}
+
+impl Translator {
+    /// Empty caches. `iotlb_entries` is rounded up to a power of two.
+    #[must_use]
+    pub fn new(features: Features, iotlb_entries: usize) -> Self {
+        Self {
+            sequence: Sequence::new(),
+            contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
+            iotlb: iotlb(iotlb_entries, features.adversarial),
+            structures: features.adversarial.then(|| iotlb(STRUCTURE_ENTRIES, true)),
+            counters: Counters::new(),
+            features,
+        }
+    }
+
+    /// Translates one untranslated request.
+    ///
+    /// # Errors
+    /// The fault, to be recorded as it says.
+    pub fn translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        if let Some(translation) = self.quick(req) {
+            self.counters.count(counter::QUICK);
+            return Ok(translation);
+        }
+        self.slow(mem, tables, req)
+    }
+
+    /// The answer that the caches have, if it is a translation: what nearly every request takes.
+    #[inline(always)]
+    fn quick(&self, req: &DmaRequest) -> Option<Translation> {
+        let now = self.sequence.now();
+        let context = Context::from_words(self.contexts.lookup(now, req.stream, req.substream)?);
+        if context.action() == Action::PassThrough || context.refuses(req.access).is_some() {
+            return None;
+        }
+        match self.cached(&context, req, now) {
+            Cached::Hit(page) => Some(translation(req, &context, &page)),
+            Cached::Forbidden | Cached::Miss => None,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slow(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        let found = self.find(mem, tables, req, RequestKind::Untranslated)?;
+        match found.page {
+            Some(page) => Ok(translation(req, &found.context, &page)),
+            None => self.pass_through(req, &found.context),
+        }
+    }
+
+    /// Answers a translation request. `req.access` says what for: reads, writes unless the no-write flag is set, and
+    /// whether execute and privileged permissions are asked for. Permissions that are not there are not a fault. Where
+    /// writes are granted the page is made dirty at once, for no write through the device's own cache will be seen.
+    ///
+    /// # Errors
+    /// The fault, where no page request could mend it: the completion says so (unsupported request or completer abort),
+    /// and it is recorded as it says. Recoverable faults are an answer without permissions.
+    pub fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault> {
+        self.counters.count(counter::ATS);
+        // Whether there is a page comes first, then what may be done with it.
+        let bare = Access { read: false, write: false, exec: false, privileged: req.access.privileged };
+        let found =
+            match self.find(mem, tables, &DmaRequest { access: bare, ..*req }, RequestKind::Translation) {
+                Ok(found) => found,
+                Err(fault) if fault.reason.is_recoverable() => return Ok(AtsTranslation::NONE),
+                Err(fault) => return Err(Fault { request: *req, ..fault }),
+            };
+        if req.substream.is_none() && walk::is_interrupt_address(req.addr) {
+            // Interrupts go by untranslated writes.
+            return Ok(AtsTranslation {
+                addr: req.addr & !ones(PAGE_LOG2.into()),
+                write: true,
+                untranslated_only: true,
+                ..AtsTranslation::NONE
+            });
+        }
+        // Without the flag's support every request is one to write.
+        let wants_write = req.access.write || !self.features.no_write;
+        let Some(mut page) = found.page else {
+            let whole = self.pass_through(req, &found.context)?;
+            return Ok(AtsTranslation {
+                addr: whole.addr & !ones(PASS_THROUGH_LOG2.into()),
+                log2size: PASS_THROUGH_LOG2,
+                read: true,
+                write: wants_write,
+                exec: req.access.exec,
+                privileged: req.access.privileged,
+                ..AtsTranslation::NONE
+            });
+        };
+        let context = found.context;
+        let privileged = context.effective_access(bare).privileged;
+        // What is wanting may be wanting in the cache only, and a clean page becomes dirty by asking.
+        let write = Access { write: true, ..bare };
+        let fetch = Access { exec: true, ..bare };
+        for (wanted, access) in [(req.access.exec, fetch), (wants_write, write)] {
+            let refused = walk::refuses(page.perms, &context, context.effective_access(access)).is_some();
+            if wanted && refused {
+                let again = DmaRequest { access, ..*req };
+                let again = self.attempts(mem, tables, &again, RequestKind::Translation);
+                if let Ok(Found { page: Some(better), .. }) = again.result {
+                    page = better;
+                }
+            }
+        }
+        let allowed = page.perms.permissions(&context, privileged);
+        let (read, write) = (allowed.read, allowed.write && wants_write);
+        if !read && !write {
+            return Ok(AtsTranslation::NONE);
+        }
+        let may_execute = req.access.exec && context.refuses(fetch).is_none();
+        Ok(AtsTranslation {
+            addr: page.addr,
+            log2size: page.log2size,
+            read,
+            write,
+            exec: may_execute && allowed.exec,
+            privileged,
+            ..AtsTranslation::NONE
+        })
+    }
+
+    /// Whether a translated request or a page request is let through by the tables. The IOTLB is not asked.
+    ///
+    /// # Errors
+    /// The fault, to be recorded as it says.
+    pub fn check(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Result<(), Fault> {
+        if kind == RequestKind::Page {
+            // Its answer does not depend on the PASID table, so it is not cached with what does.
+            return config::check_page_request(mem, &self.features, &tables.root_table(), req);
+        }
+        let now = self.sequence.now();
+        self.context(mem, tables, req, kind, now).map(|_| ()).map_err(|(fault, _)| fault)
+    }
+
+    /// The page of a request, counted.
+    fn find(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Result<Found, Fault> {
+        let answer = self.attempts(mem, tables, req, kind);
+        self.count(&answer);
+        answer.result
+    }
+
+    /// Attempts until no invalidation overlaps, or it is enough.
+    fn attempts(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Answer {
+        let mut attempts = 0u32;
+        loop {
+            let now = self.sequence.now();
+            let answer = self.attempt(mem, tables, req, kind, now);
+            attempts = attempts.saturating_add(1);
+            if attempts >= ATTEMPTS || self.sequence.stands_at(now) {
+                return answer;
+            }
+            self.counters.count(counter::RETRIES);
+        }
+    }
+
+    fn count(&self, answer: &Answer) {
+        self.counters.count(counter::SLOW);
+        match answer.iotlb {
+            Source::Hit => self.counters.count(counter::SLOW_HITS),
+            Source::Miss => self.counters.count(counter::IOTLB_MISSES),
+            Source::Unused => {}
+        }
+        if !answer.config_hit {
+            self.counters.count(counter::CONFIG_MISSES);
+        }
+        if answer.result.is_err() {
+            self.counters.count(counter::FAULTS);
+        }
+    }
+
+    /// The context, and whether it was cached; the fault likewise.
+    fn context(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+        now: Moment,
+    ) -> Result<(Context, bool), (Fault, bool)> {
+        if let Some(words) = self.contexts.lookup(now, req.stream, req.substream) {
+            let context = Context::from_words(words);
+            return match context.refuses_kind(kind) {
+                None => Ok((context, true)),
+                Some(reason) => Err((context.fault(reason, req), true)),
+            };
+        }
+        let context = config::lookup(mem, &self.features, &tables.root_table(), req, kind)
+            .map_err(|fault| (fault, false))?;
+        let pair = (req.stream, req.substream);
+        let _ = self.contexts.insert(&self.sequence, now, pair, context.to_words());
+        Ok((context, false))
+    }
+
+    fn attempt(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &dyn TableSource,
+        req: &DmaRequest,
+        kind: RequestKind,
+        now: Moment,
+    ) -> Answer {
+        let (context, config_hit) = match self.context(mem, tables, req, kind, now) {
+            Ok(found) => found,
+            Err((fault, config_hit)) => {
+                return Answer { result: Err(fault), config_hit, iotlb: Source::Unused };
+            }
+        };
+        if let Some(reason) = context.refuses(req.access) {
+            return Answer { result: Err(context.fault(reason, req)), config_hit, iotlb: Source::Unused };
+        }
+        // Interrupts are not translated, and a translation request for their addresses needs no table.
+        let interrupt = kind == RequestKind::Translation
+            && req.substream.is_none()
+            && walk::is_interrupt_address(req.addr);
+        if context.action() == Action::PassThrough || interrupt {
+            return Answer { result: Ok(Found { context, page: None }), config_hit, iotlb: Source::Unused };
+        }
+        let (page, iotlb) = match self.cached(&context, req, now) {
+            Cached::Hit(page) => (Ok(page), Source::Hit),
+            Cached::Forbidden => (self.walk(mem, &context, req, now, false), Source::Miss),
+            Cached::Miss => (self.walk(mem, &context, req, now, true), Source::Miss),
+        };
+        Answer { result: page.map(|page| Found { context, page: Some(page) }), config_hit, iotlb }
+    }
+
+    /// What the IOTLB knows about a request.
+    #[inline(always)]
+    fn cached(&self, context: &Context, req: &DmaRequest, now: Moment) -> Cached {
+        let Some(page) = self.iotlb.lookup(now, tag(context), req.addr) else { return Cached::Miss };
+        let perms = PagePerms::from_bits(low8(page.attributes.into()));
+        let offset = req.addr & ones(page.log2size.into());
+        if walk::is_interrupt_address(page.output | offset) {
+            return Cached::Miss;
+        }
+        match walk::refuses(perms, context, context.effective_access(req.access)) {
+            None => Cached::Hit(Mapping { addr: page.output, log2size: page.log2size, perms }),
+            Some(Refusal::Forbidden(_)) => Cached::Forbidden,
+            Some(Refusal::Clean) => Cached::Miss,
+        }
+    }
+
+    fn walk(
+        &self,
+        mem: &dyn GuestMemory,
+        context: &Context,
+        req: &DmaRequest,
+        now: Moment,
+        use_structures: bool,
+    ) -> Result<Mapping, Fault> {
+        self.counters.count(counter::WALKS);
+        let (result, updates) = match self.structures.as_ref().filter(|_| use_structures) {
+            None => walk::walk(mem, &(), &self.features, context, req),
+            Some(cache) => {
+                let structures = Structures { cache, sequence: &self.sequence, now, context };
+                walk::walk(mem, &structures, &self.features, context, req)
+            }
+        };
+        if updates.accessed {
+            self.counters.count(counter::ACCESS_FLAGS);
+        }
+        if updates.dirtied {
+            self.counters.count(counter::DIRTY);
+        }
+        let mapping = result?;
+        let page = CachedPage {
+            input: req.addr & !ones(mapping.log2size.into()),
+            output: mapping.addr,
+            log2size: mapping.log2size,
+            global: false,
+            kind: 0,
+            attributes: u32::from(mapping.perms.bits()),
+        };
+        let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
+        Ok(mapping)
+    }
+
+    /// The address itself, unless it exceeds physical addresses.
+    fn pass_through(&self, req: &DmaRequest, context: &Context) -> Result<Translation, Fault> {
+        use super::fault::FaultReason;
+        let mask = ones(self.features.host_bits().into());
+        if req.addr & !mask != 0 {
+            let reason = if context.is_scalable() {
+                FaultReason::ScalableBeyondWidth
+            } else {
+                FaultReason::AddressBeyondWidth
+            };
+            self.counters.count(counter::FAULTS);
+            return Err(context.fault(reason, req));
+        }
+        Ok(Translation {
+            addr: req.addr,
+            page_mask: mask,
+            perm: Permissions { read: true, write: true, exec: true },
+        })
+    }
+
+    /// Forgets everything. The counters go on.
+    pub fn reset(&self) {
+        let at = self.sequence.advance();
+        self.contexts.invalidate_all(at);
+        self.page_caches().for_each(|cache| cache.invalidate_all(at));
+    }
+
+    /// The IOTLB, and the structure cache if there is one.
+    fn page_caches(&self) -> impl Iterator<Item = &Iotlb> {
+        core::iter::once(&self.iotlb).chain(&self.structures)
+    }
+
+    /// What the unit can do.
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> TranslatorStats {
+        let [
+            quick,
+            slow,
+            slow_hits,
+            iotlb_misses,
+            config_misses,
+            walks,
+            faults,
+            retries,
+            access_flag_updates,
+            dirty_updates,
+            invalidations,
+            ats_requests,
+        ] = self.counters.read();
+        let translations = quick.saturating_add(slow);
+        TranslatorStats {
+            translations,
+            iotlb_hits: quick.saturating_add(slow_hits),
+            iotlb_misses,
+            config_hits: translations.saturating_sub(config_misses),
+            config_misses,
+            walks,
+            faults,
+            retries,
+            access_flag_updates,
+            dirty_updates,
+            invalidations,
+            ats_requests,
+        }
+    }
+}
+
+/// An IOTLB where nested pages' domains have numbers of their own.
+fn iotlb(entries: usize, exact: bool) -> Iotlb {
+    Iotlb::with_stamps(entries, exact, DOMAIN_STAMPS_LOG2, SPACE_STAMPS_LOG2)
+}
+
+/// Under which number a context's pages are cached.
+fn tag(context: &Context) -> Tag {
+    let domain = u32::from(context.domain());
+    match context.action() {
+        Action::FirstStage => Tag { domain: domain | FIRST, space: context.pasid() },
+        Action::Nested => Tag { domain: domain | NESTED, space: context.pasid() },
+        Action::SecondStage | Action::PassThrough => Tag { domain, space: NO_SPACE },
+    }
+}
+
+fn translation(req: &DmaRequest, context: &Context, page: &Mapping) -> Translation {
+    let page_mask = ones(page.log2size.into());
+    let privileged = context.effective_access(req.access).privileged;
+    let mut perm = page.perms.permissions(context, privileged);
+    // A page may say that it can be executed; whether such requests are served at all is the PASID table entry's.
+    perm.exec &= context.refuses(Access { exec: true, write: false, ..req.access }).is_none();
+    Translation { addr: page.addr | (req.addr & page_mask), page_mask, perm }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

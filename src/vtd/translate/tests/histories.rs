@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Random histories of a guest, against translation without caches.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PASIDS: u32 = 4;
+const PAGES: u64 = 6;
+/// PASIDs 0 and 1 are of first stages, 2 of a second stage, 3 nested on that.
+const SECOND: u32 = 2;
+const NESTED_PASID: u32 = 3;
+
+/// Translation that caches nothing.
+fn uncached(rig: &Rig, req: &DmaRequest) -> Result<Translation, Fault> {
+    let f = rig.unit.features();
+    let mem = &rig.guest.mem;
+    let context = config::lookup(mem, f, &rig.root, req, RequestKind::Untranslated)?;
+    if let Some(reason) = context.refuses(req.access) {
+        return Err(context.fault(reason, req));
+    }
+    if context.action() == Action::PassThrough {
+        return rig.unit.pass_through(req, &context);
+    }
+    let page = walk::walk(mem, &(), f, &context, req).0?;
+    Ok(translation(req, &context, &page))
+}
+
+/// Answers are alike, but for a write permission that waits for a dirty flag.
+fn alike(cached: &Result<Translation, Fault>, other: &Result<Translation, Fault>) -> bool {
+    match (cached, other) {
+        (Ok(cached), Ok(other)) => {
+            (cached.addr, cached.page_mask) == (other.addr, other.page_mask)
+                && (cached.perm.read, cached.perm.exec) == (other.perm.read, other.perm.exec)
+        }
+        (cached, other) => cached == other,
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Leaf {
+    Unmapped,
+    ReadOnly(u8),
+    ReadWrite(u8),
+    Kernel(u8),
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A page of a first stage (0 or 1, or 3: the nested one) changes.
+    Page(u32, u64, Leaf),
+    /// A page of the second stage changes.
+    Second(u64, Leaf),
+    /// A PASID is bound anew, or goes.
+    Bind(u32, bool),
+    /// A device reads or writes.
+    Use { pasid: Option<u32>, page: u64, write: bool, privileged: bool },
+    /// An invalidation that nobody needs.
+    Idle(Invalidation),
+}
+
+fn invalidation() -> impl Strategy<Value = Invalidation> {
+    prop_oneof![
+        Just(Invalidation::ContextGlobal),
+        Just(Invalidation::PasidGlobal),
+        (0..PASIDS).prop_map(|pasid| Invalidation::Pasid { did: did(pasid), pasid }),
+        (0..PASIDS).prop_map(|pasid| Invalidation::IotlbDomain { did: did(pasid) }),
+        (0..PASIDS, 0..PAGES).prop_map(|(pasid, page)| pages(did(pasid), pasid, address(page), 0)),
+        (0..PAGES).prop_map(|page| second_pages(did(SECOND), address(page), 0)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let leaf = || {
+        (0..6u8, 0..8u8).prop_map(|(kind, to)| match kind {
+            0 => Leaf::Unmapped,
+            1 => Leaf::ReadOnly(to),
+            2 => Leaf::Kernel(to),
+            _ => Leaf::ReadWrite(to),
+        })
+    };
+    let pasid = prop_oneof![1 => Just(None), 6 => (0..PASIDS).prop_map(Some)];
+    let first = prop::sample::select(vec![0, 1, NESTED_PASID]);
+    prop_oneof![
+        30 => (pasid, 0..PAGES, any::<bool>(), any::<bool>())
+            .prop_map(|(pasid, page, write, privileged)| Step::Use { pasid, page, write, privileged }),
+        10 => (first, 0..PAGES, leaf()).prop_map(|(pasid, page, leaf)| Step::Page(pasid, page, leaf)),
+        5 => (0..PAGES, leaf()).prop_map(|(page, leaf)| Step::Second(page, leaf)),
+        3 => (0..PASIDS, prop::bool::weighted(0.8)).prop_map(|(pasid, there)| Step::Bind(pasid, there)),
+        2 => invalidation().prop_map(Step::Idle),
+    ]
+}
+
+/// PASIDs 0 and 1 have a domain each; the second stage and what is nested on it share one.
+fn did(pasid: u32) -> u16 {
+    [5, 6, 7, 7][pasid as usize]
+}
+
+/// Two large pages and four small ones; every other one is in the same 64 KiB.
+fn address(page: u64) -> u64 {
+    if page < 2 { 0x4000_0000 + (page << 21) } else { 0x1_0000 + page * 0x8000 }
+}
+
+fn shift(page: u64) -> u32 {
+    if page < 2 { 21 } else { 12 }
+}
+
+struct World {
+    rig: Rig,
+    /// First stages of PASIDs 0, 1 and 3.
+    first: [Tables; 3],
+    second: Tables,
+    /// What each page has been since it was invalidated last: all of it may be cached.
+    past: Vec<Vec<Leaf>>,
+}
+
+impl World {
+    fn new(adversarial: bool) -> Self {
+        let rig = Rig::new(adversarial);
+        let first = [(); 3].map(|()| rig.guest.first_stage(4));
+        let second = rig.guest.second_stage(4);
+        let past = vec![vec![Leaf::Unmapped]; PASIDS as usize * PAGES as usize];
+        let world = Self { rig, first, second, past };
+        // Tables lie in the first gigabyte of the intermediate space, and so do the addresses that are used.
+        for page in 0..0x80u64 {
+            world.rig.guest.map(
+                &world.second,
+                0x20_0000 + (page << 21),
+                0x20_0000 + (page << 21),
+                21,
+                ss_rw(),
+            );
+        }
+        for page in 0x100..0x200u64 {
+            world.rig.guest.map(&world.second, page << 12, page << 12, 12, ss_rw());
+        }
+        (0..PASIDS).for_each(|pasid| world.bind(pasid, true));
+        world
+    }
+
+    fn tables(&self, pasid: u32) -> &Tables {
+        match pasid {
+            SECOND => &self.second,
+            NESTED_PASID => &self.first[2],
+            n => &self.first[n as usize],
+        }
+    }
+
+    fn past(&mut self, pasid: u32, page: u64) -> &mut Vec<Leaf> {
+        &mut self.past[pasid as usize * PAGES as usize + page as usize]
+    }
+
+    fn put(&self, pasid: u32, page: u64, leaf: Leaf) {
+        let to = |n: u8| match pasid {
+            // What is nested leads to the second stage's pages.
+            NESTED_PASID => address(u64::from(n) % 2 + if page < 2 { 0 } else { 2 + u64::from(n) % 2 }),
+            _ => 0x1_0000_0000 + u64::from(pasid) * 0x1000_0000 + u64::from(n) * 0x20_0000,
+        };
+        let second = pasid == SECOND;
+        let (flags, target) = match leaf {
+            Leaf::Unmapped => (0, 0),
+            Leaf::ReadOnly(n) => (if second { ss_ro() } else { user_ro() }, to(n)),
+            Leaf::ReadWrite(n) => (if second { ss_rw() } else { user_rw() }, to(n)),
+            Leaf::Kernel(n) => (if second { ss_rw() } else { kernel_rw() }, to(n)),
+        };
+        let at = self.rig.guest.entry(self.tables(pasid), address(page), shift(page));
+        let large = if flags != 0 && page < 2 { 1 << 7 } else { 0 };
+        self.rig.guest.mem.put(at, target | flags | large);
+    }
+
+    fn bind(&self, pasid: u32, there: bool) {
+        let entry = match pasid {
+            SECOND => pasid_second(&self.second, did(pasid)),
+            NESTED_PASID => pasid_nested(&self.first[2], &self.second, did(pasid)),
+            n => pasid_first(&self.first[n as usize], did(pasid)),
+        };
+        let entry2 = if pasid == 1 { entry.2.with_sre(1) } else { entry.2 };
+        let entry0 = if there { entry.0 } else { Default::default() };
+        self.rig.guest.set_pasid(self.rig.function, pasid, &PasidEntry(entry0, entry.1, entry2));
+        self.rig.unit.invalidate(&Invalidation::Pasid { did: did(pasid), pasid });
+    }
+}
+
+fn use_of(pasid: Option<u32>, page: u64, write: bool, privileged: bool) -> DmaRequest {
+    let access = Access { read: !write, write, exec: false, privileged };
+    request(pasid, address(page) + 0x10, access)
+}
+
+/// The guest invalidates what it changes, by one descriptor or another: nobody can tell that there are caches.
+fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
+    let world = World::new(adversarial);
+    let rig = &world.rig;
+    for (n, (step, how)) in steps.iter().enumerate() {
+        match step {
+            Step::Page(pasid, page, leaf) => {
+                world.put(*pasid, *page, *leaf);
+                let (pasid, did) = (*pasid, did(*pasid));
+                let address_mask = if *page < 2 { 9 } else { 0 };
+                rig.unit.invalidate(&match how % 6 {
+                    0 => Invalidation::PasidIotlbAll { did, pasid },
+                    1 => Invalidation::IotlbGlobal,
+                    2 => Invalidation::IotlbDomain { did },
+                    3 => pages(did, pasid, 0, 40),
+                    4 => Invalidation::PasidIotlbPages {
+                        did,
+                        pasid,
+                        addr: address(*page),
+                        address_mask,
+                        leaf: true,
+                    },
+                    _ => pages(did, pasid, address(*page), address_mask),
+                });
+            }
+            Step::Second(page, leaf) => {
+                world.put(SECOND, *page, *leaf);
+                let did = did(SECOND);
+                rig.unit.invalidate(&match how % 4 {
+                    0 => Invalidation::IotlbGlobal,
+                    1 => Invalidation::IotlbDomain { did },
+                    2 => second_pages(did, 0, 30),
+                    _ => second_pages(did, address(*page), if *page < 2 { 9 } else { 0 }),
+                });
+            }
+            Step::Bind(pasid, there) => world.bind(*pasid, *there),
+            Step::Idle(what) => rig.unit.invalidate(what),
+            Step::Use { pasid, page, write, privileged } => {
+                let req = use_of(*pasid, *page, *write, *privileged);
+                let cached = rig.unit.translate(&rig.guest.mem, &rig.root, &req);
+                let pasid = pasid.unwrap_or(0);
+                if *write && cached.is_ok() && pasid != SECOND {
+                    let leaf = rig.guest.entry(world.tables(pasid), address(*page), shift(*page));
+                    assert_eq!(rig.guest.mem.get(leaf) & (A | D), A | D, "step {n}: a write without a trace");
+                }
+                let now = uncached(rig, &req);
+                assert!(alike(&cached, &now), "step {n}: {cached:?} {now:?}");
+            }
+        }
+    }
+}
+
+/// The guest changes pages of first stages and invalidates later, or never: every answer is what the tables say, or said
+/// since the last invalidation, and no missing page comes from the past.
+fn lazy(adversarial: bool, steps: &[(Step, u8)]) {
+    let mut world = World::new(adversarial);
+    for (n, (step, how)) in steps.iter().enumerate() {
+        match step {
+            Step::Page(NESTED_PASID, ..) | Step::Second(..) => {}
+            Step::Page(pasid, page, leaf) => {
+                world.put(*pasid, *page, *leaf);
+                let past = world.past(*pasid, *page);
+                past.push(*leaf);
+                if how % 4 == 0 {
+                    *past = vec![*leaf];
+                    world.rig.unit.invalidate(&pages(did(*pasid), *pasid, address(*page), 0));
+                }
+            }
+            Step::Bind(pasid, there) => world.bind(*pasid, *there),
+            Step::Idle(what) => world.rig.unit.invalidate(what),
+            Step::Use { pasid, page, write, privileged } => {
+                let req = use_of(*pasid, *page, *write, *privileged);
+                let cached = world.rig.unit.translate(&world.rig.guest.mem, &world.rig.root, &req);
+                let now = uncached(&world.rig, &req);
+                let pasid = pasid.unwrap_or(0);
+                let at = world.rig.guest.entry(world.tables(pasid), address(*page), shift(*page));
+                let present = world.rig.guest.mem.get(at);
+                let mut allowed = vec![now];
+                for leaf in world.past(pasid, *page).clone() {
+                    world.put(pasid, *page, leaf);
+                    // A fault is never of the past.
+                    allowed.extend(Some(uncached(&world.rig, &req)).filter(Result::is_ok));
+                }
+                world.rig.guest.mem.put(at, present);
+                assert!(allowed.iter().any(|a| alike(&cached, a)), "step {n}: {cached:?} not of {allowed:?}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn caches_do_not_show(steps in prop::collection::vec((step(), any::<u8>()), 1..150)) {
+        diligent(false, &steps);
+        diligent(true, &steps);
+    }
+
+    #[test]
+    fn an_answer_is_the_old_one_or_the_new_one(steps in prop::collection::vec((step(), any::<u8>()), 1..150)) {
+        lazy(false, &steps);
+        lazy(true, &steps);
+    }
+}

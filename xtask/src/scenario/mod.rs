@@ -288,7 +288,7 @@ impl Rig {
 
     /// Entry `n` of the level 1 CD table: its leaf, or invalid (`IHI0070 §5.3`).
     pub fn write_leaf(&mut self, n: u64, valid: bool) -> Result<()> {
-        let leaf = place::CONTEXTS + (64 * n << self.context.leaves.log2());
+        let leaf = place::CONTEXTS + ((64 * n) << self.context.leaves.log2());
         self.qtest.writeq(place::LEVEL_1 + 8 * n, leaf | u64::from(valid))
     }
 

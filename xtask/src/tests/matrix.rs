@@ -9,7 +9,7 @@ type Change = fn(&mut MachineArgs);
 
 /// Masters that know nothing of PASIDs and never wait, behind the same SMMU: a disk and an entropy source.
 const ORDINARY: &str = "-object rng-builtin,id=rng -device virtio-rng-pci,bus=pcie.0,addr=0x1d,rng=rng,disable-legacy=on,iommu_platform=on \
-    -blockdev null-co,node-name=disk,size=64M,read-zeroes=on \
+    -blockdev null-co,node-name=disk,size=67108864,read-zeroes=on \
     -device virtio-blk-pci,bus=pcie.0,addr=0x1e,drive=disk,disable-legacy=on,iommu_platform=on";
 
 /// Name and what differs from the plain machine.

@@ -118,11 +118,16 @@ pub fn unmapped(context: &Context) -> CheckResult {
     Ok(account.close(format!("{errors} clean errors, then a copy that works")))
 }
 
+/// Whether requests without PASID are not translated.
+fn is_identity(device: &Device) -> bool {
+    let group = format!("/sys/bus/pci/devices/{}/iommu_group/type", device.function.bdf);
+    kernel::text(&group).is_some_and(|kind| kind == "identity")
+}
+
 /// The same addresses without a PASID mean nothing: the process's memory is neither read nor written.
 pub fn no_pasid(context: &Context) -> CheckResult {
     let device = context.device()?;
-    let group = format!("/sys/bus/pci/devices/{}/iommu_group/type", device.function.bdf);
-    if kernel::text(&group).is_some_and(|kind| kind == "identity") {
+    if is_identity(&device) {
         return Err(Stop::Skip("requests without PASID are not translated here (identity domain)".into()));
     }
     let page = page_size();
@@ -151,6 +156,10 @@ pub fn other_pasid(context: &Context) -> CheckResult {
     let last = (1u32 << device.function.pasid_bits) - 1;
     let mut strangers = vec![0, last, last / 2 + 1, device.pasid ^ 2];
     strangers.retain(|pasid| *pasid != device.pasid && *pasid <= last);
+    if kernel::machine() != "aarch64" && is_identity(&device) {
+        // VT-d has requests without PASID under PASID 0, and here they pass through
+        strangers.retain(|pasid| *pasid != 0);
+    }
     strangers.dedup();
     for pasid in &strangers {
         let copy = Descriptor::copy(memory.address(), open.address(), 64).in_pasid(Some(*pasid));

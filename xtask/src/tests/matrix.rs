@@ -42,6 +42,10 @@ const ROWS: &[(&str, Change)] = &[
         m.page_size = PageSize::K64;
         m.adversarial = true;
     }),
+];
+
+/// The same for VT-d, with `--more` as long as that model is under way.
+const VTD_ROWS: &[(&str, Change)] = &[
     ("vtd", |_| ()),
     ("vtd-adversarial", |m| m.adversarial = true),
     ("vtd-pasid-bits-8", |m| m.pasid_bits = Some(8)),
@@ -55,6 +59,7 @@ const ROWS: &[(&str, Change)] = &[
 pub fn run(runner: &mut Runner) {
     let mut rows: Vec<(&str, Change)> = ROWS.to_vec();
     if runner.more {
+        rows.extend(VTD_ROWS);
         rows.push(("16k-pages", |m| m.page_size = PageSize::K16));
     }
     for (name, change) in rows {

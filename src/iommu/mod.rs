@@ -8,6 +8,7 @@ pub mod counters;
 pub mod effects;
 pub(crate) mod epoch;
 pub(crate) mod fifo;
+pub(crate) mod inbox;
 pub mod iotlb;
 pub mod layout;
 pub mod memory;
@@ -15,6 +16,8 @@ pub(crate) mod narrow;
 pub mod request;
 pub mod sequence;
 mod set_cache;
+pub mod state;
+pub(crate) mod stats;
 pub(crate) mod sync;
 #[cfg(test)]
 pub mod testing;

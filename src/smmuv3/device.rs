@@ -510,7 +510,7 @@ impl<V: Variant> DeviceImpl for SmmuDevice<V> {
 
     fn class_init(class: &mut ClassInit<'_, Self>) {
         class.string_property(c"stats", c"counters, as a JSON object", |this| {
-            this.core().map(|core| core.smmu.stats().to_json()).unwrap_or_default()
+            this.core().map(|core| core.smmu.stats().json()).unwrap_or_default()
         });
         class.arm_smmuv3();
         class.reset();

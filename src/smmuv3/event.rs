@@ -3,7 +3,6 @@
 
 use super::fault::{Fault, FaultKind};
 use super::spec::event::{Event0, Event1, Event2, Event3};
-use crate::iommu::fifo::Fifo;
 use crate::iommu::{StreamId, SubstreamId};
 
 /// A record as it stands in the event queue, word by word.
@@ -99,62 +98,18 @@ pub fn encode(fault: &Fault) -> Record {
     [first.bits(), second.bits(), third.bits(), fourth.bits()]
 }
 
-/// Events from threads that do not hold the BQL, until a bottom half takes them. Bounded: what does not fit is counted
-/// as lost if it is an ordinary event. Stalls have room of their own, for none of them may be lost.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    events: Fifo<Report>,
-    stalls: Fifo<Report>,
-    lost: u64,
-}
+/// Events from threads that do not hold the BQL; stalls wait for an answer.
+pub(crate) type Inbox = crate::iommu::inbox::Inbox<Report>;
 
-impl Inbox {
-    /// How many ordinary events can wait for a bottom half.
-    pub const EVENTS: usize = 1024;
-    /// How many stalls can.
-    pub const STALLS: usize = 4096;
+/// How many ordinary events can wait for a bottom half.
+pub(crate) const INBOX_EVENTS: usize = 1024;
+/// How many stalls can.
+pub(crate) const INBOX_STALLS: usize = 4096;
 
-    pub fn new() -> Self {
-        Self { events: Fifo::new(Self::EVENTS), stalls: Fifo::new(Self::STALLS), lost: 0 }
-    }
-
-    /// `false`: no room.
-    pub fn push(&mut self, report: Report) -> bool {
-        let fifo = if report.stall.is_some() { &mut self.stalls } else { &mut self.events };
-        let fits = fifo.push(report);
-        if !fits {
-            self.lost = self.lost.saturating_add(1);
-        }
-        fits
-    }
-
-    /// The next report, stalls first: they wait for an answer.
-    pub fn pop(&mut self) -> Option<Report> {
-        self.stalls.pop().or_else(|| self.events.pop())
-    }
-
-    /// How many were lost since the last call.
-    pub fn take_lost(&mut self) -> u64 {
-        std::mem::take(&mut self.lost)
-    }
-
-    /// Forgets the stalls of requests that were given up.
-    pub fn cancel(&mut self, given_up: impl Fn(&Waiter) -> bool) -> u64 {
-        let before = self.stalls.len();
-        self.stalls.retain(|report| !report.stall.is_some_and(|waiter| given_up(&waiter)));
-        u64::try_from(before.saturating_sub(self.stalls.len())).unwrap_or(0)
-    }
-
-    /// All reports, in the order of [`pop`](Self::pop).
-    pub fn iter(&self) -> impl Iterator<Item = Report> + '_ {
-        self.stalls.iter().chain(self.events.iter())
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.events.clear();
-        self.stalls.clear();
-        self.lost = 0;
+impl Report {
+    /// Puts the report in. `false`: there is no room.
+    pub(crate) fn enter(self, inbox: &mut Inbox) -> bool {
+        if self.stall.is_some() { inbox.push_awaited(self) } else { inbox.push(self) }
     }
 }
 
@@ -238,24 +193,5 @@ mod tests {
         let stalled = with_stag(&record, 0xbeef);
         assert_eq!(stalled[1], 1 << 39 | 1 << 31 | 0xbeef);
         assert_eq!(bytes(&stalled)[..9], [0x13, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 0xef]);
-    }
-
-    #[test]
-    fn inbox_is_bounded_and_stalls_have_room_of_their_own() {
-        let mut inbox = Inbox::new();
-        let event = Report { record: [1, 0, 0, 0], stall: None };
-        let waiter = |tag| Waiter { stream: 1, substream: None, tag: Some(tag) };
-        for _ in 0..Inbox::EVENTS {
-            assert!(inbox.push(event));
-        }
-        assert!(!inbox.push(event));
-        assert!(inbox.push(Report { record: [2; 4], stall: Some(waiter(7)) }));
-        assert!(inbox.push(Report { record: [3; 4], stall: Some(waiter(8)) }));
-        assert_eq!(inbox.cancel(|w| w.tag == Some(7)), 1);
-        assert_eq!((inbox.take_lost(), inbox.take_lost()), (1, 0));
-        assert_eq!(inbox.pop().map(|r| r.record), Some([3; 4]));
-        assert_eq!(inbox.pop(), Some(event));
-        inbox.clear();
-        assert_eq!(inbox.pop(), None);
     }
 }

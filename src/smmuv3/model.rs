@@ -13,7 +13,7 @@ use core::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::event::{self, Inbox, Report, Waiter};
+use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Report, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
 use super::registers::{Gate, Registers, Written};
@@ -24,6 +24,7 @@ use super::stats::{Counters, Stats, add, get};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
 use crate::iommu::epoch::Epochs;
 use crate::iommu::narrow::{high32, low32};
+use crate::iommu::state::too_many;
 use crate::iommu::{
     DmaRequest, Effect, Effects, GuestMemory, Permissions, StreamId, SubstreamId, Translation,
 };
@@ -147,7 +148,7 @@ impl<E: Engine> Smmu<E> {
             engine,
             gate: AtomicU64::new(registers.gate().bits()),
             epochs: Epochs::default(),
-            inbox: Mutex::new(Inbox::new()),
+            inbox: Mutex::new(Inbox::new(INBOX_EVENTS, INBOX_STALLS)),
             pending: AtomicBool::new(false),
             counters: Counters::default(),
             state: Mutex::new(State {
@@ -339,7 +340,7 @@ impl<E: Engine> Smmu<E> {
             self.take_inbox(&mut state, mem, &mut effects);
             self.report(&mut state, mem, &report, &mut effects)
         } else {
-            let fits = lock(&self.inbox).push(report);
+            let fits = report.enter(&mut lock(&self.inbox));
             self.want_run();
             fits && stalls && req.tag.is_some()
         };
@@ -375,7 +376,7 @@ impl<E: Engine> Smmu<E> {
     /// What threads without the BQL reported.
     fn take_inbox(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
         // Bounded by what was there at first, for others go on reporting.
-        let most = Inbox::EVENTS.saturating_add(Inbox::STALLS);
+        let most = lock(&self.inbox).capacity();
         for _ in 0..most {
             let Some(report) = lock(&self.inbox).pop() else { break };
             let enabled = state.registers.enables().smmuen() != 0;
@@ -425,7 +426,9 @@ impl<E: Engine> Smmu<E> {
                 && (tag.is_none() || waiter.tag == tag)
         };
         let mut state = lock(&self.state);
-        let count = state.stalls.cancel(given_up).saturating_add(lock(&self.inbox).cancel(given_up));
+        let count = state.stalls.cancel(given_up).saturating_add(
+            lock(&self.inbox).cancel(|report| report.stall.is_some_and(|waiter| given_up(&waiter))),
+        );
         add(&self.counters.stalls_cancelled, count);
         if state.stalls.line_length() != 0 {
             self.want_run();
@@ -493,11 +496,10 @@ impl<E: Engine> Smmu<E> {
     /// What in it cannot be; the SMMU is as before then.
     pub fn load(&self, saved: &SavedState) -> Result<(), LoadError> {
         let table = saved.check(&self.features, stall_capacity(&self.features))?;
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(INBOX_EVENTS, INBOX_STALLS);
         for report in &saved.inbox {
-            if !inbox.push(*report) {
-                let value = u64::try_from(saved.inbox.len()).unwrap_or(u64::MAX);
-                return Err(LoadError::Field { field: "number of events", value });
+            if !report.enter(&mut inbox) {
+                return Err(too_many("number of events", saved.inbox.len()));
             }
         }
         let mut state = lock(&self.state);

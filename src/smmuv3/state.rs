@@ -5,7 +5,9 @@ use super::event::{Report, Waiter};
 use super::features::Features;
 use super::registers::{Registers, masks};
 use super::stall::{Entry, Phase, StallTable};
-use crate::iommu::narrow::{high32, low16, low32};
+use crate::iommu::narrow::{low16, low32};
+pub use crate::iommu::state::LoadError;
+use crate::iommu::state::{Reader, limit, limit32, pair, put_count, same, too_many};
 
 /// First word of the format: "SMMUv3" and the version.
 const HEADER: u64 = 0x534d_4d55_7633_0001;
@@ -27,63 +29,10 @@ pub struct SavedState {
     pub inbox: Vec<Report>,
 }
 
-/// Why a state cannot be loaded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// Not this format, or not this version of it.
-    #[error(
-        "SMMUv3 state begins with {found:#018x} instead of {HEADER:#018x}: not a state, or of another version"
-    )]
-    Version {
-        /// The first word.
-        found: u64,
-    },
-    /// The words end too soon.
-    #[error("SMMUv3 state ends within '{field}'")]
-    Truncated {
-        /// What was being read.
-        field: &'static str,
-    },
-    /// The words go on too long.
-    #[error("SMMUv3 state has {count} words too many")]
-    Trailing {
-        /// How many are left.
-        count: usize,
-    },
-    /// The other SMMU was another one.
-    #[error(
-        "SMMUv3 state has {register} {saved:#010x}, here it is {here:#010x}: give both sides the same properties"
-    )]
-    Identification {
-        /// Register name.
-        register: &'static str,
-        /// Its value there.
-        saved: u32,
-        /// Its value here.
-        here: u32,
-    },
-    /// A value is out of its range.
-    #[error("SMMUv3 state has an impossible '{field}': {value:#x}")]
-    Field {
-        /// What it is.
-        field: &'static str,
-        /// Its value.
-        value: u64,
-    },
-}
-
 /// The identification registers that decide what a state means.
 #[must_use]
 pub fn identification(f: &Features) -> [u32; 4] {
     [f.idr0(), f.idr1(), f.idr3(), f.idr5()]
-}
-
-fn limit(field: &'static str, value: u64, mask: u64) -> Result<(), LoadError> {
-    if value & !mask == 0 { Ok(()) } else { Err(LoadError::Field { field, value }) }
-}
-
-fn limit32(field: &'static str, value: u32, mask: u32) -> Result<(), LoadError> {
-    limit(field, value.into(), mask.into())
 }
 
 /// Checks that no register has a bit that an SMMU with these features does not have.
@@ -156,9 +105,7 @@ impl SavedState {
         for ((register, saved), here) in
             ["IDR0", "IDR1", "IDR3", "IDR5"].into_iter().zip(*saved).zip(identification(f))
         {
-            if saved != here {
-                return Err(LoadError::Identification { register, saved, here });
-            }
+            same(register, saved.into(), here.into())?;
         }
         check_registers(f, registers)?;
         for entry in stalls {
@@ -167,9 +114,8 @@ impl SavedState {
         for waiter in line.iter().chain(inbox.iter().filter_map(|report| report.stall.as_ref())) {
             check_waiter(waiter)?;
         }
-        let count = u64::try_from(stalls.len()).unwrap_or(u64::MAX);
         StallTable::restore(capacity, stalls, unrecorded, line)
-            .ok_or(LoadError::Field { field: "stall table of that many entries", value: count })
+            .ok_or_else(|| too_many("stall table of that many entries", stalls.len()))
     }
 
     /// As words, for a migration stream.
@@ -212,59 +158,28 @@ impl SavedState {
     /// # Errors
     /// They are not the output of [`to_words`](Self::to_words).
     pub fn from_words(words: &[u64]) -> Result<Self, LoadError> {
-        let mut reader = Reader { words };
-        let found = reader.word("header").unwrap_or(0);
-        if found != HEADER {
-            return Err(LoadError::Version { found });
-        }
-        let first = reader.word("identification")?;
-        let second = reader.word("identification")?;
-        let identification = [low32(first), high32(first), low32(second), high32(second)];
-        let registers = reader.registers()?;
-        let stalls = (0..reader.count("number of stalls")?)
-            .map(|_| {
-                let head = reader.word("stall")?;
-                let phase = match high32(head) {
-                    0 => Phase::Free,
-                    1 => Phase::Unrecorded,
-                    2 => Phase::Stale,
-                    3 => Phase::Recorded,
-                    value => return Err(LoadError::Field { field: "phase of a stall", value: value.into() }),
-                };
-                limit("uses of a stall", u64::from(low32(head)), 0xffff)?;
-                Ok(Entry { phase, uses: low16(head), waiter: reader.waiter()?, record: reader.record()? })
-            })
-            .collect::<Result<_, _>>()?;
-        let unrecorded = (0..reader.count("number of unrecorded stalls")?)
-            .map(|_| {
+        let mut reader = Reader::new(words, HEADER)?;
+        let (a, b) = reader.two("identification")?;
+        let (c, d) = reader.two("identification")?;
+        let saved = Self {
+            identification: [a, b, c, d],
+            registers: registers(&mut reader)?,
+            stalls: reader.list("number of stalls", stall)?,
+            unrecorded: reader.list("number of unrecorded stalls", |reader| {
                 let number = reader.word("unrecorded stall")?;
                 limit("unrecorded stall", number, 0xffff)?;
                 Ok(low16(number))
-            })
-            .collect::<Result<_, _>>()?;
-        let line = (0..reader.count("number of requests in line")?)
-            .map(|_| reader.waiter())
-            .collect::<Result<_, _>>()?;
-        let inbox = (0..reader.count("number of events")?)
-            .map(|_| {
-                let record = reader.record()?;
-                let stall = if reader.flag("event")? { Some(reader.waiter()?) } else { None };
+            })?,
+            line: reader.list("number of requests in line", waiter)?,
+            inbox: reader.list("number of events", |reader| {
+                let record = reader.array("event record")?;
+                let stall = if reader.flag("event")? { Some(waiter(reader)?) } else { None };
                 Ok(Report { record, stall })
-            })
-            .collect::<Result<_, _>>()?;
-        match reader.words.len() {
-            0 => Ok(Self { identification, registers, stalls, unrecorded, line, inbox }),
-            count => Err(LoadError::Trailing { count }),
-        }
+            })?,
+        };
+        reader.end()?;
+        Ok(saved)
     }
-}
-
-fn pair(low: u32, high: u32) -> u64 {
-    u64::from(low) | u64::from(high) << 32
-}
-
-fn put_count(words: &mut Vec<u64>, count: usize) {
-    words.push(u64::try_from(count).unwrap_or(u64::MAX));
 }
 
 fn put_waiter(words: &mut Vec<u64>, waiter: &Waiter) {
@@ -315,90 +230,65 @@ fn put_registers(words: &mut Vec<u64>, registers: &Registers) {
     ]);
 }
 
-/// Takes words off the front.
-struct Reader<'a> {
-    words: &'a [u64],
+fn stall(reader: &mut Reader<'_>) -> Result<Entry, LoadError> {
+    let (uses, phase) = reader.two("stall")?;
+    let phase = match phase {
+        0 => Phase::Free,
+        1 => Phase::Unrecorded,
+        2 => Phase::Stale,
+        3 => Phase::Recorded,
+        value => return Err(LoadError::Field { field: "phase of a stall", value: value.into() }),
+    };
+    limit32("uses of a stall", uses, 0xffff)?;
+    let uses = low16(uses.into());
+    Ok(Entry { phase, uses, waiter: waiter(reader)?, record: reader.array("event record")? })
 }
 
-impl Reader<'_> {
-    fn word(&mut self, field: &'static str) -> Result<u64, LoadError> {
-        let (word, rest) = self.words.split_first().ok_or(LoadError::Truncated { field })?;
-        self.words = rest;
-        Ok(*word)
-    }
+fn waiter(reader: &mut Reader<'_>) -> Result<Waiter, LoadError> {
+    let field = "waiting request";
+    let (stream, present) = reader.two(field)?;
+    limit32(field, present, 0b11)?;
+    let substream = reader.word(field)?;
+    limit(field, substream, 0xffff_ffff)?;
+    let tag = reader.word(field)?;
+    Ok(Waiter {
+        stream,
+        substream: (present & 1 != 0).then_some(low32(substream)),
+        tag: (present & 2 != 0).then_some(tag),
+    })
+}
 
-    /// A number of things, each of which takes at least one word: so that no count makes us reserve memory in vain.
-    fn count(&mut self, field: &'static str) -> Result<usize, LoadError> {
-        let value = self.word(field)?;
-        match usize::try_from(value) {
-            Ok(count) if count <= self.words.len() => Ok(count),
-            _ => Err(LoadError::Field { field, value }),
-        }
-    }
-
-    fn flag(&mut self, field: &'static str) -> Result<bool, LoadError> {
-        match self.word(field)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            value => Err(LoadError::Field { field, value }),
-        }
-    }
-
-    fn two(&mut self, field: &'static str) -> Result<(u32, u32), LoadError> {
-        self.word(field).map(|word| (low32(word), high32(word)))
-    }
-
-    fn record(&mut self) -> Result<[u64; 4], LoadError> {
-        let field = "event record";
-        Ok([self.word(field)?, self.word(field)?, self.word(field)?, self.word(field)?])
-    }
-
-    fn waiter(&mut self) -> Result<Waiter, LoadError> {
-        let field = "waiting request";
-        let (stream, present) = self.two(field)?;
-        limit32(field, present, 0b11)?;
-        let substream = self.word(field)?;
-        limit(field, substream, 0xffff_ffff)?;
-        let tag = self.word(field)?;
-        Ok(Waiter {
-            stream,
-            substream: (present & 1 != 0).then_some(low32(substream)),
-            tag: (present & 2 != 0).then_some(tag),
-        })
-    }
-
-    fn registers(&mut self) -> Result<Registers, LoadError> {
-        let field = "registers";
-        let (cr0, cr1) = self.two(field)?;
-        let (cr2, gbpa) = self.two(field)?;
-        let (irq_ctrl, gerror) = self.two(field)?;
-        let (gerrorn, gerror_irq_cfg1) = self.two(field)?;
-        let (gerror_irq_cfg2, strtab_base_cfg) = self.two(field)?;
-        let (cmdq_prod, cmdq_cons) = self.two(field)?;
-        let (eventq_prod, eventq_cons) = self.two(field)?;
-        let (eventq_irq_cfg1, eventq_irq_cfg2) = self.two(field)?;
-        Ok(Registers {
-            cr0,
-            cr1,
-            cr2,
-            gbpa,
-            irq_ctrl,
-            gerror,
-            gerrorn,
-            gerror_irq_cfg0: self.word(field)?,
-            gerror_irq_cfg1,
-            gerror_irq_cfg2,
-            strtab_base: self.word(field)?,
-            strtab_base_cfg,
-            cmdq_base: self.word(field)?,
-            cmdq_prod,
-            cmdq_cons,
-            eventq_base: self.word(field)?,
-            eventq_prod,
-            eventq_cons,
-            eventq_irq_cfg0: self.word(field)?,
-            eventq_irq_cfg1,
-            eventq_irq_cfg2,
-        })
-    }
+fn registers(reader: &mut Reader<'_>) -> Result<Registers, LoadError> {
+    let field = "registers";
+    let (cr0, cr1) = reader.two(field)?;
+    let (cr2, gbpa) = reader.two(field)?;
+    let (irq_ctrl, gerror) = reader.two(field)?;
+    let (gerrorn, gerror_irq_cfg1) = reader.two(field)?;
+    let (gerror_irq_cfg2, strtab_base_cfg) = reader.two(field)?;
+    let (cmdq_prod, cmdq_cons) = reader.two(field)?;
+    let (eventq_prod, eventq_cons) = reader.two(field)?;
+    let (eventq_irq_cfg1, eventq_irq_cfg2) = reader.two(field)?;
+    Ok(Registers {
+        cr0,
+        cr1,
+        cr2,
+        gbpa,
+        irq_ctrl,
+        gerror,
+        gerrorn,
+        gerror_irq_cfg0: reader.word(field)?,
+        gerror_irq_cfg1,
+        gerror_irq_cfg2,
+        strtab_base: reader.word(field)?,
+        strtab_base_cfg,
+        cmdq_base: reader.word(field)?,
+        cmdq_prod,
+        cmdq_cons,
+        eventq_base: reader.word(field)?,
+        eventq_prod,
+        eventq_cons,
+        eventq_irq_cfg0: reader.word(field)?,
+        eventq_irq_cfg1,
+        eventq_irq_cfg2,
+    })
 }

@@ -586,7 +586,7 @@ impl<V: Variant> DeviceImpl for VtdDevice<V> {
 
     fn class_init(class: &mut ClassInit<'_, Self>) {
         class.string_property(c"stats", c"counters, as a JSON object", |this| {
-            this.core().map(|core| core.vtd.stats().to_json()).unwrap_or_default()
+            this.core().map(|core| core.vtd.stats().json()).unwrap_or_default()
         });
         class.intel_iommu();
         class.reset();

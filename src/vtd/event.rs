@@ -7,8 +7,6 @@ use super::fault::{Fault, FaultReason};
 use super::registers::{EventKind, Registers, is_fault};
 use super::spec::fault_record::{Record0, Record1};
 use super::spec::registers::{EventControl, Fsts};
-use crate::iommu::fifo::Fifo;
-use crate::iommu::narrow::index;
 
 /// A fault as it stands in a recording register, but for `F`.
 pub type Record = [u64; 2];
@@ -137,51 +135,11 @@ fn is_alike([_, known]: &Record, [_, new]: &Record) -> bool {
     Record1::from(*known).with_f(0).bits() == Record1::from(*new).with_f(0).bits()
 }
 
-/// Faults from threads that do not hold the BQL, until a bottom half takes them. What does not fit is lost.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    faults: Fifo<Record>,
-    lost: u64,
-}
+/// Faults from threads that do not hold the BQL. What does not fit is lost.
+pub(crate) type Inbox = crate::iommu::inbox::Inbox<Record>;
 
-impl Inbox {
-    /// How many faults can wait for a bottom half.
-    pub const FAULTS: u32 = 1024;
-
-    pub fn new() -> Self {
-        Self { faults: Fifo::new(index(Self::FAULTS)), lost: 0 }
-    }
-
-    /// Takes a fault in.
-    pub fn push(&mut self, record: Record) -> bool {
-        let fits = self.faults.push(record);
-        if !fits {
-            self.lost = self.lost.saturating_add(1);
-        }
-        fits
-    }
-
-    /// The next fault.
-    pub fn pop(&mut self) -> Option<Record> {
-        self.faults.pop()
-    }
-
-    /// How many were lost since the last call.
-    pub fn take_lost(&mut self) -> u64 {
-        std::mem::take(&mut self.lost)
-    }
-
-    /// All faults, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = Record> + '_ {
-        self.faults.iter()
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.faults.clear();
-        self.lost = 0;
-    }
-}
+/// How many faults can wait for a bottom half.
+pub(crate) const INBOX: usize = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::command::DeviceTlb;
 use super::config::{RequestKind, RootTable};
-use super::event::{Inbox, Record, Recorded};
+use super::event::{INBOX, Inbox, Record, Recorded};
 use super::fault::Fault;
 use super::features::Features;
 use super::registers::{Gate, InterruptGate, Registers, Written};
@@ -187,7 +187,7 @@ impl<E: Engine> Vtd<E> {
             gate: AtomicU64::new(registers.gate().bits()),
             interrupt_gate: AtomicU64::new(registers.interrupt_gate().bits()),
             epochs: Epochs::default(),
-            inbox: Mutex::new(Inbox::new()),
+            inbox: Mutex::new(Inbox::new(INBOX, 0)),
             pending: AtomicBool::new(false),
             counters: Counters::default(),
             state: Mutex::new(State {
@@ -405,7 +405,7 @@ impl<E: Engine> Vtd<E> {
     /// What threads without the BQL reported.
     fn take_inbox(&self, state: &mut State, effects: &mut Effects) {
         // Bounded by what was there at first, for others go on reporting.
-        for _ in 0..Inbox::FAULTS {
+        for _ in 0..INBOX {
             let Some(record) = lock(&self.inbox).pop() else { break };
             self.record(state, record, effects);
         }
@@ -495,7 +495,7 @@ impl<E: Engine> Vtd<E> {
     /// What in it cannot be; the unit is as before then.
     pub fn load(&self, saved: &SavedState) -> Result<(), LoadError> {
         saved.check(&self.features)?;
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(INBOX, 0);
         for record in &saved.inbox {
             inbox.push(*record);
         }

@@ -2,11 +2,13 @@
 //! What migrates: plain values, a word format with a version, and checks of every value that comes in.
 
 use super::command::DeviceTlb;
-use super::event::{Inbox, Record};
+use super::event::{INBOX, Record};
 use super::features::Features;
 use super::registers::{EventRegisters, Registers, masks, record_count};
 use super::spec::fault_record::Record0;
-use crate::iommu::narrow::{high32, low16, low32, ones};
+use crate::iommu::narrow::{low16, low32, ones};
+pub use crate::iommu::state::LoadError;
+use crate::iommu::state::{Reader, limit, limit32, pair, put_count, same, too_many};
 
 /// First word of the format: "VT-d" and the version.
 const HEADER: u64 = 0x5654_2d64_0000_0001;
@@ -24,63 +26,10 @@ pub struct SavedState {
     pub inbox: Vec<Record>,
 }
 
-/// Why a state cannot be loaded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// Not this format, or not this version of it.
-    #[error(
-        "VT-d state begins with {found:#018x} instead of {HEADER:#018x}: not a state, or of another version"
-    )]
-    Version {
-        /// The first word.
-        found: u64,
-    },
-    /// The words end too soon.
-    #[error("VT-d state ends within '{field}'")]
-    Truncated {
-        /// What was being read.
-        field: &'static str,
-    },
-    /// The words go on too long.
-    #[error("VT-d state has {count} words too many")]
-    Trailing {
-        /// How many are left.
-        count: usize,
-    },
-    /// The other unit was another one.
-    #[error(
-        "VT-d state has {register} {saved:#018x}, here it is {here:#018x}: give both sides the same properties"
-    )]
-    Identification {
-        /// Register name.
-        register: &'static str,
-        /// Its value there.
-        saved: u64,
-        /// Its value here.
-        here: u64,
-    },
-    /// A value is out of its range.
-    #[error("VT-d state has an impossible '{field}': {value:#x}")]
-    Field {
-        /// What it is.
-        field: &'static str,
-        /// Its value.
-        value: u64,
-    },
-}
-
 /// The registers that decide what a state means.
 #[must_use]
 pub fn identification(f: &Features) -> [u64; 2] {
     [f.cap(), f.ecap()]
-}
-
-fn limit(field: &'static str, value: u64, mask: u64) -> Result<(), LoadError> {
-    if value & !mask == 0 { Ok(()) } else { Err(LoadError::Field { field, value }) }
-}
-
-fn limit32(field: &'static str, value: u32, mask: u32) -> Result<(), LoadError> {
-    limit(field, value.into(), mask.into())
 }
 
 fn check_event(f: &Features, field: &'static str, event: &EventRegisters) -> Result<(), LoadError> {
@@ -131,9 +80,8 @@ pub fn check_registers(f: &Features, registers: &Registers) -> Result<(), LoadEr
     check_event(f, "IECTL", invalidation_event)?;
     check_event(f, "PECTL", page_event)?;
     let count = record_count(f);
-    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     if records.len() != usize::from(count) {
-        return Err(LoadError::Field { field: "number of FRCD", value: number(records.len()) });
+        return Err(too_many("number of FRCD", records.len()));
     }
     for [low, high] in records {
         limit("FRCD", *low, !0xfff)?;
@@ -164,15 +112,11 @@ impl SavedState {
     pub fn check(&self, f: &Features) -> Result<(), LoadError> {
         let Self { identification: saved, registers, unanswered, inbox } = self;
         for ((register, saved), here) in ["CAP", "ECAP"].into_iter().zip(*saved).zip(identification(f)) {
-            if saved != here {
-                return Err(LoadError::Identification { register, saved, here });
-            }
+            same(register, saved, here)?;
         }
         check_registers(f, registers)?;
-        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         if unanswered.len() > super::model::OUTSTANDING {
-            let value = number(unanswered.len());
-            return Err(LoadError::Field { field: "number of unanswered invalidations", value });
+            return Err(too_many("number of unanswered invalidations", unanswered.len()));
         }
         for DeviceTlb { source: _, pasid, addr, mask } in unanswered {
             limit32("PASID of an invalidation", pasid.unwrap_or(0), 0x000f_ffff)?;
@@ -182,8 +126,8 @@ impl SavedState {
             }
             limit("address of an invalidation", *addr, !*mask)?;
         }
-        if number(inbox.len()) > Inbox::FAULTS.into() {
-            return Err(LoadError::Field { field: "number of faults", value: number(inbox.len()) });
+        if inbox.len() > INBOX {
+            return Err(too_many("number of faults", inbox.len()));
         }
         for [low, high] in inbox {
             limit("fault", *low, Record0::default().with_info(u64::MAX).bits())?;
@@ -213,32 +157,16 @@ impl SavedState {
     /// # Errors
     /// They are not the output of [`to_words`](Self::to_words).
     pub fn from_words(words: &[u64]) -> Result<Self, LoadError> {
-        let mut reader = Reader { words };
-        let found = reader.word("header").unwrap_or(0);
-        if found != HEADER {
-            return Err(LoadError::Version { found });
-        }
-        let identification = [reader.word("identification")?, reader.word("identification")?];
-        let registers = reader.registers()?;
-        let unanswered = (0..reader.count("number of unanswered invalidations")?)
-            .map(|_| reader.invalidation())
-            .collect::<Result<_, _>>()?;
-        let inbox = (0..reader.count("number of faults")?)
-            .map(|_| Ok([reader.word("fault")?, reader.word("fault")?]))
-            .collect::<Result<_, _>>()?;
-        match reader.words.len() {
-            0 => Ok(Self { identification, registers, unanswered, inbox }),
-            count => Err(LoadError::Trailing { count }),
-        }
+        let mut reader = Reader::new(words, HEADER)?;
+        let saved = Self {
+            identification: reader.array("identification")?,
+            registers: registers(&mut reader)?,
+            unanswered: reader.list("number of unanswered invalidations", invalidation)?,
+            inbox: reader.list("number of faults", |reader| reader.array("fault"))?,
+        };
+        reader.end()?;
+        Ok(saved)
     }
-}
-
-fn pair(low: u32, high: u32) -> u64 {
-    u64::from(low) | u64::from(high) << 32
-}
-
-fn put_count(words: &mut Vec<u64>, count: usize) {
-    words.push(u64::try_from(count).unwrap_or(u64::MAX));
 }
 
 fn put_event(words: &mut Vec<u64>, event: &EventRegisters) {
@@ -282,89 +210,61 @@ fn put_registers(words: &mut Vec<u64>, registers: &Registers) {
     words.extend(records.iter().flatten());
 }
 
-/// Takes words off the front.
-struct Reader<'a> {
-    words: &'a [u64],
+fn event(reader: &mut Reader<'_>) -> Result<EventRegisters, LoadError> {
+    let (control, data) = reader.two("event registers")?;
+    let (addr, upper) = reader.two("event registers")?;
+    Ok(EventRegisters { control, data, addr, upper })
 }
 
-impl Reader<'_> {
-    fn word(&mut self, field: &'static str) -> Result<u64, LoadError> {
-        let (word, rest) = self.words.split_first().ok_or(LoadError::Truncated { field })?;
-        self.words = rest;
-        Ok(*word)
-    }
+fn invalidation(reader: &mut Reader<'_>) -> Result<DeviceTlb, LoadError> {
+    let field = "unanswered invalidation";
+    let (source, present) = reader.two(field)?;
+    limit32(field, source, 0xffff)?;
+    limit32(field, present, 1)?;
+    let pasid = reader.word(field)?;
+    limit(field, pasid, 0xffff_ffff)?;
+    Ok(DeviceTlb {
+        source: low16(source.into()),
+        pasid: (present != 0).then_some(low32(pasid)),
+        addr: reader.word(field)?,
+        mask: reader.word(field)?,
+    })
+}
 
-    /// A number of things, each of which takes at least one word: so that no count makes us reserve memory in vain.
-    fn count(&mut self, field: &'static str) -> Result<usize, LoadError> {
-        let value = self.word(field)?;
-        match usize::try_from(value) {
-            Ok(count) if count <= self.words.len() => Ok(count),
-            _ => Err(LoadError::Field { field, value }),
-        }
-    }
-
-    fn two(&mut self, field: &'static str) -> Result<(u32, u32), LoadError> {
-        self.word(field).map(|word| (low32(word), high32(word)))
-    }
-
-    fn event(&mut self) -> Result<EventRegisters, LoadError> {
-        let (control, data) = self.two("event registers")?;
-        let (addr, upper) = self.two("event registers")?;
-        Ok(EventRegisters { control, data, addr, upper })
-    }
-
-    fn invalidation(&mut self) -> Result<DeviceTlb, LoadError> {
-        let field = "unanswered invalidation";
-        let (source, present) = self.two(field)?;
-        limit32(field, source, 0xffff)?;
-        limit32(field, present, 1)?;
-        let pasid = self.word(field)?;
-        limit(field, pasid, 0xffff_ffff)?;
-        Ok(DeviceTlb {
-            source: low16(source.into()),
-            pasid: (present != 0).then_some(low32(pasid)),
-            addr: self.word(field)?,
-            mask: self.word(field)?,
-        })
-    }
-
-    fn registers(&mut self) -> Result<Registers, LoadError> {
-        let field = "registers";
-        let (gsts, fsts) = self.two(field)?;
-        let (rtaddr, root) = (self.word(field)?, self.word(field)?);
-        let (ccmd, iva, iotlb) = (self.word(field)?, self.word(field)?, self.word(field)?);
-        let (fault_event, invalidation_event, page_event) = (self.event()?, self.event()?, self.event()?);
-        let (ics, prs) = self.two(field)?;
-        Ok(Registers {
-            gsts,
-            rtaddr,
-            root,
-            ccmd,
-            iva,
-            iotlb,
-            fsts,
-            fault_event,
-            invalidation_event,
-            page_event,
-            ics,
-            prs,
-            iqh: self.word(field)?,
-            iqt: self.word(field)?,
-            iqa: self.word(field)?,
-            iqercd: self.word(field)?,
-            irta: self.word(field)?,
-            interrupts: self.word(field)?,
-            pqh: self.word(field)?,
-            pqt: self.word(field)?,
-            pqa: self.word(field)?,
-            next_record: {
-                let number = self.word("next FRCD")?;
-                limit("next FRCD", number, 0xffff)?;
-                low16(number)
-            },
-            records: (0..self.count("number of FRCD")?)
-                .map(|_| Ok([self.word("FRCD")?, self.word("FRCD")?]))
-                .collect::<Result<_, _>>()?,
-        })
-    }
+fn registers(reader: &mut Reader<'_>) -> Result<Registers, LoadError> {
+    let field = "registers";
+    let (gsts, fsts) = reader.two(field)?;
+    let (rtaddr, root) = (reader.word(field)?, reader.word(field)?);
+    let (ccmd, iva, iotlb) = (reader.word(field)?, reader.word(field)?, reader.word(field)?);
+    let (fault_event, invalidation_event, page_event) = (event(reader)?, event(reader)?, event(reader)?);
+    let (ics, prs) = reader.two(field)?;
+    Ok(Registers {
+        gsts,
+        rtaddr,
+        root,
+        ccmd,
+        iva,
+        iotlb,
+        fsts,
+        fault_event,
+        invalidation_event,
+        page_event,
+        ics,
+        prs,
+        iqh: reader.word(field)?,
+        iqt: reader.word(field)?,
+        iqa: reader.word(field)?,
+        iqercd: reader.word(field)?,
+        irta: reader.word(field)?,
+        interrupts: reader.word(field)?,
+        pqh: reader.word(field)?,
+        pqt: reader.word(field)?,
+        pqa: reader.word(field)?,
+        next_record: {
+            let number = reader.word("next FRCD")?;
+            limit("next FRCD", number, 0xffff)?;
+            low16(number)
+        },
+        records: reader.list("number of FRCD", |reader| reader.array("FRCD"))?,
+    })
 }

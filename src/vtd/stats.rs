@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is counted, for the outside: the QOM property `stats`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
-macro_rules! stats {
-    ($($(#[$meta:meta])* $field:ident $name:literal),* $(,)?) => {
-        /// Counters since the model was made; a reset does not clear them.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Stats {
-            $($(#[$meta])* pub $field: u64,)*
-        }
-
-        impl Stats {
-            /// Every counter by name.
-            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$(($name, self.$field)),*].into_iter()
-            }
-        }
-    };
-}
+use crate::iommu::stats::stats;
+pub(crate) use crate::iommu::stats::{add, get};
 
 stats! {
     /// Requests while translation was enabled.
@@ -71,25 +57,6 @@ stats! {
     dirty_updates "dirty-updates",
 }
 
-impl Stats {
-    /// One JSON object, names as keys.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut json = String::from("{");
-        for (name, value) in self.iter() {
-            if json.len() > 1 {
-                json.push(',');
-            }
-            json.push('"');
-            json.push_str(name);
-            json.push_str("\":");
-            json.push_str(&value.to_string());
-        }
-        json.push('}');
-        json
-    }
-}
-
 /// The counters that the model itself keeps; the translator has its own.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -107,22 +74,4 @@ pub(crate) struct Counters {
     pub waits: AtomicU64,
     pub interrupts_remapped: AtomicU64,
     pub interrupts_blocked: AtomicU64,
-}
-
-/// Adds to a counter.
-pub(crate) fn add(counter: &AtomicU64, count: u64) {
-    counter.fetch_add(count, Ordering::Relaxed);
-}
-
-/// Reads a counter.
-pub(crate) fn get(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
-}
-
-#[test]
-fn json() {
-    let json = Stats { page_requests: 3, ..Stats::default() }.to_json();
-    assert!(json.starts_with("{\"translations\":0,\"iotlb-hits\":0,"), "{json}");
-    assert!(json.contains("\"page-requests\":3,\"page-responses\":0,"), "{json}");
-    assert!(json.ends_with("\"dirty-updates\":0}"), "{json}");
 }

@@ -126,12 +126,12 @@ fn without_the_bql_events_wait_for_a_bottom_half() {
 #[test]
 fn a_storm_without_the_bql_is_bounded_and_told() {
     let rig = Rig::with(Features::default(), 4, 12);
-    for n in 0..2 * Inbox::EVENTS as u64 {
+    for n in 0..2 * INBOX_EVENTS as u64 {
         rig.translate_unlocked(n << 12, None);
     }
     rig.run();
-    assert_eq!(rig.read(reg::EVENTQ_PROD), Inbox::EVENTS as u32 | 1 << 31);
-    assert_eq!(rig.smmu.stats().events_dropped, Inbox::EVENTS as u64);
+    assert_eq!(rig.read(reg::EVENTQ_PROD), INBOX_EVENTS as u32 | 1 << 31);
+    assert_eq!(rig.smmu.stats().events_dropped, INBOX_EVENTS as u64);
 }
 
 #[test]

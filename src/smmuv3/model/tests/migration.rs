@@ -118,7 +118,7 @@ fn messages_name_field_and_value() {
         assert_eq!(rig.smmu.save(), saved, "a failed load changes nothing");
         error
     };
-    assert_eq!(refused(&|s| s.registers.cr0 = 2), "SMMUv3 state has an impossible 'CR0': 0x2");
+    assert_eq!(refused(&|s| s.registers.cr0 = 2), "the saved state has an impossible 'CR0': 0x2");
     assert!(refused(&|s| s.registers.cmdq_base = 1 << 60).contains("'CMDQ_BASE': 0x1000000000000000"));
     assert!(refused(&|s| s.registers.gbpa = 1 << 31).contains("'GBPA'"));
     assert!(refused(&|s| s.stalls[0].waiter.substream = Some(1 << 20)).contains("0x100000"));
@@ -126,7 +126,7 @@ fn messages_name_field_and_value() {
     assert!(refused(&|s| s.unrecorded.push(0)).contains("stall table"));
     assert!(refused(&|s| s.identification[3] ^= 1).contains("state has IDR5 "));
     let event = Report { record: [0; 4], stall: None };
-    assert!(refused(&|s| s.inbox = vec![event; Inbox::EVENTS + 1]).contains("number of events"));
+    assert!(refused(&|s| s.inbox = vec![event; INBOX_EVENTS + 1]).contains("number of events"));
     assert!(SavedState::from_words(&[7]).unwrap_err().to_string().contains("0x0000000000000007"));
 }
 

@@ -148,8 +148,8 @@ fn other_threads_report_by_the_inbox() {
     assert_eq!(rig.submit(&[wait(1)]), [msi(FAULT_MSI), status(1)]);
     // What does not fit is an overflow.
     clear(&rig, 1);
-    for page in 0..Inbox::FAULTS + 1 {
-        let _ = rig.vtd.translate(&rig.mem, &request(u64::from(page) << 12), false);
+    for page in 0..INBOX + 1 {
+        let _ = rig.vtd.translate(&rig.mem, &request((page as u64) << 12), false);
     }
     rig.run();
     assert_eq!(rig.read(reg::FSTS) & 0xff, PPF | PFO);

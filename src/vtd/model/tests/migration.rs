@@ -58,7 +58,7 @@ fn of_another_unit() {
     let other = Vtd::with_engine(Features { caching_mode: true, ..Features::default() }, Script::default());
     let error = other.load(&saved).unwrap_err();
     assert!(matches!(error, LoadError::Identification { register: "CAP", .. }), "{error}");
-    assert_eq!(SavedState::from_words(&[]), Err(LoadError::Version { found: 0 }));
+    assert!(matches!(SavedState::from_words(&[]), Err(LoadError::Version { found: 0, .. })));
 }
 
 /// Every word of a good state, bent: it loads or is refused, and what it loaded as runs.

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What threads without the BQL have to report, until a bottom half takes it.
+
+use super::fifo::Fifo;
+
+/// A bounded list of reports. What does not fit is counted as lost. Reports that somebody waits for an answer to have
+/// room of their own, for none of them may be lost.
+#[derive(Debug)]
+pub(crate) struct Inbox<T> {
+    ordinary: Fifo<T>,
+    awaited: Fifo<T>,
+    capacity: usize,
+    lost: u64,
+}
+
+impl<T: Copy> Inbox<T> {
+    /// Room for that many reports of either kind.
+    pub fn new(ordinary: usize, awaited: usize) -> Self {
+        Self {
+            ordinary: Fifo::new(ordinary),
+            awaited: Fifo::new(awaited),
+            capacity: ordinary.saturating_add(awaited),
+            lost: 0,
+        }
+    }
+
+    /// How many reports fit.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Takes a report in. `false`: there is no room.
+    pub fn push(&mut self, report: T) -> bool {
+        let fits = self.ordinary.push(report);
+        self.lost = self.lost.saturating_add((!fits).into());
+        fits
+    }
+
+    /// Takes a report in that somebody waits for an answer to. `false`: there is no room.
+    pub fn push_awaited(&mut self, report: T) -> bool {
+        let fits = self.awaited.push(report);
+        self.lost = self.lost.saturating_add((!fits).into());
+        fits
+    }
+
+    /// The next report; first those that are waited for.
+    pub fn pop(&mut self) -> Option<T> {
+        self.awaited.pop().or_else(|| self.ordinary.pop())
+    }
+
+    /// How many were lost since the last call.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// Forgets those that nobody waits for any more. How many there were.
+    pub fn cancel(&mut self, given_up: impl Fn(&T) -> bool) -> u64 {
+        let before = self.awaited.len();
+        self.awaited.retain(|report| !given_up(report));
+        u64::try_from(before.saturating_sub(self.awaited.len())).unwrap_or(0)
+    }
+
+    /// All reports, in the order of [`pop`](Self::pop).
+    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.awaited.iter().chain(self.ordinary.iter())
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.ordinary.clear();
+        self.awaited.clear();
+        self.lost = 0;
+    }
+}
+
+#[test]
+fn it_is_bounded_and_awaited_reports_have_room_of_their_own() {
+    let mut inbox = Inbox::new(3, 2);
+    assert!((1..=3).all(|report| inbox.push(report)));
+    assert!(!inbox.push(4));
+    assert!(inbox.push_awaited(11) && inbox.push_awaited(12) && !inbox.push_awaited(13));
+    assert_eq!((inbox.capacity(), inbox.take_lost(), inbox.take_lost()), (5, 2, 0));
+    assert_eq!(inbox.iter().collect::<Vec<_>>(), [11, 12, 1, 2, 3]);
+    assert_eq!(inbox.cancel(|report| *report == 11 || *report == 1), 1, "the other is no awaited one");
+    assert_eq!((inbox.pop(), inbox.pop()), (Some(12), Some(1)));
+    inbox.clear();
+    assert_eq!(inbox.pop(), None);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a model counts, for the outside: the QOM property `stats`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Declares `Stats`, a reading of all counters, from a table of fields with their names outside.
+macro_rules! stats {
+    ($($(#[$meta:meta])* $field:ident $name:literal),* $(,)?) => {
+        /// Counters since the model was made; a reset does not clear them.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Stats {
+            $($(#[$meta])* pub $field: u64,)*
+        }
+
+        impl Stats {
+            /// Every counter by name.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$(($name, self.$field)),*].into_iter()
+            }
+
+            /// One JSON object, names as keys.
+            #[must_use]
+            pub fn json(&self) -> String {
+                $crate::iommu::stats::json(self.iter())
+            }
+        }
+    };
+}
+pub(crate) use stats;
+
+/// One JSON object of numbers.
+pub(crate) fn json(counters: impl Iterator<Item = (&'static str, u64)>) -> String {
+    let mut json = String::from("{");
+    for (name, value) in counters {
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push('"');
+        json.push_str(name);
+        json.push_str("\":");
+        json.push_str(&value.to_string());
+    }
+    json.push('}');
+    json
+}
+
+/// Adds to a counter.
+pub(crate) fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
+}
+
+/// Reads a counter.
+pub(crate) fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    stats! {
+        /// The first.
+        one "one",
+        /// The second.
+        second_one "second-one",
+    }
+
+    #[test]
+    fn names_and_values_in_order() {
+        assert_eq!(Stats { one: 3, second_one: 0 }.json(), r#"{"one":3,"second-one":0}"#);
+        assert_eq!(super::json([].into_iter()), "{}");
+    }
+}

@@ -355,5 +355,5 @@ fn statistics() {
     let stats = rig.smmu.stats();
     assert_eq!((stats.commands, stats.syncs, stats.events, stats.stalls), (3, 1, 1, 1));
     assert_eq!((stats.resumed_abort, stats.resumed_retry, stats.stall_terms), (1, 0, 0));
-    assert!(stats.to_json().contains("\"resumed-abort\":1"));
+    assert!(stats.json().contains("\"resumed-abort\":1"));
 }

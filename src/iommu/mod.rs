@@ -21,6 +21,7 @@ pub(crate) mod stats;
 pub(crate) mod sync;
 #[cfg(test)]
 pub mod testing;
+pub mod translator;
 
 pub use effects::{Effect, Effects, PageResponseCode};
 pub use memory::{GuestMemory, MemoryError};

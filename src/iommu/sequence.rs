@@ -66,6 +66,26 @@ impl Sequence {
     }
 }
 
+/// Attempts, before an answer is taken that an invalidation overlapped.
+const ATTEMPTS: u32 = 4;
+
+impl Sequence {
+    /// The first answer of `attempt` that no invalidation overlaps, or else one of a few: it is that of a hardware walk
+    /// that the invalidation overlapped, and was not cached. `repeated` hears of attempts in vain.
+    #[inline]
+    pub(crate) fn settle<T>(&self, mut attempt: impl FnMut(Moment) -> T, repeated: impl Fn()) -> T {
+        for _ in 1..ATTEMPTS {
+            let now = self.now();
+            let answer = attempt(now);
+            if self.stands_at(now) {
+                return answer;
+            }
+            repeated();
+        }
+        attempt(self.now())
+    }
+}
+
 impl Default for Sequence {
     fn default() -> Self {
         Self::new()
@@ -141,6 +161,27 @@ mod tests {
         let late = sequence.now();
         assert!(!stamp.spares(early) && stamp.spares(late));
         assert!(!sequence.stands_at(early) && sequence.stands_at(late));
+    }
+
+    #[test]
+    fn an_answer_is_settled_or_the_last_of_a_few() {
+        let sequence = Sequence::new();
+        let repeated = core::cell::Cell::new(0);
+        let settle = |storm: u32| {
+            let mut attempts = 0;
+            let answer = sequence.settle(
+                |_| {
+                    attempts += 1;
+                    if attempts <= storm {
+                        let _ = sequence.advance();
+                    }
+                    attempts
+                },
+                || repeated.set(repeated.get() + 1),
+            );
+            (answer, repeated.take())
+        };
+        assert_eq!((settle(0), settle(2), settle(9)), ((1, 0), (3, 2), (4, 3)));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub trait Engine: Send + Sync {
     fn translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault>;
     /// See [`Translator::tables_changed`].
@@ -55,7 +55,7 @@ impl Engine for Translator {
     fn translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
         Self::translate(self, mem, tables, req)

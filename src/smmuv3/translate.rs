@@ -18,9 +18,10 @@ use super::fault::{Fault, FaultKind};
 use super::features::Features;
 use super::walk::{self, Mapping, PagePerms, Refusal};
 use crate::iommu::context_cache::ContextCache;
-use crate::iommu::counters::Counters;
 use crate::iommu::iotlb::{CachedPage, Iotlb, Span, Tag};
 use crate::iommu::sequence::{Moment, Sequence};
+pub use crate::iommu::translator::TranslatorStats;
+use crate::iommu::translator::{CurrentTables, Lookup, Origin, TranslatorCounters, counter};
 use crate::iommu::{DmaRequest, GuestMemory, StreamId, SubstreamId, Translation};
 
 /// Default of the property `iotlb-size`: pages and blocks.
@@ -29,8 +30,6 @@ pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
 const CONTEXT_ENTRIES: usize = 512;
 /// Table descriptors of the walk cache.
 const TABLE_ENTRIES: usize = 1024;
-/// Attempts, before an answer is taken that an invalidation overlapped.
-const ATTEMPTS: u32 = 4;
 
 /// What an invalidation command names. Numbers are as in the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,70 +93,13 @@ pub enum Invalidation {
     NsnhAll,
 }
 
-/// Counters since the model was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TranslatorStats {
-    /// Requests.
-    pub translations: u64,
-    /// Answered from the IOTLB.
-    pub iotlb_hits: u64,
-    /// Looked for in the IOTLB in vain, or found without the permission that the request needs.
-    pub iotlb_misses: u64,
-    /// Configurations found in the cache.
-    pub config_hits: u64,
-    /// Configurations read from memory.
-    pub config_misses: u64,
-    /// Table walks, repeated ones too.
-    pub walks: u64,
-    /// Requests that faulted.
-    pub faults: u64,
-    /// Attempts that an invalidation overlapped.
-    pub retries: u64,
-    /// Access flags set.
-    pub access_flag_updates: u64,
-    /// Pages made writable by the dirty state mechanism.
-    pub dirty_updates: u64,
-    /// Calls of [`Translator::invalidate`].
-    pub invalidations: u64,
-}
+/// Where the registers say that the stream table is. `None`: translation is off, and no table may be read
+/// (`IHI0070 §6.3.9.6`). Let [`Translator::tables_changed`] follow where they change.
+pub type TableSource<'a> = dyn CurrentTables<Option<StreamTable>> + 'a;
 
-/// Indices of the counters.
-mod counter {
-    /// IOTLB hits with a cached configuration: the one counter on that path.
-    pub const QUICK: usize = 0;
-    pub const SLOW: usize = 1;
-    pub const SLOW_HITS: usize = 2;
-    pub const IOTLB_MISSES: usize = 3;
-    pub const CONFIG_MISSES: usize = 4;
-    pub const WALKS: usize = 5;
-    pub const FAULTS: usize = 6;
-    pub const RETRIES: usize = 7;
-    pub const ACCESS_FLAGS: usize = 8;
-    pub const DIRTY: usize = 9;
-    pub const INVALIDATIONS: usize = 10;
-    pub const COUNT: usize = 11;
-}
-
-/// Where the registers say that the stream table is.
-///
-/// Asked anew in each attempt that reads configuration. What was sampled before the attempt began could be the
-/// table before an invalidation that the attempt does not see, and its entries would be cached after it: so let
-/// this read the registers, unless they cannot change meanwhile; and let [`Translator::tables_changed`] follow
-/// where they do change.
-pub trait TableSource {
-    /// The table, as it is now. `None`: translation is off, and no table may be read (`IHI0070 §6.3.9.6`).
-    fn stream_table(&self) -> Option<StreamTable>;
-}
-
-impl TableSource for StreamTable {
-    fn stream_table(&self) -> Option<StreamTable> {
+impl CurrentTables<Option<StreamTable>> for StreamTable {
+    fn tables(&self) -> Option<StreamTable> {
         Some(*self)
-    }
-}
-
-impl<F: Fn() -> Option<StreamTable>> TableSource for F {
-    fn stream_table(&self) -> Option<StreamTable> {
-        self()
     }
 }
 
@@ -170,14 +112,13 @@ pub struct Translator {
     iotlb: Iotlb,
     /// The walk cache, if there is one.
     tables: Option<Iotlb>,
-    counters: Counters<{ counter::COUNT }>,
+    counters: TranslatorCounters,
 }
 
 /// One attempt's answer, and where it comes from.
 struct Answer {
     result: Result<Translation, Fault>,
-    config_hit: bool,
-    iotlb: Source,
+    origin: Origin,
 }
 
 /// What the IOTLB knows.
@@ -190,13 +131,6 @@ enum Cached {
     Miss,
 }
 
-#[derive(Clone, Copy)]
-enum Source {
-    Unused,
-    Hit,
-    Miss,
-}
-
 impl Translator {
     /// Empty caches. `iotlb_entries` is rounded up to a power of two.
     #[must_use]
@@ -206,7 +140,7 @@ impl Translator {
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: Iotlb::new(iotlb_entries, features.adversarial),
             tables: features.adversarial.then(|| Iotlb::new(TABLE_ENTRIES, true)),
-            counters: Counters::new(),
+            counters: TranslatorCounters::new(),
             features,
         }
     }
@@ -219,7 +153,7 @@ impl Translator {
     pub fn translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
         if let Some(translation) = self.quick(req) {
@@ -248,49 +182,27 @@ impl Translator {
     fn slow(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
-        let mut attempts = 0u32;
-        let answer = loop {
-            let now = self.sequence.now();
-            let answer = self.attempt(mem, tables, req, now);
-            attempts = attempts.saturating_add(1);
-            if attempts >= ATTEMPTS || self.sequence.stands_at(now) {
-                break answer;
-            }
-            self.counters.count(counter::RETRIES);
-        };
-        self.count(&answer);
+        let answer = self
+            .sequence
+            .settle(|now| self.attempt(mem, tables, req, now), || self.counters.count(counter::RETRIES));
+        self.counters.answered(answer.origin, answer.result.is_err());
         answer.result
-    }
-
-    fn count(&self, answer: &Answer) {
-        self.counters.count(counter::SLOW);
-        match answer.iotlb {
-            Source::Hit => self.counters.count(counter::SLOW_HITS),
-            Source::Miss => self.counters.count(counter::IOTLB_MISSES),
-            Source::Unused => {}
-        }
-        if !answer.config_hit {
-            self.counters.count(counter::CONFIG_MISSES);
-        }
-        if answer.result.is_err() {
-            self.counters.count(counter::FAULTS);
-        }
     }
 
     fn attempt(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         now: Moment,
     ) -> Answer {
         let (context, config_hit) = match self.contexts.lookup(now, req.stream, req.substream) {
             Some(words) => (StreamContext::from_words(words), true),
             None => {
-                let found = match tables.stream_table() {
+                let found = match tables.tables() {
                     Some(table) => config::lookup_stream(mem, &self.features, &table, req),
                     None => Err(config::silent_abort(req)),
                 };
@@ -301,24 +213,25 @@ impl Translator {
                         (context, false)
                     }
                     Err(fault) => {
-                        return Answer { result: Err(fault), config_hit: false, iotlb: Source::Unused };
+                        let origin = Origin { config_hit: false, iotlb: Lookup::Unused };
+                        return Answer { result: Err(fault), origin };
                     }
                 }
             }
         };
         let (result, iotlb) = match context.action() {
-            StreamAction::Abort => (Err(config::silent_abort(req)), Source::Unused),
-            StreamAction::Bypass => (config::bypass(&self.features, &context, req), Source::Unused),
+            StreamAction::Abort => (Err(config::silent_abort(req)), Lookup::Unused),
+            StreamAction::Bypass => (config::bypass(&self.features, &context, req), Lookup::Unused),
             StreamAction::Translate => match self.cached(&context, req, now) {
-                Cached::Hit(translation) => (Ok(translation), Source::Hit),
+                Cached::Hit(translation) => (Ok(translation), Lookup::Hit),
                 Cached::Forbidden if self.features.adversarial => {
                     let kind = FaultKind::Permission;
-                    (Err(walk::translation_fault(kind, &self.features, &context, req)), Source::Hit)
+                    (Err(walk::translation_fault(kind, &self.features, &context, req)), Lookup::Hit)
                 }
-                Cached::Forbidden | Cached::Miss => (self.walk(mem, &context, req, now), Source::Miss),
+                Cached::Forbidden | Cached::Miss => (self.walk(mem, &context, req, now), Lookup::Miss),
             },
         };
-        Answer { result, config_hit, iotlb }
+        Answer { result, origin: Origin { config_hit, iotlb } }
     }
 
     /// What the IOTLB knows about a request.
@@ -350,12 +263,7 @@ impl Translator {
     ) -> Result<Translation, Fault> {
         self.counters.count(counter::WALKS);
         let mapping = self.walk_tables(mem, context, req, now)?;
-        if mapping.updates.accessed {
-            self.counters.count(counter::ACCESS_FLAGS);
-        }
-        if mapping.updates.dirtied {
-            self.counters.count(counter::DIRTY);
-        }
+        self.counters.updated(mapping.updates.accessed, mapping.updates.dirtied);
         let page = CachedPage {
             input: canonical(req.addr) & !size_mask(mapping.log2size),
             output: mapping.addr,
@@ -435,7 +343,7 @@ impl Translator {
         }
     }
 
-    /// What a [`TableSource`] says has changed: what is being read from the old table is not cached any more. What
+    /// What a [`CurrentTables`] says has changed: what is being read from the old table is not cached any more. What
     /// is cached stays (`IHI0070 §6.3.9.6`).
     pub fn tables_changed(&self) {
         let _ = self.sequence.advance();
@@ -462,33 +370,7 @@ impl Translator {
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> TranslatorStats {
-        let [
-            quick,
-            slow,
-            slow_hits,
-            iotlb_misses,
-            config_misses,
-            walks,
-            faults,
-            retries,
-            access_flag_updates,
-            dirty_updates,
-            invalidations,
-        ] = self.counters.read();
-        let translations = quick.saturating_add(slow);
-        TranslatorStats {
-            translations,
-            iotlb_hits: quick.saturating_add(slow_hits),
-            iotlb_misses,
-            config_hits: translations.saturating_sub(config_misses),
-            config_misses,
-            walks,
-            faults,
-            retries,
-            access_flag_updates,
-            dirty_updates,
-            invalidations,
-        }
+        self.counters.stats()
     }
 }
 

@@ -39,7 +39,7 @@ pub trait Engine: Send + Sync {
     fn translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault>;
     /// See [`Translator::ats_translate`].
@@ -49,7 +49,7 @@ pub trait Engine: Send + Sync {
     fn ats_translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault>;
     /// See [`Translator::check`].
@@ -59,7 +59,7 @@ pub trait Engine: Send + Sync {
     fn check(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Result<(), Fault>;
@@ -75,7 +75,7 @@ impl Engine for Translator {
     fn translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
         Self::translate(self, mem, tables, req)
@@ -84,7 +84,7 @@ impl Engine for Translator {
     fn ats_translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault> {
         Self::ats_translate(self, mem, tables, req)
@@ -93,7 +93,7 @@ impl Engine for Translator {
     fn check(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Result<(), Fault> {

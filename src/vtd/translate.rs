@@ -22,10 +22,11 @@ use super::fault::Fault;
 use super::features::Features;
 use super::walk::{self, Mapping, PagePerms, Refusal};
 use crate::iommu::context_cache::ContextCache;
-use crate::iommu::counters::Counters;
 use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
 use crate::iommu::narrow::{low8, ones};
 use crate::iommu::sequence::{Moment, Sequence};
+pub use crate::iommu::translator::TranslatorStats;
+use crate::iommu::translator::{CurrentTables, Lookup, Origin, TranslatorCounters, counter};
 use crate::iommu::{Access, DmaRequest, GuestMemory, Permissions, Translation};
 
 /// Default of the property `iotlb-size`: pages.
@@ -34,8 +35,6 @@ pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
 const CONTEXT_ENTRIES: usize = 512;
 /// Entries of the structure cache.
 const STRUCTURE_ENTRIES: usize = 1024;
-/// Attempts, before an answer is taken that an invalidation overlapped.
-const ATTEMPTS: u32 = 4;
 /// A number for every domain-id, for its first-stage and for its nested pages.
 const DOMAIN_STAMPS_LOG2: u32 = 18;
 const SPACE_STAMPS_LOG2: u32 = 16;
@@ -51,71 +50,12 @@ const PASS_THROUGH_LOG2: u8 = 21;
 /// Log2 of the smallest page.
 const PAGE_LOG2: u8 = 12;
 
-/// Counters since the unit was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TranslatorStats {
-    /// Requests, translation requests too.
-    pub translations: u64,
-    /// Answered from the IOTLB.
-    pub iotlb_hits: u64,
-    /// Looked for in the IOTLB in vain, or found without the permission that the request needs.
-    pub iotlb_misses: u64,
-    /// Context and PASID entries found in the cache.
-    pub config_hits: u64,
-    /// Context and PASID entries read from memory.
-    pub config_misses: u64,
-    /// Table walks, repeated ones too.
-    pub walks: u64,
-    /// Requests that faulted, recoverable faults of translation requests too.
-    pub faults: u64,
-    /// Attempts that an invalidation overlapped.
-    pub retries: u64,
-    /// Accessed flags set.
-    pub access_flag_updates: u64,
-    /// Dirty flags set.
-    pub dirty_updates: u64,
-    /// Calls of [`Translator::invalidate`].
-    pub invalidations: u64,
-    /// Translation requests.
-    pub ats_requests: u64,
-}
+/// Where the register says that the root table is.
+pub type TableSource<'a> = dyn CurrentTables<RootTable> + 'a;
 
-/// Indices of the counters.
-mod counter {
-    /// IOTLB hits with a cached context: the one counter on that path.
-    pub const QUICK: usize = 0;
-    pub const SLOW: usize = 1;
-    pub const SLOW_HITS: usize = 2;
-    pub const IOTLB_MISSES: usize = 3;
-    pub const CONFIG_MISSES: usize = 4;
-    pub const WALKS: usize = 5;
-    pub const FAULTS: usize = 6;
-    pub const RETRIES: usize = 7;
-    pub const ACCESS_FLAGS: usize = 8;
-    pub const DIRTY: usize = 9;
-    pub const INVALIDATIONS: usize = 10;
-    pub const ATS: usize = 11;
-    pub const COUNT: usize = 12;
-}
-
-/// Where the registers say that the root table is.
-///
-/// Asked anew in each attempt that reads tables, so that what was there before an invalidation is not cached after it:
-/// let this read the register.
-pub trait TableSource {
-    /// The root table, as it is now.
-    fn root_table(&self) -> RootTable;
-}
-
-impl TableSource for RootTable {
-    fn root_table(&self) -> RootTable {
+impl CurrentTables<RootTable> for RootTable {
+    fn tables(&self) -> RootTable {
         *self
-    }
-}
-
-impl<F: Fn() -> RootTable> TableSource for F {
-    fn root_table(&self) -> RootTable {
-        self()
     }
 }
 
@@ -163,14 +103,13 @@ pub struct Translator {
     iotlb: Iotlb,
     /// The structure cache, if there is one.
     structures: Option<Iotlb>,
-    counters: Counters<{ counter::COUNT }>,
+    counters: TranslatorCounters,
 }
 
 /// One attempt's answer, and where it comes from.
 struct Answer {
     result: Result<Found, Fault>,
-    config_hit: bool,
-    iotlb: Source,
+    origin: Origin,
 }
 
 /// A page with the context it was found by; `None`: everything passes through.
@@ -189,13 +128,6 @@ enum Cached {
     Miss,
 }
 
-#[derive(Clone, Copy)]
-enum Source {
-    Unused,
-    Hit,
-    Miss,
-}
-
 impl Translator {
     /// Empty caches. `iotlb_entries` is rounded up to a power of two.
     #[must_use]
@@ -205,7 +137,7 @@ impl Translator {
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: iotlb(iotlb_entries, features.adversarial),
             structures: features.adversarial.then(|| iotlb(STRUCTURE_ENTRIES, true)),
-            counters: Counters::new(),
+            counters: TranslatorCounters::new(),
             features,
         }
     }
@@ -217,7 +149,7 @@ impl Translator {
     pub fn translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
         if let Some(translation) = self.quick(req) {
@@ -246,7 +178,7 @@ impl Translator {
     fn slow(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
         let found = self.find(mem, tables, req, RequestKind::Untranslated)?;
@@ -266,7 +198,7 @@ impl Translator {
     pub fn ats_translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault> {
         self.counters.count(counter::ATS);
@@ -340,13 +272,13 @@ impl Translator {
     pub fn check(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Result<(), Fault> {
         if kind == RequestKind::Page {
             // Its answer does not depend on the PASID table, so it is not cached with what does.
-            return config::check_page_request(mem, &self.features, &tables.root_table(), req);
+            return config::check_page_request(mem, &self.features, &tables.tables(), req);
         }
         let now = self.sequence.now();
         self.context(mem, tables, req, kind, now).map(|_| ()).map_err(|(fault, _)| fault)
@@ -356,12 +288,12 @@ impl Translator {
     fn find(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Result<Found, Fault> {
         let answer = self.attempts(mem, tables, req, kind);
-        self.count(&answer);
+        self.counters.answered(answer.origin, answer.result.is_err());
         answer.result
     }
 
@@ -369,42 +301,19 @@ impl Translator {
     fn attempts(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Answer {
-        let mut attempts = 0u32;
-        loop {
-            let now = self.sequence.now();
-            let answer = self.attempt(mem, tables, req, kind, now);
-            attempts = attempts.saturating_add(1);
-            if attempts >= ATTEMPTS || self.sequence.stands_at(now) {
-                return answer;
-            }
-            self.counters.count(counter::RETRIES);
-        }
-    }
-
-    fn count(&self, answer: &Answer) {
-        self.counters.count(counter::SLOW);
-        match answer.iotlb {
-            Source::Hit => self.counters.count(counter::SLOW_HITS),
-            Source::Miss => self.counters.count(counter::IOTLB_MISSES),
-            Source::Unused => {}
-        }
-        if !answer.config_hit {
-            self.counters.count(counter::CONFIG_MISSES);
-        }
-        if answer.result.is_err() {
-            self.counters.count(counter::FAULTS);
-        }
+        self.sequence
+            .settle(|now| self.attempt(mem, tables, req, kind, now), || self.counters.count(counter::RETRIES))
     }
 
     /// The context, and whether it was cached; the fault likewise.
     fn context(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         kind: RequestKind,
         now: Moment,
@@ -416,7 +325,7 @@ impl Translator {
                 Some(reason) => Err((context.fault(reason, req), true)),
             };
         }
-        let context = config::lookup(mem, &self.features, &tables.root_table(), req, kind)
+        let context = config::lookup(mem, &self.features, &tables.tables(), req, kind)
             .map_err(|fault| (fault, false))?;
         let pair = (req.stream, req.substream);
         let _ = self.contexts.insert(&self.sequence, now, pair, context.to_words());
@@ -426,7 +335,7 @@ impl Translator {
     fn attempt(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
         kind: RequestKind,
         now: Moment,
@@ -434,25 +343,28 @@ impl Translator {
         let (context, config_hit) = match self.context(mem, tables, req, kind, now) {
             Ok(found) => found,
             Err((fault, config_hit)) => {
-                return Answer { result: Err(fault), config_hit, iotlb: Source::Unused };
+                let origin = Origin { config_hit, iotlb: Lookup::Unused };
+                return Answer { result: Err(fault), origin };
             }
         };
+        let unused = Origin { config_hit, iotlb: Lookup::Unused };
         if let Some(reason) = context.refuses(req.access) {
-            return Answer { result: Err(context.fault(reason, req)), config_hit, iotlb: Source::Unused };
+            return Answer { result: Err(context.fault(reason, req)), origin: unused };
         }
         // Interrupts are not translated, and a translation request for their addresses needs no table.
         let interrupt = kind == RequestKind::Translation
             && req.substream.is_none()
             && walk::is_interrupt_address(req.addr);
         if context.action() == Action::PassThrough || interrupt {
-            return Answer { result: Ok(Found { context, page: None }), config_hit, iotlb: Source::Unused };
+            return Answer { result: Ok(Found { context, page: None }), origin: unused };
         }
         let (page, iotlb) = match self.cached(&context, req, now) {
-            Cached::Hit(page) => (Ok(page), Source::Hit),
-            Cached::Forbidden => (self.walk(mem, &context, req, now, false), Source::Miss),
-            Cached::Miss => (self.walk(mem, &context, req, now, true), Source::Miss),
+            Cached::Hit(page) => (Ok(page), Lookup::Hit),
+            Cached::Forbidden => (self.walk(mem, &context, req, now, false), Lookup::Miss),
+            Cached::Miss => (self.walk(mem, &context, req, now, true), Lookup::Miss),
         };
-        Answer { result: page.map(|page| Found { context, page: Some(page) }), config_hit, iotlb }
+        let result = page.map(|page| Found { context, page: Some(page) });
+        Answer { result, origin: Origin { config_hit, iotlb } }
     }
 
     /// What the IOTLB knows about a request.
@@ -487,12 +399,7 @@ impl Translator {
                 walk::walk(mem, &structures, &self.features, context, req)
             }
         };
-        if updates.accessed {
-            self.counters.count(counter::ACCESS_FLAGS);
-        }
-        if updates.dirtied {
-            self.counters.count(counter::DIRTY);
-        }
+        self.counters.updated(updates.accessed, updates.dirtied);
         let mapping = result?;
         let page = CachedPage {
             input: req.addr & !ones(mapping.log2size.into()),
@@ -547,35 +454,7 @@ impl Translator {
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> TranslatorStats {
-        let [
-            quick,
-            slow,
-            slow_hits,
-            iotlb_misses,
-            config_misses,
-            walks,
-            faults,
-            retries,
-            access_flag_updates,
-            dirty_updates,
-            invalidations,
-            ats_requests,
-        ] = self.counters.read();
-        let translations = quick.saturating_add(slow);
-        TranslatorStats {
-            translations,
-            iotlb_hits: quick.saturating_add(slow_hits),
-            iotlb_misses,
-            config_hits: translations.saturating_sub(config_misses),
-            config_misses,
-            walks,
-            faults,
-            retries,
-            access_flag_updates,
-            dirty_updates,
-            invalidations,
-            ats_requests,
-        }
+        self.counters.stats()
     }
 }
 

@@ -51,10 +51,10 @@ impl Engine for Script {
     fn translate(
         &self,
         _: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
-        let table = tables.stream_table();
+        let table = tables.tables();
         lock(&self.tables).extend(table);
         if lock(&self.mapped).contains(&(req.addr >> 12)) {
             let perm = Permissions { read: true, write: true, exec: false };

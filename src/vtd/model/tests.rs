@@ -46,10 +46,10 @@ impl Engine for Script {
     fn translate(
         &self,
         _: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
-        lock(&self.tables).push(tables.root_table());
+        lock(&self.tables).push(tables.tables());
         if lock(&self.mapped).contains(&(req.addr >> 12)) {
             let perm = Permissions { read: true, write: true, exec: false };
             return Ok(Translation { addr: req.addr, page_mask: 0xfff, perm });
@@ -61,7 +61,7 @@ impl Engine for Script {
     fn ats_translate(
         &self,
         mem: &dyn GuestMemory,
-        tables: &dyn TableSource,
+        tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault> {
         match self.translate(mem, tables, req) {
@@ -80,7 +80,7 @@ impl Engine for Script {
     fn check(
         &self,
         _: &dyn GuestMemory,
-        _: &dyn TableSource,
+        _: &TableSource<'_>,
         req: &DmaRequest,
         _: RequestKind,
     ) -> Result<(), Fault> {

@@ -4,13 +4,13 @@
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::place::SocketDir;
 use crate::qmp::{Line, Lines, Qmp};
-use crate::session::{Listener, spawn, why};
+use crate::session::{self, Listener, spawn, why};
 use crate::vm::Machine;
 
 /// A QEMU under qtest. Dropping it ends QEMU.
@@ -57,9 +57,24 @@ impl Qtest {
                     return Ok(rest.trim().to_owned());
                 }
                 Line::Nothing => bail!("qtest: no answer to {command:.40} in {} s", PATIENCE.as_secs()),
-                Line::Closed => bail!("qtest: QEMU ended at {command:.40}"),
+                Line::Closed => {
+                    let how = self.ended().unwrap_or_else(|| "it still runs".into());
+                    bail!("qtest: QEMU left at {command:.40}: {how}")
+                }
             }
         }
+    }
+
+    /// How QEMU ended, if it has, or does within a moment.
+    fn ended(&mut self) -> Option<String> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < deadline {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(session::how(status)),
+                _ => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+        None
     }
 
     fn number(&mut self, command: &str) -> Result<u64> {
@@ -86,6 +101,11 @@ impl Qtest {
     /// Writes 64 bits.
     pub fn writeq(&mut self, addr: u64, value: u64) -> Result<()> {
         self.ask(&format!("writeq {addr:#x} {value:#x}")).map(drop)
+    }
+
+    /// Writes 32 bits to an I/O port.
+    pub fn outl(&mut self, port: u16, value: u32) -> Result<()> {
+        self.ask(&format!("outl {port:#x} {value:#x}")).map(drop)
     }
 
     /// Reads bytes.

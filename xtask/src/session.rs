@@ -152,16 +152,21 @@ fn ended(status: ExitStatus, log: &Path) -> Ended {
     if status.success() {
         return Ended::Well;
     }
-    let how = match (status.signal(), status.code()) {
-        (Some(n), _) => format!("QEMU crashed: signal {n} ({})", signal_name(n)),
-        (None, code) => format!("QEMU ended with code {}", code.unwrap_or(-1)),
-    };
+    let how = how(status);
     let last = place::tail(log, 8);
     Ended::Badly(if last.is_empty() {
         how
     } else {
         format!("{how}; its last words:\n    {}", last.join("\n    "))
     })
+}
+
+/// A process's end in words.
+pub fn how(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(n), _) => format!("QEMU crashed: signal {n} ({})", signal_name(n)),
+        (None, code) => format!("QEMU ended with code {}", code.unwrap_or(-1)),
+    }
 }
 
 fn signal_name(n: i32) -> &'static str {

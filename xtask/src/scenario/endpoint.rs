@@ -10,17 +10,40 @@ use crate::qtest::Qtest;
 pub mod opcode {
     /// Source to destination.
     pub const COPY: u32 = 1;
+    /// Pattern to destination.
+    pub const FILL: u32 = 2;
+    /// Checksum of the source: reads alone.
+    pub const CRC32C: u32 = 4;
+}
+
+/// Causes of completion records.
+pub mod cause {
+    /// The IOMMU refused the access.
+    pub const REFUSED: u32 = 1;
+    /// A page request was answered INVALID.
+    pub const PAGE_INVALID: u32 = 3;
+    /// A page request was answered FAILURE.
+    pub const PAGE_FAILURE: u32 = 4;
+}
+
+/// `FAULT_MODE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultMode {
+    /// Wait when the IOMMU says so.
+    Wait = 0,
+    /// Ask for translations, and for pages.
+    AtsPri = 1,
+    /// Fail at the first fault.
+    Report = 2,
 }
 
 /// `DESCRIPTOR.CONTROL.PASID_VALID`.
 const PASID_VALID: u32 = 1 << 8;
+const PRIVILEGED: u32 = 1 << 9;
+const EXECUTE: u32 = 1 << 10;
 /// `CTRL.RUN`.
 const RUN: u32 = 1;
 const RING_LOG2: u32 = 4;
-/// `FAULT_MODE`: fail at the first fault.
-const REPORT: u32 = 2;
-/// `FAULT_MODE`: wait when the IOMMU says so.
-const WAIT: u32 = 0;
 
 /// One piece of work.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +60,42 @@ pub struct Descriptor {
     pub pattern: u64,
     /// PASID of source and destination.
     pub pasid: Option<u32>,
+    /// Privileged accesses; with a PASID only.
+    pub privileged: bool,
+    /// The source is fetched as instructions; with a PASID only.
+    pub execute: bool,
+}
+
+impl Descriptor {
+    /// A copy.
+    pub fn copy(source: u64, destination: u64, length: u64) -> Self {
+        Self { opcode: opcode::COPY, source, destination, length, ..Self::default() }
+    }
+
+    /// Writes alone: eight bytes of a pattern.
+    pub fn store(destination: u64, pattern: u64) -> Self {
+        Self { opcode: opcode::FILL, destination, length: 8, pattern, ..Self::default() }
+    }
+
+    /// Reads alone, of eight bytes.
+    pub fn load(source: u64) -> Self {
+        Self { opcode: opcode::CRC32C, source, length: 8, ..Self::default() }
+    }
+
+    /// The same in a PASID.
+    pub fn pasid(self, pasid: u32) -> Self {
+        Self { pasid: Some(pasid), ..self }
+    }
+
+    /// The same by privileged accesses.
+    pub fn privileged(self) -> Self {
+        Self { privileged: true, ..self }
+    }
+
+    /// The same, with instruction fetches.
+    pub fn execute(self) -> Self {
+        Self { execute: true, ..self }
+    }
 }
 
 /// What the endpoint wrote at the end.
@@ -44,7 +103,7 @@ pub struct Descriptor {
 pub struct Completion {
     /// 1 OK, 2 MISMATCH, 3 FAULT, 4 CANCELLED, 5 BAD_DESCRIPTOR; 0: no record came (the engine halted).
     pub status: u32,
-    /// Why.
+    /// Why: see [`cause`].
     pub cause: u32,
     /// Bytes done.
     pub bytes: u64,
@@ -62,41 +121,58 @@ impl Completion {
 /// An engine with its ring at [`place::RING`], in requests without PASID.
 pub struct Engine {
     registers: u64,
+    ring: u64,
     tail: u32,
     started: bool,
-    mode: u32,
+    mode: FaultMode,
 }
 
 impl Engine {
     /// Engine `n` of the endpoint whose registers are at `bar`, failing at the first fault.
     pub fn new(bar: u64, n: u64) -> Self {
-        Self { registers: bar + 0x1000 + 0x100 * n, tail: 0, started: false, mode: REPORT }
+        Self {
+            registers: bar + 0x1000 + 0x100 * n,
+            ring: place::RING,
+            tail: 0,
+            started: false,
+            mode: FaultMode::Report,
+        }
     }
 
-    /// The engine waits when the IOMMU says so.
-    pub fn waiting(mut self) -> Self {
-        self.mode = WAIT;
+    /// The engine does that about faults.
+    pub fn mode(mut self, mode: FaultMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The engine has the ring of that number, so that several may work at a time.
+    pub fn slot(mut self, n: u64) -> Self {
+        self.ring = place::RING + place::SLOT * n;
         self
     }
 
     fn record(&self) -> u64 {
-        place::RECORDS + 64 * u64::from(self.tail.wrapping_sub(1) % (1 << RING_LOG2))
+        self.ring + 0x1000 + 64 * u64::from(self.tail.wrapping_sub(1) % (1 << RING_LOG2))
     }
 
     /// Offers a descriptor.
     pub fn submit(&mut self, q: &mut Qtest, d: Descriptor) -> Result<()> {
         if !self.started {
-            q.writeq(self.registers + 0x08, place::RING)?;
+            q.writeq(self.registers + 0x08, self.ring)?;
             q.writel(self.registers + 0x10, RING_LOG2)?;
             q.writel(self.registers + 0x14, 0)?;
-            q.writel(self.registers + 0x20, self.mode)?;
+            q.writel(self.registers + 0x20, self.mode as u32)?;
             q.writel(self.registers, RUN)?;
             self.started = true;
         }
-        let slot = place::RING + 64 * u64::from(self.tail % (1 << RING_LOG2));
+        let slot = self.ring + 64 * u64::from(self.tail % (1 << RING_LOG2));
         self.tail = self.tail.wrapping_add(1);
         q.memset(self.record(), 40, 0)?;
-        let control = d.opcode | if d.pasid.is_some() { PASID_VALID } else { 0 };
+        let mut control = d.opcode;
+        for (on, bit) in [(d.pasid.is_some(), PASID_VALID), (d.privileged, PRIVILEGED), (d.execute, EXECUTE)]
+        {
+            control |= if on { bit } else { 0 };
+        }
         let words = [
             u64::from(control) | u64::from(d.pasid.unwrap_or(0)) << 32,
             d.source,

@@ -1,439 +1,104 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Scenes for qtest: a machine whose SMMUv3, tables and endpoint are driven by hand.
+//! Scenes for qtest: a machine whose IOMMU, tables and endpoint are driven by hand.
 //!
-//! Bit positions stand here a second time on purpose: the models are judged from outside, by the specification's
-//! words (`IHI0070`, `docs/sva-testdev.md`), and not by their own constants.
+//! What both architectures share is here: the machine, where things lie in its memory, the endpoint and the way tables
+//! grow. A rig in [`smmuv3`] or [`vtd`] drives the IOMMU. Bit positions stand here a second time on purpose: the
+//! models are judged from outside, by the specifications' words (`IHI0070`, `VTD`, `PCIe`, `docs/sva-testdev.md`),
+//! and not by their own constants.
 
-pub mod defects;
+// What the VT-d scenes to come need is here already.
+#![allow(dead_code, unused_imports)]
+
 mod endpoint;
-mod tables;
+mod function;
+pub mod smmuv3;
+mod tree;
+pub mod vtd;
 
 use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use serde_json::json;
 
-pub use endpoint::{Completion, Descriptor, Engine, opcode};
-pub use tables::{Leaf, Tables, page};
+pub use endpoint::{Completion, Descriptor, Engine, FaultMode, cause, opcode};
+pub use function::{Capability, Function, counter};
+pub use tree::{Format, Pages, Tree};
 
-use crate::cli::MachineArgs;
+use crate::cli::{MachineArgs, Model};
 use crate::qtest::Qtest;
 use crate::vm::{Console, Machine, Parts};
 
-/// Registers of the SMMU, `IHI0070 §6.3`.
-mod register {
-    pub const IDR0: u64 = 0x0;
-    pub const CR0: u64 = 0x20;
-    pub const CR2: u64 = 0x2c;
-    pub const GERROR: u64 = 0x60;
-    pub const STRTAB_BASE: u64 = 0x80;
-    pub const STRTAB_BASE_CFG: u64 = 0x88;
-    pub const CMDQ_BASE: u64 = 0x90;
-    pub const CMDQ_PROD: u64 = 0x98;
-    pub const CMDQ_CONS: u64 = 0x9c;
-    pub const EVENTQ_BASE: u64 = 0xa0;
-    pub const EVENTQ_PROD: u64 = 0x1_00a8;
-    pub const EVENTQ_CONS: u64 = 0x1_00ac;
-}
-
-/// Guest memory that the scenes use.
+/// Guest memory that the scenes of both architectures use; memory reaches from `0x4000_0000` to `0x6000_0000` in both
+/// machines. The rigs have their own structures below [`TABLES`](place::TABLES).
 pub mod place {
-    /// Stream table, linear.
-    pub const STREAM_TABLE: u64 = 0x4100_0000;
-    /// Level 1 CD table.
-    pub const LEVEL_1: u64 = 0x4104_0000;
-    /// CD table, or the leaves of a two-level one side by side.
-    pub const CONTEXTS: u64 = 0x4180_0000;
-    /// Command queue.
-    pub const COMMANDS: u64 = 0x4102_0000;
-    /// Event queue.
-    pub const EVENTS: u64 = 0x4103_0000;
     /// Translation tables grow from here.
     pub const TABLES: u64 = 0x4110_0000;
-    /// Descriptor ring.
+    /// Descriptor rings, each followed by its completion records: see [`SLOT`].
     pub const RING: u64 = 0x4200_0000;
-    /// Completion records.
-    pub const RECORDS: u64 = 0x4200_1000;
+    /// From one engine's ring to the next one's.
+    pub const SLOT: u64 = 0x2000;
+    /// Engines that may have a ring at the same time.
+    pub const SLOTS: u64 = 8;
+    /// Completion records of the first ring.
+    pub const RECORDS: u64 = RING + 0x1000;
     /// Data of the scenes.
     pub const DATA: u64 = 0x4210_0000;
 }
 
-/// The platform bus, on which the SMMU is the only device.
-const SMMU: u64 = 0x0c00_0000;
-/// Configuration space with `highmem=off`.
-const ECAM: u64 = 0x3f00_0000;
-/// Where the endpoint's registers are put.
-const BAR0: u64 = 0x1000_0000;
-/// Device and function of the first endpoint on the root bus.
-const DEVFN: u64 = 4 << 3;
-/// The endpoint's StreamID.
-pub const STREAM: u64 = DEVFN;
-
-/// An event record, `IHI0070 §7.3`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event(pub [u64; 4]);
-
-/// Event numbers, `IHI0070 §7.3`.
-pub mod event {
-    /// `C_BAD_STREAMID`.
-    pub const BAD_STREAM_ID: u64 = 0x02;
-    /// `C_BAD_SUBSTREAMID`.
-    pub const BAD_SUBSTREAM_ID: u64 = 0x08;
-    /// `F_TRANSLATION`.
-    pub const TRANSLATION: u64 = 0x10;
-    /// `F_PERMISSION`.
-    pub const PERMISSION: u64 = 0x13;
+/// What a model did in a scene.
+pub struct Finding {
+    /// As the specification asks.
+    pub correct: bool,
+    /// What was seen.
+    pub seen: String,
 }
 
-impl Event {
-    /// The event's number.
-    pub fn number(self) -> u64 {
-        self.0[0] & 0xff
-    }
-
-    /// Whether the transaction waits.
-    pub fn stalled(self) -> bool {
-        self.0[1] >> 31 & 1 != 0
-    }
-
-    /// The waiting transaction's name.
-    pub fn stag(self) -> u64 {
-        self.0[1] & 0xffff
-    }
-
-    /// The address that came with the transaction.
-    pub fn address(self) -> u64 {
-        self.0[2]
-    }
+/// A defect of a C model as a scene: id, what the specification asks for, and the play with a rig `R`.
+pub struct Defect<R> {
+    /// As in the list of defects.
+    pub id: &'static str,
+    /// What has to happen.
+    pub rule: &'static str,
+    /// Plays it.
+    pub play: fn(&mut R) -> Result<Finding>,
 }
 
-/// How the CD table is laid out: `STE.S1Fmt` (`IHI0070 §5.2`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Leaves {
-    /// One linear table.
-    #[default]
-    Linear,
-    /// Two levels, 64 CDs a leaf.
-    K4,
-    /// Two levels, 1024 CDs a leaf.
-    K64,
-}
-
-impl Leaves {
-    /// Log2 of a leaf's CDs.
-    fn log2(self) -> u64 {
-        match self {
-            Self::Linear => 20,
-            Self::K4 => 6,
-            Self::K64 => 10,
-        }
-    }
-}
-
-/// What the stream table entry and the context descriptor say.
-#[derive(Clone, Copy, Debug)]
-pub struct Context {
-    /// `CD.TBI`: bit 0 for the lower range, bit 1 for the upper.
-    pub tbi: u64,
-    /// `CD.S`: faults stall.
-    pub stall: bool,
-    /// `STE.S1CDMax`: log2 of the number of CDs.
-    pub contexts_log2: u64,
-    /// `STE.S1Fmt`.
-    pub leaves: Leaves,
-    /// Log2 of the number of stream table entries.
-    pub streams_log2: u64,
-    /// Log2 of the event queue's entries.
-    pub events_log2: u64,
-}
-
-impl Default for Context {
-    fn default() -> Self {
-        Self {
-            tbi: 0,
-            stall: false,
-            contexts_log2: 0,
-            leaves: Leaves::Linear,
-            streams_log2: 8,
-            events_log2: 7,
-        }
-    }
-}
-
-const COMMANDS_LOG2: u64 = 7;
-
-/// The scene: a QEMU under qtest with an SMMU and an endpoint.
-pub struct Rig {
-    /// The machine.
-    pub qtest: Qtest,
-    /// Its translation tables.
-    pub tables: Tables,
-    context: Context,
-    command: u32,
-    event: u32,
-}
-
-/// A machine for a scene.
-pub fn machine(args: &MachineArgs, parts: &Parts) -> Machine {
+/// A machine for a scene, with so many endpoints on the root bus, and one behind a root port.
+pub fn machine(args: &MachineArgs, parts: &Parts, endpoints: u8) -> Machine {
     let mut args = args.clone();
-    args.endpoints = 1;
-    args.memory = "512M".into();
+    args.endpoints = endpoints;
+    args.memory = memory(args.model).into();
     Machine::new(args, parts.clone(), Console::Stdout)
 }
 
-impl Rig {
-    /// Starts QEMU and brings the endpoint's registers into reach. The SMMU is still off.
-    pub fn start(args: &MachineArgs, parts: &Parts, dir: &Path, name: &str) -> Result<Self> {
-        let qtest = Qtest::start(machine(args, parts), dir, name)?;
-        let mut rig = Self {
-            qtest,
-            tables: Tables::new(place::TABLES),
-            context: Context::default(),
-            command: 0,
-            event: 0,
-        };
-        let id = rig.qtest.readl(SMMU + register::IDR0)?;
-        if id == 0 {
-            bail!("no SMMU at {SMMU:#x}");
-        }
-        let vendor = rig.config_read(0)?;
-        if vendor != 0x53a0_1234 {
-            bail!("no sva-testdev at 00:04.0, but {vendor:#010x}");
-        }
-        rig.config_write(0x10, u32::try_from(BAR0)?)?;
-        // Memory space and bus master.
-        rig.config_write(0x04, 0x6)?;
-        Ok(rig)
+/// As much as it takes to reach [`place::DATA`] in both machines: Arm's memory begins at 1 GiB, a PC's at 0.
+fn memory(model: Model) -> &'static str {
+    match model {
+        Model::Smmuv3 => "512M",
+        Model::Vtd => "1536M",
     }
+}
 
-    /// A scene restored into a new QEMU: what this side knew of queues and tables goes on.
-    pub fn adopt(self, qtest: Qtest) -> Self {
-        Self { qtest, ..self }
-    }
+/// Fills a page of memory with 8-byte words.
+pub fn fill(q: &mut Qtest, at: u64, word: u64) -> Result<()> {
+    let bytes: Vec<u8> = word.to_le_bytes().iter().copied().cycle().take(4096).collect();
+    q.write(at, &bytes).with_context(|| format!("filling {at:#x}"))
+}
 
-    fn config_read(&mut self, offset: u64) -> Result<u32> {
-        self.qtest.readl(ECAM + (DEVFN << 12) + offset)
-    }
-
-    fn config_write(&mut self, offset: u64, value: u32) -> Result<()> {
-        self.qtest.writel(ECAM + (DEVFN << 12) + offset, value)
-    }
-
-    /// Enables PASID in the endpoint's extended capability (`PCIe §7.8.9`).
-    pub fn enable_pasid(&mut self) -> Result<()> {
-        let mut offset = 0x100;
-        loop {
-            let head = self.config_read(offset)?;
-            if head & 0xffff == 0x1b {
-                // Capability in the low half, control in the high one.
-                let word = self.config_read(offset + 4)?;
-                return self.config_write(offset + 4, word | 1 << 16);
-            }
-            offset = u64::from(head >> 20);
-            if offset == 0 {
-                bail!("the endpoint has no PASID capability");
-            }
-        }
-    }
-
-    /// Writes tables, queues and registers for `context`, and enables the SMMU.
-    pub fn enable(&mut self, context: Context) -> Result<()> {
-        self.context = context;
-        let q = &mut self.qtest;
-        q.memset(place::STREAM_TABLE, 64 << context.streams_log2, 0)?;
-        q.memset(place::CONTEXTS, 64 << context.contexts_log2, 0)?;
-        let table = if context.leaves == Leaves::Linear { place::CONTEXTS } else { place::LEVEL_1 };
-        // V, Config = stage 1.
-        let ste0 = 1 | 0b101 << 1 | (context.leaves as u64) << 4 | table | context.contexts_log2 << 59;
-        // S1DSS = SSID0, SHCFG = incoming.
-        let ste1 = 0b10 | 0b01 << 44;
-        let ste = place::STREAM_TABLE + 64 * STREAM;
-        if STREAM < 1 << context.streams_log2 {
-            q.writeq(ste + 8, ste1)?;
-            q.writeq(ste, ste0)?;
-        }
-        for n in 0..1u64 << context.contexts_log2 {
-            self.write_context(n)?;
-        }
-        if context.leaves != Leaves::Linear {
-            for n in 0..1u64 << context.contexts_log2.saturating_sub(context.leaves.log2()) {
-                self.write_leaf(n, true)?;
-            }
-        }
-        let q = &mut self.qtest;
-        q.writeq(SMMU + register::STRTAB_BASE, place::STREAM_TABLE)?;
-        q.writel(SMMU + register::STRTAB_BASE_CFG, u32::try_from(context.streams_log2)?)?;
-        q.writeq(SMMU + register::CMDQ_BASE, place::COMMANDS | COMMANDS_LOG2)?;
-        q.writel(SMMU + register::CMDQ_PROD, 0)?;
-        q.writel(SMMU + register::CMDQ_CONS, 0)?;
-        q.writeq(SMMU + register::EVENTQ_BASE, place::EVENTS | context.events_log2)?;
-        q.writel(SMMU + register::EVENTQ_PROD, 0)?;
-        q.writel(SMMU + register::EVENTQ_CONS, 0)?;
-        // RECINVSID = 0, PTM = 1.
-        q.writel(SMMU + register::CR2, 1 << 2)?;
-        // CMDQEN and EVENTQEN first, then SMMUEN, as drivers do.
-        q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2)?;
-        q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2 | 1)
-    }
-
-    /// Writes the context descriptors anew, and invalidates what the SMMU may hold of the old ones.
-    pub fn change(&mut self, context: Context) -> Result<()> {
-        self.context = context;
-        for n in 0..1u64 << context.contexts_log2 {
-            self.write_context(n)?;
-        }
-        // CMD_CFGI_ALL.
-        self.command([0x04, 0x1f])?;
-        self.invalidate_all()
-    }
-
-    /// Entry `n` of the level 1 CD table: its leaf, or invalid (`IHI0070 §5.3`).
-    pub fn write_leaf(&mut self, n: u64, valid: bool) -> Result<()> {
-        let leaf = place::CONTEXTS + ((64 * n) << self.context.leaves.log2());
-        self.qtest.writeq(place::LEVEL_1 + 8 * n, leaf | u64::from(valid))
-    }
-
-    /// Context descriptor `n`: 48 bits in both ranges, 4K granule, ASID `n` + 1.
-    fn write_context(&mut self, n: u64) -> Result<()> {
-        let c = self.context;
-        let t0sz = 16;
-        let t1sz = 16 << 16;
-        let tg1_4k = 0b10 << 22;
-        let ips_44 = 0b100 << 32;
-        let (v, aa64, r, a) = (1 << 31, 1 << 41, 1 << 45, 1 << 46);
-        let stall = u64::from(c.stall) << 44;
-        let word =
-            t0sz | t1sz | tg1_4k | v | ips_44 | c.tbi << 38 | aa64 | stall | r | a | 1 << 47 | (n + 1) << 48;
-        let at = place::CONTEXTS + 64 * n;
-        let q = &mut self.qtest;
-        q.writeq(at + 8, self.tables.lower())?;
-        q.writeq(at + 16, self.tables.upper())?;
-        // Attribute 0: normal memory, write-back.
-        q.writeq(at + 24, 0xff)?;
-        q.writeq(at, word)
-    }
-
-    /// Maps one page; tables are written to guest memory as they grow.
-    pub fn map(&mut self, address: u64, leaf: Leaf) -> Result<()> {
-        self.tables.map(&mut self.qtest, address, leaf)
-    }
-
-    /// Maps ring, completion records and `pages` pages of data, each at its own address.
-    pub fn map_identity(&mut self, pages: u64) -> Result<()> {
-        self.map(place::RING, Leaf::all(place::RING))?;
-        self.map(place::RECORDS, Leaf::all(place::RECORDS))?;
-        for n in 0..pages {
-            let at = place::DATA + n * 4096;
-            self.map(at, Leaf::all(at))?;
-        }
-        Ok(())
-    }
-
-    /// Gives a command to the SMMU; fails when it is not consumed.
-    pub fn command(&mut self, words: [u64; 2]) -> Result<()> {
-        let index = u64::from(self.command) & ((1 << COMMANDS_LOG2) - 1);
-        let at = place::COMMANDS + 16 * index;
-        self.qtest.writeq(at, words[0])?;
-        self.qtest.writeq(at + 8, words[1])?;
-        self.command = (self.command + 1) & ((2 << COMMANDS_LOG2) - 1);
-        self.qtest.writel(SMMU + register::CMDQ_PROD, self.command)?;
-        for _ in 0..100 {
-            let consumed = self.qtest.readl(SMMU + register::CMDQ_CONS)?;
-            if consumed == self.command {
-                return Ok(());
-            }
-            if consumed >> 24 & 0x7f != 0 {
-                bail!("command {words:#x?}: error {:#x}", consumed >> 24);
-            }
-            self.qtest.step(100_000)?;
-        }
-        bail!("command {words:#x?} was not consumed")
-    }
-
-    /// `CMD_TLBI_NSNH_ALL`, `CMD_SYNC`.
-    pub fn invalidate_all(&mut self) -> Result<()> {
-        self.command([0x30, 0])?;
-        self.command([0x46, 0])
-    }
-
-    /// `CMD_RESUME` with retry, for one stalled transaction.
-    pub fn resume(&mut self, stag: u64) -> Result<()> {
-        let retry = 1 << 12;
-        self.command([0x44 | retry | STREAM << 32, stag])
-    }
-
-    /// The next event, if there is one; it is consumed.
-    pub fn event(&mut self) -> Result<Option<Event>> {
-        let mask = (2u32 << self.context.events_log2) - 1;
-        let produced = self.qtest.readl(SMMU + register::EVENTQ_PROD)? & mask;
-        if produced == self.event & mask {
-            return Ok(None);
-        }
-        let index = u64::from(self.event) & ((1 << self.context.events_log2) - 1);
-        let at = place::EVENTS + 32 * index;
-        let mut words = [0; 4];
-        for (n, word) in words.iter_mut().enumerate() {
-            *word = self.qtest.readq(at + 8 * n as u64)?;
-        }
-        self.event = (self.event + 1) & mask;
-        self.qtest.writel(SMMU + register::EVENTQ_CONS, self.event)?;
-        Ok(Some(Event(words)))
-    }
-
-    /// An event that has to come, within some virtual time.
-    pub fn wait_event(&mut self) -> Result<Event> {
-        for _ in 0..200 {
-            if let Some(event) = self.event()? {
-                return Ok(event);
-            }
-            self.qtest.step(100_000)?;
-        }
-        bail!("no event came")
-    }
-
-    /// Lets everything that is under way come to its end.
-    pub fn settle(&mut self) -> Result<()> {
-        for _ in 0..10 {
-            self.qtest.step(100_000)?;
-        }
-        Ok(())
-    }
-
-    /// `EVENTQ_PROD` as it is.
-    pub fn events_produced(&mut self) -> Result<u32> {
-        self.qtest.readl(SMMU + register::EVENTQ_PROD)
-    }
-
-    /// `GERROR` as it is.
-    pub fn global_errors(&mut self) -> Result<u32> {
-        self.qtest.readl(SMMU + register::GERROR)
-    }
-
-    /// An engine of the endpoint.
-    pub fn engine(&mut self, n: u64) -> Engine {
-        Engine::new(BAR0, n)
-    }
-
-    /// Runs one descriptor on an engine to its end.
-    pub fn run(&mut self, engine: &mut Engine, descriptor: Descriptor) -> Result<Completion> {
-        engine.submit(&mut self.qtest, descriptor)?;
-        engine.wait(&mut self.qtest)
-    }
-
-    /// A copy between mapped pages, which has to work before a scene can show anything.
-    pub fn warm_up(&mut self, engine: &mut Engine, descriptor: Descriptor) -> Result<()> {
-        let done = self.run(engine, descriptor)?;
-        if !done.is_ok() {
-            let event = self.event()?;
-            bail!(
-                "the scene does not work: a copy between mapped pages ended with {done:x?}, event {event:x?}"
-            );
-        }
-        Ok(())
-    }
-
-    /// Fills a page of data with 8-byte words.
-    pub fn fill(&mut self, at: u64, word: u64) -> Result<()> {
-        let bytes: Vec<u8> = word.to_le_bytes().iter().copied().cycle().take(4096).collect();
-        self.qtest.write(at, &bytes).with_context(|| format!("filling {at:#x}"))
-    }
+/// Saves a machine's state and restores it in a new QEMU, which goes on where the first one was.
+pub fn switch(q: &mut Qtest, mut machine: Machine, dir: &Path) -> Result<Qtest> {
+    let file = dir.join("state");
+    q.qmp.execute("stop", json!({}))?;
+    q.qmp.execute("migrate", json!({"uri": format!("file:{}", file.display())}))?;
+    q.qmp.wait_migrated(Duration::from_secs(60))?;
+    machine.incoming = Some(file.clone());
+    let mut second = Qtest::start(machine, dir, "target")?;
+    second
+        .qmp
+        .wait_state("paused", Duration::from_secs(60))
+        .or_else(|_| second.qmp.wait_state("prelaunch", Duration::from_secs(1)))?;
+    second.qmp.execute("cont", json!({}))?;
+    let _ = std::fs::remove_file(&file);
+    Ok(second)
 }

@@ -8,6 +8,7 @@ pub mod packages;
 pub mod qemu;
 pub mod rust;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -33,6 +34,18 @@ pub fn parts(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Par
 /// The same for a machine as the user described it.
 pub fn parts_for(args: &MachineArgs) -> Result<Parts> {
     parts(&args.source, args.model, args.page_size)
+}
+
+/// Parts of a machine whose CPUs do not run: QEMU and the plugin alone.
+pub fn scene_parts(args: &MachineArgs) -> Result<Parts> {
+    let mut needs = qemu::needs(&args.source)?;
+    if args.model == Model::Vtd {
+        needs.push(packages::Need::FirmwareX86);
+    }
+    packages::ensure(&needs, args.source.yes)?;
+    let qemu = qemu::ensure(&args.source, args.model)?;
+    let plugin = rust::plugin(&args.source)?;
+    Ok(Parts { qemu: qemu.system(args.model), plugin, kernel: PathBuf::new(), initrd: PathBuf::new() })
 }
 
 /// `setup`

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Defects of QEMU's C model: it fails where the defect shows, ours passes.
+//! Defects of QEMU's C models: they fail where a defect shows, ours pass.
 
 use std::fs;
 use std::path::Path;
@@ -7,19 +7,49 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Runner, Verdict, plain_machine};
-use crate::cli::Implementation;
-use crate::scenario::Rig;
-use crate::scenario::defects::{Defect, EXCLUDED, Finding, SHOWN};
+use super::{Runner, Verdict, plain_machine, plain_vtd};
+use crate::cli::{Implementation, MachineArgs};
+use crate::scenario::{Defect, Finding, smmuv3, vtd};
+use crate::setup;
+use crate::vm::Parts;
+
+/// Starts a rig.
+type Start<R> = fn(&MachineArgs, &Parts, &Path, &str) -> Result<R>;
 
 /// The suite; `--json` gets the list of rows `{id, c, rust}`.
 pub fn run(runner: &mut Runner, own_file: bool) {
     let mut rows: Vec<Value> = Vec::new();
-    for defect in SHOWN {
-        let rows = &mut rows;
-        runner.test(&format!("defects/{}", defect.id), |r, dir| {
-            let c = play(r, defect, Implementation::C, &dir).context("QEMU's C model")?;
-            let ours = play(r, defect, Implementation::Rust, &dir).context("arm-smmuv3-rs")?;
+    let smmu = plain_machine(&runner.source);
+    shown(runner, &mut rows, &smmu, smmuv3::Rig::start, smmuv3::defects::SHOWN);
+    excluded(runner, &mut rows, smmuv3::defects::EXCLUDED);
+    let unit = plain_vtd(&runner.source);
+    shown(runner, &mut rows, &unit, vtd::Rig::start, vtd::defects::SHOWN);
+    excluded(runner, &mut rows, vtd::defects::EXCLUDED);
+    rows.sort_by_key(|r| {
+        let id = r["id"].as_str().unwrap_or_default();
+        (id.get(..1).map(str::to_owned), id.get(1..).and_then(|n| n.parse::<u32>().ok()))
+    });
+    let text = format!("{:#}\n", Value::Array(rows));
+    let _ = fs::write(runner.dir.join("defects.json"), &text);
+    if let Some(file) = runner.json.as_ref().filter(|_| own_file)
+        && let Err(e) = fs::write(file, &text)
+    {
+        runner.record("defects/json", Err(anyhow::anyhow!("writing {}: {e}", file.display())), 0.0);
+    }
+}
+
+/// Plays every scene with both models.
+fn shown<R>(
+    runner: &mut Runner,
+    rows: &mut Vec<Value>,
+    machine: &MachineArgs,
+    start: Start<R>,
+    defects: &[Defect<R>],
+) {
+    for defect in defects {
+        runner.test(&format!("defects/{}", defect.id), |_, dir| {
+            let c = play(machine, start, defect, Implementation::C, &dir).context("QEMU's C model")?;
+            let ours = play(machine, start, defect, Implementation::Rust, &dir).context("our model")?;
             let word = |f: &Finding| if f.correct { "pass" } else { "fail" };
             rows.push(json!({
                 "id": defect.id,
@@ -38,31 +68,32 @@ pub fn run(runner: &mut Runner, own_file: bool) {
             Ok(Verdict::Pass(format!("C: {}; ours: {}", c.seen, ours.seen)))
         });
     }
-    for (id, c, ours) in EXCLUDED {
-        let rows = &mut rows;
+}
+
+/// What no scene can show.
+fn excluded(runner: &mut Runner, rows: &mut Vec<Value>, defects: &[(&str, &str, &str)]) {
+    for (id, c, ours) in defects {
         runner.test(&format!("defects/{id}"), |_, _| {
             rows.push(json!({"id": id, "c": c, "rust": ours}));
             Ok(Verdict::Pass((*ours).to_owned()))
         });
     }
-    rows.sort_by_key(|r| r["id"].as_str().and_then(|id| id.get(1..)?.parse::<u32>().ok()));
-    let text = format!("{:#}\n", Value::Array(rows));
-    let _ = fs::write(runner.dir.join("defects.json"), &text);
-    if let Some(file) = runner.json.as_ref().filter(|_| own_file)
-        && let Err(e) = fs::write(file, &text)
-    {
-        runner.record("defects/json", Err(anyhow::anyhow!("writing {}: {e}", file.display())), 0.0);
-    }
 }
 
-fn play(runner: &Runner, defect: &Defect, implementation: Implementation, dir: &Path) -> Result<Finding> {
-    let mut args = plain_machine(&runner.source);
+fn play<R>(
+    machine: &MachineArgs,
+    start: Start<R>,
+    defect: &Defect<R>,
+    implementation: Implementation,
+    dir: &Path,
+) -> Result<Finding> {
+    let mut args = machine.clone();
     args.implementation = implementation;
-    let parts = crate::setup::parts_for(&args)?;
     let name = match implementation {
         Implementation::C => "c",
         Implementation::Rust => "rust",
     };
-    let mut rig = Rig::start(&args, &parts, dir, name)?;
+    let parts = setup::scene_parts(&args)?;
+    let mut rig = start(&args, &parts, dir, name)?;
     (defect.play)(&mut rig)
 }

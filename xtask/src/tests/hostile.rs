@@ -7,7 +7,8 @@ use anyhow::{Result, bail, ensure};
 
 use super::{Runner, Verdict, plain_machine};
 use crate::qtest::Qtest;
-use crate::scenario::{Context, Rig, place};
+use crate::scenario::place;
+use crate::scenario::smmuv3::{Context, Rig, SMMU};
 use crate::setup;
 use crate::vm::{Console, Machine};
 
@@ -19,8 +20,6 @@ const PORT: u64 = ECAM + (2 << 15);
 const ENDPOINT: u64 = ECAM + (1 << 20);
 /// Where the endpoint's registers are put.
 const BAR0: u64 = 0x1010_0000;
-/// The SMMU: the only device on the platform bus.
-const SMMU: u64 = 0x0c00_0000;
 /// Registers, `IHI0070 §6.3`.
 const GERROR: u64 = 0x60;
 const CMDQ_PROD: u64 = 0x98;
@@ -38,7 +37,7 @@ pub fn run(runner: &mut Runner) {
 /// (`IHI0070 §3.18`), and nothing comes round in a circle.
 fn msi_to_itself(runner: &Runner, dir: &Path) -> Result<Verdict> {
     let args = plain_machine(&runner.source);
-    let parts = setup::parts_for(&args)?;
+    let parts = setup::scene_parts(&args)?;
     let mut rig = Rig::start(&args, &parts, dir, "machine")?;
     rig.enable(Context::default())?;
     for register in [CMDQ_PROD, 0x20, 0x60, 0x1_00ac] {
@@ -59,7 +58,7 @@ fn unplugs_itself(runner: &Runner, dir: &Path) -> Result<Verdict> {
     // The last one is behind a root port.
     args.endpoints = 4;
     args.memory = "512M".into();
-    let parts = setup::parts_for(&args)?;
+    let parts = setup::scene_parts(&args)?;
     let mut q = Qtest::start(Machine::new(args, parts, Console::Stdout), dir, "machine")?;
     // Bus 1, a window for its memory; memory space and bus master.
     q.writel(PORT + 0x18, 0x01_0100)?;

@@ -149,11 +149,8 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     let guests = [
         Suite::Boots,
         Suite::Matrix,
-        Suite::Registers,
         Suite::Snapshot,
-        Suite::Hostile,
         Suite::Controls,
-        Suite::Defects,
         Suite::QemuQtests,
         Suite::Avocado,
         Suite::Messages,

@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use super::{Runner, Verdict, plain_machine};
-use crate::scenario::{Context, Descriptor, Leaves, Rig, event, opcode, place};
+use crate::scenario::smmuv3::{Context, Leaves, Rig, event};
+use crate::scenario::{Descriptor, place};
 use crate::setup;
 
 /// The suite.
@@ -20,7 +21,7 @@ pub fn run(runner: &mut Runner) {
 /// and works when the leaf is there.
 fn leaves(runner: &Runner, dir: &Path, leaves: Leaves, contexts_log2: u64) -> Result<Verdict> {
     let args = plain_machine(&runner.source);
-    let parts = setup::parts_for(&args)?;
+    let parts = setup::scene_parts(&args)?;
     let mut rig = Rig::start(&args, &parts, dir, "leaves")?;
     rig.enable_pasid()?;
     rig.map_identity(3)?;
@@ -32,14 +33,7 @@ fn leaves(runner: &Runner, dir: &Path, leaves: Leaves, contexts_log2: u64) -> Re
     let last = (1u32 << contexts_log2) - 3;
     // In the leaf before the last.
     let other = last - if leaves == Leaves::K4 { 64 } else { 1024 };
-    let copy = |to: u64, pasid: u32| Descriptor {
-        opcode: opcode::COPY,
-        source: at(0),
-        destination: at(to),
-        length: 4096,
-        pasid: Some(pasid),
-        ..Descriptor::default()
-    };
+    let copy = |to: u64, pasid: u32| Descriptor::copy(at(0), at(to), 4096).pasid(pasid);
     engine.submit(&mut rig.qtest, copy(1, last))?;
     let done = engine.wait(&mut rig.qtest)?;
     ensure!(done.is_ok(), "PASID {last}: {done:?}, event {:x?}", rig.event()?);

@@ -2,17 +2,15 @@
 //! Saved and restored with a stall open: what waits in the first QEMU is finished in the second.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::json;
 
 use super::boots::good;
 use super::{Runner, Verdict, plain_machine, plain_vtd};
 use crate::cli::Model;
 use crate::guest::{self, Options, Switch};
-use crate::qtest::Qtest;
-use crate::scenario::{self, Context, Descriptor, Leaf, Rig, event, opcode, place};
+use crate::scenario::smmuv3::{Context, Leaf, Rig, event};
+use crate::scenario::{self, Descriptor, FaultMode, place};
 use crate::setup;
 use crate::vm::Console;
 
@@ -33,22 +31,15 @@ pub fn run(runner: &mut Runner) {
 /// By qtest: one copy waits for a page; save, restore, map, RESUME; it ends in the second QEMU.
 fn by_hand(runner: &Runner, dir: &Path, pasid: Option<u32>) -> Result<Verdict> {
     let args = plain_machine(&runner.source);
-    let parts = setup::parts_for(&args)?;
+    let parts = setup::scene_parts(&args)?;
     let mut rig = Rig::start(&args, &parts, dir, "source")?;
     rig.enable_pasid()?;
     rig.map_identity(2)?;
     let (from, to) = (place::DATA, 0x6000_0000);
     rig.fill(from, 0x0123_4567_89ab_cdef)?;
     rig.enable(Context { stall: true, contexts_log2: 2, ..Context::default() })?;
-    let mut engine = rig.engine(1).waiting();
-    let work = Descriptor {
-        opcode: opcode::COPY,
-        source: from,
-        destination: to,
-        length: 4096,
-        pasid,
-        ..Descriptor::default()
-    };
+    let mut engine = rig.engine(1).mode(FaultMode::Wait);
+    let work = Descriptor { pasid, ..Descriptor::copy(from, to, 4096) };
     engine.submit(&mut rig.qtest, work)?;
     let fault = rig.wait_event()?;
     ensure!(
@@ -58,18 +49,7 @@ fn by_hand(runner: &Runner, dir: &Path, pasid: Option<u32>) -> Result<Verdict> {
     ensure!(fault.address() == to, "the fault is at {:#x}, expected {to:#x}", fault.address());
     ensure!(engine.is_waiting(&mut rig.qtest)?, "the engine does not wait");
 
-    let file = dir.join("state");
-    rig.qtest.qmp.execute("stop", json!({}))?;
-    rig.qtest.qmp.execute("migrate", json!({"uri": format!("file:{}", file.display())}))?;
-    rig.qtest.qmp.wait_migrated(Duration::from_secs(60))?;
-    let mut machine = scenario::machine(&args, &parts);
-    machine.incoming = Some(file.clone());
-    let mut second = Qtest::start(machine, dir, "target")?;
-    second
-        .qmp
-        .wait_state("paused", Duration::from_secs(60))
-        .or_else(|_| second.qmp.wait_state("prelaunch", Duration::from_secs(1)))?;
-    second.qmp.execute("cont", json!({}))?;
+    let second = scenario::switch(&mut rig.qtest, scenario::machine(&args, &parts, 1), dir)?;
     let mut rig = rig.adopt(second);
 
     ensure!(engine.is_waiting(&mut rig.qtest)?, "the engine does not wait after the switch");
@@ -82,7 +62,6 @@ fn by_hand(runner: &Runner, dir: &Path, pasid: Option<u32>) -> Result<Verdict> {
     ensure!(done.is_ok() && done.bytes == 4096, "the copy ended with {done:?}");
     let (want, got) = (rig.qtest.read(from, 4096)?, rig.qtest.read(page, 4096)?);
     ensure!(want == got, "the page has another content");
-    let _ = std::fs::remove_file(&file);
     Ok(Verdict::Pass("stalled before, resumed after, content right".into()))
 }
 

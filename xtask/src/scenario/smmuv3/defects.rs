@@ -5,28 +5,11 @@
 
 use anyhow::{Result, bail};
 
-use super::{Context, Descriptor, Leaf, Rig, event, opcode, page, place};
-
-/// What a model did in a scene.
-pub struct Finding {
-    /// As the specification asks.
-    pub correct: bool,
-    /// What was seen.
-    pub seen: String,
-}
-
-/// A scene: id, what the specification asks for, and the play.
-pub struct Defect {
-    /// As in the list of defects.
-    pub id: &'static str,
-    /// What has to happen.
-    pub rule: &'static str,
-    /// Plays it.
-    pub play: fn(&mut Rig) -> Result<Finding>,
-}
+use super::{Context, Leaf, Rig, event, page};
+use crate::scenario::{Defect, Descriptor, Finding, place};
 
 /// Defects that running shows.
-pub const SHOWN: &[Defect] = &[
+pub const SHOWN: &[Defect<Rig>] = &[
     Defect {
         id: "S2",
         rule: "CD.TBI[1] alone decides about the top byte of upper-range addresses (IHI0070 §5.4)",
@@ -73,7 +56,7 @@ const A: u64 = place::DATA;
 const B: u64 = place::DATA + 0x1000;
 
 fn copy(source: u64, destination: u64) -> Descriptor {
-    Descriptor { opcode: opcode::COPY, source, destination, length: 64, ..Descriptor::default() }
+    Descriptor::copy(source, destination, 64)
 }
 
 /// An event's number in words.

@@ -8,9 +8,11 @@
 //! | [`smmuv3`] | the Arm SMMUv3: `spec/` (formats), logic, `device.rs` (QOM)                |
 //! | [`vtd`]    | Intel VT-d, in the same shape                                              |
 //! | [`testdev`]| `sva-testdev`, the PCIe endpoint                                           |
+//! | [`bench`]  | `iommu-bench`, which measures what requests cost                           |
 //! | `qemu`     | safe wrappers over QEMU's API; the only `unsafe` besides the device files  |
 //! | `plugin`   | the entry point that QEMU calls when it loads this library                 |
 
+pub mod bench;
 pub mod iommu;
 pub mod smmuv3;
 pub mod testdev;

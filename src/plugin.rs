@@ -4,8 +4,12 @@
 use core::ffi::CStr;
 
 /// What registers device types. Each returns whether this QEMU has what its type needs.
-pub const REGISTER: &[fn() -> bool] =
-    &[crate::smmuv3::device::register, crate::vtd::device::register, crate::testdev::device::register];
+pub const REGISTER: &[fn() -> bool] = &[
+    crate::smmuv3::device::register,
+    crate::vtd::device::register,
+    crate::testdev::device::register,
+    crate::bench::device::register,
+];
 
 /// Under `replace=on`: the type that a command line names, and the one that it gets.
 pub const REPLACE: &[(&CStr, &CStr)] =

@@ -326,6 +326,23 @@ impl AddressSpace {
         self.0.get()
     }
 
+    /// Where the access of one byte at `addr` ends up: an offset in the region there, and how many bytes follow it. It is
+    /// what QEMU finds out before it moves data, and is only good for measuring that. `None`: nothing is there.
+    pub fn translates_to(&self, _rcu: &bql::RcuGuard, addr: u64, write: bool) -> Option<(u64, u64)> {
+        // SAFETY: QEMU publishes the pointer by an atomic store; the view stays valid in the read section.
+        let view = unsafe {
+            core::sync::atomic::AtomicPtr::from_ptr(&raw mut (*self.as_ptr()).current_map)
+                .load(core::sync::atomic::Ordering::Acquire)
+        };
+        let (mut offset, mut len) = (0, 4096);
+        let attrs = MemoryAttributes::default().raw();
+        // SAFETY: a view protected by RCU, and places for two results.
+        let region = unsafe { sys::flatview_translate(view, addr, &mut offset, &mut len, write, attrs) };
+        // SAFETY: never null; unassigned addresses have a region of their own.
+        let flags = unsafe { &*region };
+        (flags.ram || flags.rom_device).then_some((offset, len))
+    }
+
     /// Reads memory or registers at `addr`. Runs other devices' callbacks if it is not RAM, so no lock
     /// may be held. Like a PCI device's DMA, ordered after earlier accesses.
     pub fn read(&self, addr: u64, buf: &mut [u8], attrs: MemoryAttributes) -> Result<(), sys::MemTxResult> {

@@ -471,8 +471,11 @@ unsafe extern "C" fn class_init<T: DeviceImpl>(class: *mut sys::ObjectClass, _da
     device_class.hotpluggable = T::HOTPLUGGABLE;
     // What `-device help` lists these devices under.
     device_class.categories[0] |= 1 << sys::DeviceCategory_DEVICE_CATEGORY_MISC.0;
-    // SAFETY: the table lives until the end of the process, its offsets lie in the instance.
-    unsafe { sys::device_class_set_props_n(device_class, table.as_ptr(), table.len()) };
+    // QEMU takes no empty table.
+    if !table.is_empty() {
+        // SAFETY: the table lives until the end of the process, its offsets lie in the instance.
+        unsafe { sys::device_class_set_props_n(device_class, table.as_ptr(), table.len()) };
+    }
     super::property::describe::<T>(class);
     // SAFETY: the class of `T` under construction.
     unsafe { T::Parent::install::<T>(class.cast()) };

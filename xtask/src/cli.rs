@@ -30,6 +30,8 @@ pub enum Cmd {
     Boot(BootCmd),
     /// Run the tests; closes with `N passed, N failed`
     Test(TestCmd),
+    /// Measure translations and invalidations, beside QEMU's own models
+    Bench(BenchCmd),
     /// Say what is there and what is missing, and change nothing
     Doctor(DoctorCmd),
     /// Print the guest kernel's configuration fragment, or check a tree's .config against it
@@ -311,6 +313,33 @@ pub struct TestCmd {
     /// Where things come from.
     #[command(flatten)]
     pub source: SourceArgs,
+}
+
+/// `bench`
+#[derive(Args)]
+pub struct BenchCmd {
+    /// Few measurements: about a minute in all
+    #[arg(long)]
+    pub quick: bool,
+    /// Write the figures to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Only this IOMMU; without it, both
+    #[arg(long, value_enum)]
+    pub model: Option<Model>,
+    /// Only scenarios whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Where things come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+impl BenchCmd {
+    /// Measurements of a scenario, on either side.
+    pub fn pairs(&self) -> usize {
+        if self.quick { 11 } else { 51 }
+    }
 }
 
 /// `doctor`

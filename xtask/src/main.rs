@@ -2,6 +2,7 @@
 //! `qemu-iommu`, reached as `cargo xtask` in the checkout: sets up, boots, demonstrates, tests.
 
 mod advice;
+mod bench;
 mod boot;
 mod cli;
 mod demo;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Cmd::Bindings(cmd) => doctor::bindings(cmd).map(|()| exit::PASS),
         Cmd::CommandLine(cmd) => demo::command_line(cmd).map(|()| exit::PASS),
         Cmd::Test(cmd) => tests::command(cmd),
+        Cmd::Bench(cmd) => bench::command(cmd),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -60,6 +60,8 @@ pub struct Machine {
     pub incoming: Option<PathBuf>,
     /// Wait for gdb.
     pub gdb: bool,
+    /// Number of `iommu-bench` functions.
+    pub benches: u8,
 }
 
 /// The QOM path of the IOMMU.
@@ -76,6 +78,7 @@ impl Machine {
             init: Vec::new(),
             incoming: None,
             gdb: false,
+            benches: 0,
         }
     }
 
@@ -160,7 +163,7 @@ impl Machine {
 
     /// QEMU's own model without our endpoints is QEMU as it is.
     fn needs_plugin(&self) -> bool {
-        self.args.implementation == Implementation::Rust || self.args.endpoints > 0
+        self.args.implementation == Implementation::Rust || self.args.endpoints > 0 || self.benches > 0
     }
 
     fn iommu(&self, c: &mut Words) -> Result<()> {
@@ -238,6 +241,10 @@ impl Machine {
                 ),
             ]);
             c.add(&["-device", "virtserialport,bus=control-bus.0,chardev=control,name=qemu-iommu"]);
+        }
+        for n in 0..self.benches {
+            let addr = n.saturating_add(4);
+            c.add(&["-device", &format!("iommu-bench,bus={bus},addr={addr:#x},id=bench{n}")]);
         }
         let ids = self.endpoint_ids();
         let mut properties = self.args.endpoint.join(",");

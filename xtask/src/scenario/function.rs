@@ -43,6 +43,11 @@ pub struct Function {
 impl Function {
     /// Endpoint `n` of a machine, with its registers in reach, as a bus master.
     pub fn start(q: &mut Qtest, model: Model, n: u64) -> Result<Self> {
+        Self::start_other(q, model, n, IDENTITY)
+    }
+
+    /// The same for another kind of function, by its vendor and device.
+    pub fn start_other(q: &mut Qtest, model: Model, n: u64, wanted: u32) -> Result<Self> {
         let (ecam, bars) = match model {
             Model::Smmuv3 => (ARM_ECAM, 0x1000_0000),
             Model::Vtd => (PC_ECAM, 0xe000_0000),
@@ -56,8 +61,8 @@ impl Function {
         }
         let function = Self { ecam, devfn: (4 + n) << 3, bar: bars + BAR_STEP * n };
         let identity = function.read(q, 0)?;
-        if identity != IDENTITY {
-            bail!("no sva-testdev at 00:{:02x}.0, but {identity:#010x}", function.devfn >> 3);
+        if identity != wanted {
+            bail!("not {wanted:#010x} at 00:{:02x}.0, but {identity:#010x}", function.devfn >> 3);
         }
         function.write(q, 0x10, u32::try_from(function.bar)?)?;
         // Memory space and bus master.

@@ -334,3 +334,26 @@ fn build(entry: &Path) -> Result<()> {
     step.finish("emulators and their IOMMU tests");
     Ok(())
 }
+
+/// Figures of a QEMU that was built for debugging compare nothing.
+pub fn check_optimised(system: &Path) -> Result<()> {
+    let file = system.with_file_name("meson-info").join("intro-buildoptions.json");
+    // A QEMU that was installed does not say.
+    let Ok(text) = fs::read_to_string(&file) else { return Ok(()) };
+    let options: Vec<serde_json::Value> =
+        serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
+    let value = |name: &str| {
+        options.iter().find(|option| option["name"] == name).map(|option| option["value"].clone())
+    };
+    let slow = value("optimization").is_some_and(|level| matches!(level.as_str(), Some("0" | "1" | "g")))
+        || ["debug_tcg", "debug_mutex", "asan", "ubsan", "tsan"]
+            .into_iter()
+            .any(|name| value(name) == Some(true.into()));
+    if slow {
+        return Err(advice(
+            format!("{} was built for debugging, and its figures mean nothing", system.display()),
+            "leave --qemu-build out, or name a build with optimisation and without sanitizers",
+        ));
+    }
+    Ok(())
+}

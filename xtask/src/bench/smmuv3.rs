@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What the SMMUv3 needs to be measured: stage 1 with 4 KiB pages, one address space for all requesters.
+
+use anyhow::Result;
+
+use super::rig::{Address, Queue, Setup, place};
+use super::scenarios::Command;
+use crate::qtest::Qtest;
+
+/// The platform bus, on which the SMMU is the only device.
+const SMMU: u64 = 0x0c00_0000;
+/// Registers, `IHI0070 §6.3`.
+mod register {
+    pub const CR0: u64 = 0x20;
+    pub const CR2: u64 = 0x2c;
+    pub const STRTAB_BASE: u64 = 0x80;
+    pub const STRTAB_BASE_CFG: u64 = 0x88;
+    pub const CMDQ_BASE: u64 = 0x90;
+    pub const CMDQ_PROD: u64 = 0x98;
+    pub const CMDQ_CONS: u64 = 0x9c;
+    pub const EVENTQ_BASE: u64 = 0xa0;
+    pub const EVENTQ_PROD: u64 = 0x1_00a8;
+    pub const EVENTQ_CONS: u64 = 0x1_00ac;
+}
+
+/// Where `virt` has its memory.
+pub const RAM: u64 = 0x4000_0000;
+const QUEUE_LOG2: u32 = 12;
+const ASID: u64 = 1;
+const STREAMS_LOG2: u32 = 8;
+/// `CD.T0SZ` of 48 bits, `CD.TG0` of 4 KiB.
+const T0SZ: u64 = 16;
+
+/// Table descriptor and page descriptor of VMSAv8-64: read and write for all, accessed, not global.
+pub fn entry(output: u64, leaf: bool) -> u64 {
+    let (valid, af, shareable, all, not_global) = (0b11, 1 << 10, 0b11 << 8, 0b01 << 6, 1 << 11);
+    if leaf { output | valid | af | shareable | all | not_global } else { output | valid }
+}
+
+/// Tables, queues and registers. `root` is the translation table.
+pub fn enable(q: &mut Qtest, setup: &Setup) -> Result<Queue> {
+    let at = |offset: u64| RAM + offset;
+    let contexts_log2 = if setup.pasids { 4 } else { 0 };
+    q.memset(at(place::REQUESTERS), 64 << STREAMS_LOG2, 0)?;
+    for devfn in &setup.requesters {
+        // V, Config = stage 1; S1DSS = SSID0, SHCFG = incoming.
+        let ste = at(place::REQUESTERS) + 64 * devfn;
+        q.writeq(ste + 8, 0b10 | 0b01 << 44)?;
+        q.writeq(ste, 1 | 0b101 << 1 | at(place::SPACES) | contexts_log2 << 59)?;
+    }
+    for n in 0..1u64 << contexts_log2 {
+        let (epd1, v, ips_44, aa64, r, a, aset) =
+            (1 << 30, 1 << 31, 0b100 << 32, 1 << 41, 1 << 45, 1 << 46, 1 << 47);
+        let cd = at(place::SPACES) + 64 * n;
+        q.writeq(cd + 8, at(place::TABLES))?;
+        q.writeq(cd + 24, 0xff)?;
+        q.writeq(cd, T0SZ | epd1 | v | ips_44 | aa64 | r | a | aset | (ASID + n) << 48)?;
+    }
+    q.writeq(SMMU + register::STRTAB_BASE, at(place::REQUESTERS))?;
+    q.writel(SMMU + register::STRTAB_BASE_CFG, STREAMS_LOG2)?;
+    q.writeq(SMMU + register::CMDQ_BASE, at(place::QUEUE) | u64::from(QUEUE_LOG2))?;
+    q.writel(SMMU + register::CMDQ_PROD, 0)?;
+    q.writel(SMMU + register::CMDQ_CONS, 0)?;
+    q.writeq(SMMU + register::EVENTQ_BASE, at(place::EVENTS) | 7)?;
+    q.writel(SMMU + register::EVENTQ_PROD, 0)?;
+    q.writel(SMMU + register::EVENTQ_CONS, 0)?;
+    // RECINVSID = 0, PTM = 1.
+    q.writel(SMMU + register::CR2, 1 << 2)?;
+    // CMDQEN and EVENTQEN first, then SMMUEN, as drivers do.
+    q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2)?;
+    q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2 | 1)?;
+    Ok(Queue {
+        base: at(place::QUEUE),
+        entry_bytes: 16,
+        entries: 1 << QUEUE_LOG2,
+        doorbell: SMMU + register::CMDQ_PROD,
+        head: SMMU + register::CMDQ_CONS,
+        step: 1,
+        mask: (2 << QUEUE_LOG2) - 1,
+        next: 0,
+    })
+}
+
+/// A command, `IHI0070 §4`.
+pub fn command(command: Command) -> Vec<u64> {
+    let asid = ASID << 48;
+    let words = match command {
+        // As Linux does where there are ranges (IDR3.RIL): NUM = 0, TTL = 3, TG = 4K, leaf.
+        Command::Page(Address(addr)) => [0x12 | asid, addr | 1 | 0b11 << 8 | 0b01 << 10],
+        // And without: neither TTL nor TG.
+        Command::PlainPage(Address(addr)) => [0x12 | asid, addr | 1],
+        // NUM = pages - 1.
+        Command::Range(Address(addr), pages) => {
+            [0x12 | asid | (pages - 1) << 12, addr | 1 | 0b11 << 8 | 0b01 << 10]
+        }
+        Command::OtherSpace => [0x11 | 77 << 48, 0],
+        Command::OtherDomain => [0x10 | 5 << 32, 0],
+        Command::All => [0x30, 0],
+        // CMD_CFGI_ALL.
+        Command::Configuration => [0x04, 0x1f],
+        Command::Sync => [0x46, 0],
+    };
+    words.to_vec()
+}

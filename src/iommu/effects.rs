@@ -4,18 +4,8 @@
 //! Logic never calls back into QEMU. It appends to an [`Effects`] list, in order; the device shell drops
 //! its guard and then carries the list out, under the BQL, before the guest can see the next register read.
 
+use super::ats::PageResponseCode;
 use super::request::{StreamId, SubstreamId};
-
-/// What software made of a page request group (`PCIe §10.4.2.1`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageResponseCode {
-    /// The pages are there: ask for the translations again.
-    Success,
-    /// A page of the group does not exist, or not with these permissions.
-    Invalid,
-    /// Page requests of this function are at an end.
-    Failure,
-}
 
 /// One action for the device shell.
 #[derive(Clone, Debug, PartialEq, Eq)]

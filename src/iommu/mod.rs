@@ -3,6 +3,7 @@
 //! the effects that a model asks its device shell to carry out, and the translation caches.
 #![forbid(unsafe_code)]
 
+pub mod ats;
 pub mod context_cache;
 pub mod counters;
 pub mod effects;
@@ -12,6 +13,7 @@ pub(crate) mod inbox;
 pub mod iotlb;
 pub mod layout;
 pub mod memory;
+pub mod model;
 pub(crate) mod narrow;
 pub mod request;
 pub mod sequence;
@@ -23,6 +25,8 @@ pub(crate) mod sync;
 pub mod testing;
 pub mod translator;
 
-pub use effects::{Effect, Effects, PageResponseCode};
+pub use ats::{AtsOutcome, AtsTranslation, PageRequest, PageResponseCode};
+pub use effects::{Effect, Effects};
 pub use memory::{GuestMemory, MemoryError};
+pub use model::{Model, Outcome};
 pub use request::{Access, DmaRequest, Permissions, StreamId, SubstreamId, Translation};

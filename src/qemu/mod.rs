@@ -70,6 +70,7 @@ pub mod dl;
 pub mod error;
 pub mod guest_memory;
 pub mod iommu_region;
+pub mod iommu_shell;
 pub mod loader;
 pub mod log;
 pub mod main_loop;

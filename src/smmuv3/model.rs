@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The SMMU as a state machine: the device shell calls nothing else.
+//! The SMMU as a state machine: see [`Model`] for its rules.
 //!
-//! Registers and queues are behind one mutex that is taken only under the BQL, so that nobody ever waits for it, and never
-//! held while an effect is carried out. Translation reads one word that mirrors the registers ([`Gate`]), the caches, and
-//! the tables in memory. What a thread without the BQL has to report goes into a bounded inbox; after any call
-//! [`Smmu::needs_run`] says whether [`Smmu::run_pending`] has something to do.
+//! Of the registers, translation reads one word that mirrors them ([`Gate`]).
 
 mod commands;
 mod events;
 
 use core::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Report, Waiter};
 use super::fault::{Fault, FaultAction};
@@ -21,12 +18,13 @@ use super::spec::registers::{Cr0, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
-use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
+use super::translate::{Invalidation, TableSource, Translator, TranslatorStats, has_tag};
 use crate::iommu::epoch::Epochs;
-use crate::iommu::narrow::{high32, low32};
+use crate::iommu::model::{Pending, lock};
 use crate::iommu::state::too_many;
 use crate::iommu::{
-    DmaRequest, Effect, Effects, GuestMemory, Permissions, StreamId, SubstreamId, Translation,
+    AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest, Permissions, StreamId,
+    SubstreamId, Translation,
 };
 
 /// What translates. The model is generic in it so that tests of the one need not set up the other.
@@ -78,22 +76,6 @@ impl Engine for Translator {
     }
 }
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It may proceed.
-    Translated {
-        /// Where to.
-        translation: Translation,
-        /// To be given to [`Smmu::end`] when the data has been moved.
-        epoch: u64,
-    },
-    /// It is terminated. What there was to record has been, or will be.
-    Aborted,
-    /// It is stalled: an [`Effect::Resolved`] with its tag will follow.
-    Waiting,
-}
-
 /// An SMMU.
 #[derive(Debug)]
 pub struct Smmu<E = Translator> {
@@ -102,7 +84,7 @@ pub struct Smmu<E = Translator> {
     gate: AtomicU64,
     epochs: Epochs,
     inbox: Mutex<Inbox>,
-    pending: AtomicBool,
+    pending: Pending,
     counters: Counters,
     state: Mutex<State>,
 }
@@ -126,10 +108,6 @@ fn stall_capacity(f: &Features) -> u16 {
     if f.stall == StallModel::Off { 0 } else { f.stall_max }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Smmu<Translator> {
     /// An SMMU after reset, with an IOTLB of that many entries.
     #[must_use]
@@ -149,7 +127,7 @@ impl<E: Engine> Smmu<E> {
             gate: AtomicU64::new(registers.gate().bits()),
             epochs: Epochs::default(),
             inbox: Mutex::new(Inbox::new(INBOX_EVENTS, INBOX_STALLS)),
-            pending: AtomicBool::new(false),
+            pending: Pending::default(),
             counters: Counters::default(),
             state: Mutex::new(State {
                 registers,
@@ -172,48 +150,7 @@ impl<E: Engine> Smmu<E> {
         &self.engine
     }
 
-    /// Whether [`run_pending`](Self::run_pending) has something to do: to be asked after every other call, from the same
-    /// thread; if so, a bottom half is to be scheduled. Once it has said so it says no until there is something new.
-    #[must_use]
-    pub fn needs_run(&self) -> bool {
-        self.pending.load(Ordering::SeqCst) && self.pending.swap(false, Ordering::SeqCst)
-    }
-
-    fn want_run(&self) {
-        self.pending.store(true, Ordering::SeqCst);
-    }
-
-    /// Reads `size` bytes at `offset` of the register region. Accesses that are not naturally aligned words or
-    /// doublewords read as 0. Under the BQL.
-    #[must_use]
-    pub fn mmio_read(&self, offset: u64, size: u32) -> u64 {
-        if !is_access(offset, size) {
-            return 0;
-        }
-        let state = lock(&self.state);
-        let low = u64::from(state.registers.read32(&self.features, offset));
-        if size == 4 {
-            return low;
-        }
-        low | u64::from(state.registers.read32(&self.features, offset | 4)) << 32
-    }
-
-    /// Writes `size` bytes at `offset` of the register region, and does what that sets in motion. Accesses that are not
-    /// naturally aligned words or doublewords are ignored. A doubleword is two words, the lower one first. Under the BQL.
-    pub fn mmio_write(&self, mem: &dyn GuestMemory, offset: u64, value: u64, size: u32) -> Effects {
-        let mut effects = Effects::default();
-        if !is_access(offset, size) {
-            return effects;
-        }
-        let mut state = lock(&self.state);
-        self.write32(&mut state, mem, offset, low32(value), &mut effects);
-        if size == 8 {
-            self.write32(&mut state, mem, offset | 4, high32(value), &mut effects);
-        }
-        effects
-    }
-
-    fn write32(
+    fn write_register(
         &self,
         state: &mut State,
         mem: &dyn GuestMemory,
@@ -266,21 +203,6 @@ impl<E: Engine> Smmu<E> {
         }
     }
 
-    /// Translates one request. From any thread, with or without the BQL; blocks on nothing but, if it faults without the
-    /// BQL, the inbox's short critical sections. There are effects only with the BQL.
-    pub fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
-        let epoch = self.epochs.begin();
-        let answer = match self.translation(mem, req) {
-            Ok(translation) => {
-                return (Outcome::Translated { translation, epoch }, Effects::default());
-            }
-            Err(Some(fault)) => self.fault(mem, &fault, under_bql),
-            Err(None) => (Outcome::Aborted, Effects::default()),
-        };
-        self.end_quietly(epoch);
-        answer
-    }
-
     /// §6.3.9.6: all of a transaction is either before a change of `SMMUEN` or after it. `Err(None)`: it is aborted, and
     /// there is nothing to record.
     fn translation(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Result<Translation, Option<Fault>> {
@@ -314,15 +236,9 @@ impl<E: Engine> Smmu<E> {
         passes.then_some(Translation { addr: req.addr, page_mask: u64::MAX, perm })
     }
 
-    /// The access of a translated request is over. `true`: schedule [`run_pending`](Self::run_pending).
-    #[must_use]
-    pub fn end(&self, epoch: u64) -> bool {
-        self.epochs.end(epoch)
-    }
-
     fn end_quietly(&self, epoch: u64) {
         if self.epochs.end(epoch) {
-            self.want_run();
+            self.pending.want();
         }
     }
 
@@ -341,7 +257,7 @@ impl<E: Engine> Smmu<E> {
             self.report(&mut state, mem, &report, &mut effects)
         } else {
             let fits = report.enter(&mut lock(&self.inbox));
-            self.want_run();
+            self.pending.want();
             fits && stalls && req.tag.is_some()
         };
         (if waits { Outcome::Waiting } else { Outcome::Aborted }, effects)
@@ -402,59 +318,9 @@ impl<E: Engine> Smmu<E> {
         }
     }
 
-    /// Does what was put off: events from other threads, stall records, commands, SYNCs that wait. Under the BQL.
-    pub fn run_pending(&self, mem: &dyn GuestMemory) -> Effects {
-        let mut effects = Effects::default();
-        self.pending.store(false, Ordering::SeqCst);
-        let mut state = lock(&self.state);
-        self.take_inbox(&mut state, mem, &mut effects);
-        self.record_stalls(&mut state, mem, &mut effects);
-        self.run_commands(&mut state, mem, &mut effects);
-        effects
-    }
-
     // The endpoint's side of a stall.
 
-    /// An endpoint gives requests up: those of `stream`, of one address space or of all (`None`), with one tag or with any
-    /// (`None`). No [`Effect::Resolved`] will follow. A STAG that software knows of stays allocated until it answers.
-    /// Under the BQL.
-    pub fn cancel(&self, stream: StreamId, substream: Option<Option<SubstreamId>>, tag: Option<u64>) {
-        let given_up = |waiter: &Waiter| {
-            waiter.stream == stream
-                && substream.is_none_or(|substream| waiter.substream == substream)
-                && waiter.tag.is_some()
-                && (tag.is_none() || waiter.tag == tag)
-        };
-        let mut state = lock(&self.state);
-        let count = state.stalls.cancel(given_up).saturating_add(
-            lock(&self.inbox).cancel(|report| report.stall.is_some_and(|waiter| given_up(&waiter))),
-        );
-        add(&self.counters.stalls_cancelled, count);
-        if state.stalls.line_length() != 0 {
-            self.want_run();
-        }
-    }
-
-    /// The requests that `stream` waits with: address space and tag of each.
-    #[must_use]
-    pub fn pending(&self, stream: StreamId) -> Vec<(Option<SubstreamId>, u64)> {
-        let state = lock(&self.state);
-        let inbox = lock(&self.inbox);
-        let waiters = state.stalls.waiters().chain(inbox.iter().filter_map(|report| report.stall));
-        waiters
-            .filter(|waiter| waiter.stream == stream)
-            .filter_map(|waiter| waiter.tag.map(|tag| (waiter.substream, tag)))
-            .collect()
-    }
-
     // Reset and migration.
-
-    /// Everything as after power-up. Nobody is told: the endpoints are reset as well. Counters go on. Under the BQL.
-    pub fn reset(&self) {
-        let mut state = lock(&self.state);
-        self.replace(&mut state, Registers::reset(), None);
-        lock(&self.inbox).clear();
-    }
 
     fn replace(&self, state: &mut State, new: Registers, table: Option<StallTable>) {
         let State { registers, stalls, deferred, sync_put_off } = state;
@@ -505,7 +371,7 @@ impl<E: Engine> Smmu<E> {
         let mut state = lock(&self.state);
         self.replace(&mut state, saved.registers, Some(table));
         *lock(&self.inbox) = inbox;
-        self.want_run();
+        self.pending.want();
         Ok(())
     }
 
@@ -539,9 +405,112 @@ impl<E: Engine> Smmu<E> {
     }
 }
 
-/// An access that registers support (`IHI0070 §6.2`).
-fn is_access(offset: u64, size: u32) -> bool {
-    offset < REGION_SIZE && matches!(size, 4 | 8) && offset.checked_rem(size.into()) == Some(0)
+impl<E: Engine> Model for Smmu<E> {
+    const REGION_SIZE: u64 = REGION_SIZE;
+
+    fn read32(&self, offset: u64) -> u32 {
+        lock(&self.state).registers.read32(&self.features, offset)
+    }
+
+    fn write32(&self, mem: &dyn GuestMemory, offset: u64, value: u32, effects: &mut Effects) {
+        self.write_register(&mut lock(&self.state), mem, offset, value, effects);
+    }
+
+    fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
+        let epoch = self.epochs.begin();
+        let answer = match self.translation(mem, req) {
+            Ok(translation) => {
+                return (Outcome::Translated { translation, epoch }, Effects::default());
+            }
+            Err(Some(fault)) => self.fault(mem, &fault, under_bql),
+            Err(None) => (Outcome::Aborted, Effects::default()),
+        };
+        self.end_quietly(epoch);
+        answer
+    }
+
+    fn translated(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
+        self.translate(mem, req, under_bql)
+    }
+
+    fn end(&self, epoch: u64) -> bool {
+        self.epochs.end(epoch)
+    }
+
+    fn ats(&self, _mem: &dyn GuestMemory, _req: &DmaRequest, _under_bql: bool) -> (AtsOutcome, Effects) {
+        (AtsOutcome::Unsupported, Effects::default())
+    }
+
+    fn page_request(&self, _mem: &dyn GuestMemory, _request: &PageRequest) -> Effects {
+        Effects::default()
+    }
+
+    fn device_tlb_done(&self, _mem: &dyn GuestMemory, _stream: StreamId, _itag: u32) -> Effects {
+        Effects::default()
+    }
+
+    fn is_alias(&self, addr: u64) -> bool {
+        has_tag(addr)
+    }
+
+    fn needs_run(&self) -> bool {
+        self.pending.take()
+    }
+
+    fn run_pending(&self, mem: &dyn GuestMemory) -> Effects {
+        let mut effects = Effects::default();
+        self.pending.take();
+        let mut state = lock(&self.state);
+        self.take_inbox(&mut state, mem, &mut effects);
+        self.record_stalls(&mut state, mem, &mut effects);
+        self.run_commands(&mut state, mem, &mut effects);
+        effects
+    }
+
+    fn cancel(&self, stream: StreamId, substream: Option<Option<SubstreamId>>, tag: Option<u64>) {
+        let given_up = |waiter: &Waiter| {
+            waiter.stream == stream
+                && substream.is_none_or(|substream| waiter.substream == substream)
+                && waiter.tag.is_some()
+                && (tag.is_none() || waiter.tag == tag)
+        };
+        let mut state = lock(&self.state);
+        let count = state.stalls.cancel(given_up).saturating_add(
+            lock(&self.inbox).cancel(|report| report.stall.is_some_and(|waiter| given_up(&waiter))),
+        );
+        add(&self.counters.stalls_cancelled, count);
+        if state.stalls.line_length() != 0 {
+            self.pending.want();
+        }
+    }
+
+    fn pending(&self, stream: StreamId) -> Vec<(Option<SubstreamId>, u64)> {
+        let state = lock(&self.state);
+        let inbox = lock(&self.inbox);
+        let waiters = state.stalls.waiters().chain(inbox.iter().filter_map(|report| report.stall));
+        waiters
+            .filter(|waiter| waiter.stream == stream)
+            .filter_map(|waiter| waiter.tag.map(|tag| (waiter.substream, tag)))
+            .collect()
+    }
+
+    fn reset(&self) {
+        let mut state = lock(&self.state);
+        self.replace(&mut state, Registers::reset(), None);
+        lock(&self.inbox).clear();
+    }
+
+    fn save_words(&self) -> Vec<u64> {
+        self.save().to_words()
+    }
+
+    fn load_words(&self, words: &[u64]) -> Result<(), LoadError> {
+        self.load(&SavedState::from_words(words)?)
+    }
+
+    fn stats_json(&self) -> String {
+        self.stats().json()
+    }
 }
 
 fn resolve(waiter: &Waiter, retry: bool, effects: &mut Effects) {

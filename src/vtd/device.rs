@@ -7,25 +7,19 @@
 
 use core::ffi::CStr;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, Ordering};
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use super::features::Features;
-use super::model::{AtsOutcome, InterruptOutcome, Outcome, Vtd};
-use super::page_request;
-use super::state::SavedState;
-use crate::iommu::{
-    Access, DmaRequest, Effect, Effects, PageResponseCode, StreamId, SubstreamId, Translation,
-};
+use super::interrupt_window;
+use super::model::Vtd;
+use crate::iommu::Effect;
+use crate::qemu::iommu_shell::function::{self, BusAddress};
+use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, iotlb_entries};
 use crate::qemu::property::Default as PropertyDefault;
 use crate::qemu::{
-    AddressSpace, AtsRequest, BottomHalf, BusRegion, ClassInit, DeviceImpl, DmaTranslation, Error, GuestRam,
-    INTEL_IOMMU_INTERFACE, IntelIommu, IommuRegion, IommuRegionImpl, MemoryAttributes, MemoryRegion, Migrate,
-    MsiMessage, NotifierFlags, ObjectLike, OnOffAuto, OwnedIommuRegion, OwnedRegion, PageListener,
-    PageRequest, PageResponse, Pasids, PciBus, PciDevice, PciDmaRequest, PciIommu, Property, Qom,
-    RegionAccess, RegionOps, Requester, Reset, ResetKind, Result, RunStateWatch, TlbEntry, X86Iommu, bql,
-    iommu_region, properties, qom, x86_iommu,
+    AddressSpace, ClassInit, DeviceImpl, Error, INTEL_IOMMU_INTERFACE, IntelIommu, MemoryAttributes,
+    MemoryRegion, MsiMessage, ObjectLike, OnOffAuto, PciBus, PciDmaRequest, Property, Qom, Requester, Result,
+    TlbEntry, X86Iommu, properties, qom, x86_iommu,
 };
 
 properties! {
@@ -137,330 +131,19 @@ impl Variant for Compat {
 
 /// Where q35 has the registers.
 const REGISTERS: u64 = qemu_sys::Q35_HOST_BRIDGE_IOMMU_ADDR as u64;
-/// Bytes of the register region.
-const REGISTERS_SIZE: u64 = 0x1000;
-/// Where interrupt requests go, `VTD §3.14`.
-const INTERRUPTS: u64 = 0xfee0_0000;
-/// Bytes of the interrupt address range.
-const INTERRUPTS_SIZE: u64 = 0x10_0000;
-/// The source-id that q35's DMAR table gives to the IOAPIC: bus 0xff, device and function 0.
-const IOAPIC: StreamId = 0xff00;
-/// Largest page that is reported where input and output are the same.
-const BYPASS_MASK: u64 = (1 << 30) - 1;
-/// The epoch of accesses that were not translated.
-const NO_EPOCH: u64 = u64::MAX;
-/// Index of the translations for untranslated requests.
-const UNTRANSLATED: usize = 0;
-/// Index of the translations for translated requests.
-const TRANSLATED: usize = 1;
-/// Rounds after which a machine that stops takes the rest along in its state.
-const FLUSHES: u32 = 256;
 
 /// A device of either type.
 pub struct VtdDevice<V: Variant> {
-    registers: OnceLock<OwnedRegion>,
-    core: OnceLock<Arc<Core>>,
-    work: Arc<OnceLock<BottomHalf>>,
-    watch: OnceLock<RunStateWatch>,
-    variant: PhantomData<V>,
-}
-
-/// Who waits for answers to page requests: by bus, function and PASID.
-type Listeners = BTreeMap<(usize, u8, Option<SubstreamId>), PageListener>;
-
-/// What the device, its translating regions and interrupt windows share.
-struct Core {
-    vtd: Vtd,
-    ram: GuestRam,
-    space: &'static AddressSpace,
-    work: Arc<OnceLock<BottomHalf>>,
-    /// Effects that are still to be carried out, in order.
-    effects: Mutex<VecDeque<Effect>>,
-    /// What is for endpoints, in order: for the bottom half, or for whoever stops the machine.
-    answers: Mutex<VecDeque<Answer>>,
-    /// The machine does not run (yet): the bottom half waits until it does.
-    rests: AtomicBool,
+    shell: Shell<Vtd>,
     /// The bus that every function is on or below. Known before the machine runs.
     root: OnceLock<&'static PciBus>,
-    ports: Mutex<BTreeMap<(usize, u8), Port>>,
-    listeners: Mutex<Listeners>,
-}
-
-/// What an endpoint is to be told.
-#[derive(Clone, Copy)]
-enum Answer {
-    Page { stream: StreamId, pasid: Option<SubstreamId>, group: u16, response: PageResponse },
-    Invalidate { itag: u32, stream: StreamId, pasid: Option<SubstreamId>, addr: u64, mask: u64 },
-}
-
-/// Sends a range to those who listen to a function's address space, if it has that source-id: as gone, or as gone from
-/// device-TLBs.
-type Notify = &'static (dyn Fn(Option<StreamId>, &TlbEntry, bool) + Send + Sync);
-
-/// What one function reaches, and its region's notifications. Ports stay when their bus goes; a later bus at the same
-/// address takes them over.
-#[derive(Clone, Copy)]
-struct Port {
-    space: &'static AddressSpace,
-    notify: Notify,
-}
-
-/// A function, by its place below the root bus: its source-id changes when software numbers the buses.
-#[derive(Clone, Copy)]
-struct BusAddress {
-    bus: &'static PciBus,
-    devfn: u8,
-}
-
-impl BusAddress {
-    /// # Safety
-    /// The bus must live as long as anybody translates with the result.
-    unsafe fn new(bus: &PciBus, devfn: u8) -> Self {
-        // SAFETY: the caller's promise.
-        Self { bus: unsafe { PciBus::from_ptr(bus.as_ptr()) }, devfn }
-    }
-
-    fn stream(self) -> StreamId {
-        stream(self.bus, self.devfn)
-    }
-
-    fn key(self) -> (usize, u8) {
-        (self.bus.as_ptr().addr(), self.devfn)
-    }
-}
-
-fn stream(bus: &PciBus, devfn: u8) -> StreamId {
-    (u32::from(bus.number()) << 8) | u32::from(devfn)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Core {
-    fn schedule(&self) {
-        if let Some(work) = self.work.get() {
-            work.schedule();
-        }
-    }
-
-    fn schedule_if_needed(&self) {
-        if self.vtd.needs_run() {
-            self.schedule();
-        }
-    }
-
-    /// Takes effects in, behind those that are there already.
-    fn accept(&self, effects: Effects) {
-        for effect in effects.0 {
-            let answer = match effect {
-                Effect::PageResponse { stream, substream, group, code } => {
-                    let response = match code {
-                        PageResponseCode::Success => PageResponse::Success,
-                        PageResponseCode::Invalid => PageResponse::InvalidRequest,
-                        PageResponseCode::Failure => PageResponse::Failure,
-                    };
-                    Answer::Page { stream, pasid: substream, group, response }
-                }
-                Effect::AtsInvalidate { itag, stream, substream, addr, mask } => {
-                    Answer::Invalidate { itag, stream, pasid: substream, addr, mask }
-                }
-                other => {
-                    lock(&self.effects).push_back(other);
-                    continue;
-                }
-            };
-            lock(&self.answers).push_back(answer);
-            self.schedule();
-        }
-    }
-
-    /// The same from inside an access: no device is called back here.
-    fn put_off(&self, effects: Effects) {
-        if !effects.0.is_empty() {
-            self.accept(effects);
-            self.schedule();
-        }
-        self.schedule_if_needed();
-    }
-
-    fn has_work(&self) -> bool {
-        !lock(&self.effects).is_empty() || !lock(&self.answers).is_empty()
-    }
-
-    fn translate(&self, req: &DmaRequest, under_bql: bool) -> Outcome {
-        let (outcome, effects) = self.vtd.translate(&self.ram, req, under_bql);
-        self.put_off(effects);
-        outcome
-    }
-
-    fn end(&self, epoch: u64) {
-        if epoch != NO_EPOCH && self.vtd.end(epoch) {
-            self.schedule();
-        }
-    }
-
-    fn entry(&self, addr: u64, translation: &Translation) -> TlbEntry {
-        let mask = if translation.page_mask == u64::MAX { BYPASS_MASK } else { translation.page_mask };
-        TlbEntry {
-            target: self.space,
-            iova: addr & !mask,
-            translated: translation.addr & !mask,
-            mask,
-            read: translation.perm.read,
-            write: translation.perm.write,
-            exec: translation.perm.exec,
-            pasid: None,
-        }
-    }
-
-    /// Tells those who listen that a range is gone, or gone from device-TLBs.
-    fn notify(
-        &self,
-        stream: Option<StreamId>,
-        pasid: Option<SubstreamId>,
-        addr: u64,
-        mask: u64,
-        device_tlb: bool,
-    ) {
-        let ports: Vec<Port> = lock(&self.ports).values().copied().collect();
-        let mut entry = TlbEntry::denied(0);
-        (entry.iova, entry.mask, entry.target, entry.pasid) = (addr & !mask, mask, self.space, pasid);
-        for port in ports {
-            (port.notify)(stream, &entry, device_tlb);
-        }
-    }
-
-    /// The function with that source-id, now.
-    fn device(&self, stream: StreamId) -> Option<&PciDevice> {
-        self.root.get()?.find_device(((stream >> 8) & 0xff) as u8, (stream & 0xff) as u8)
-    }
-
-    fn deliver(&self, answer: Answer) {
-        match answer {
-            Answer::Page { stream, pasid, group, response } => {
-                let listener = self.device(stream).and_then(|device| {
-                    let bus = device.bus()?.as_ptr().addr();
-                    lock(&self.listeners).get(&(bus, (stream & 0xff) as u8, pasid)).copied()
-                });
-                match listener {
-                    Some(listener) => listener.answer(group, response),
-                    None => log::warn!(
-                        target: "guest_errors",
-                        "VT-d: nobody waits for the answer to page request group {group} of source-id {stream:#x}"
-                    ),
-                }
-            }
-            Answer::Invalidate { itag, stream, pasid, addr, mask } => {
-                self.notify(Some(stream), pasid, addr, mask, true);
-                match self.device(stream) {
-                    Some(device) => device.ats_invalidate(itag, pasid, addr, mask),
-                    None => self.put_off(self.vtd.device_tlb_done(&self.ram, stream, itag)),
-                }
-            }
-        }
-    }
-
-    /// An interrupt request from a function or from the IOAPIC.
-    fn interrupt(&self, message: MsiMessage, source: StreamId, report: bool) -> Option<MsiMessage> {
-        let source = (source & 0xffff) as u16;
-        let message = (message.addr, message.data);
-        let (outcome, effects) =
-            self.vtd.remap_interrupt(&self.ram, source, message, report, bql::is_locked());
-        self.put_off(effects);
-        match outcome {
-            InterruptOutcome::Deliver(addr, data) => Some(MsiMessage { addr, data }),
-            InterruptOutcome::Blocked => None,
-        }
-    }
+    variant: PhantomData<V>,
 }
 
 /// A property that may leave a feature as it is, what it is set to, and the feature.
 type Switch<'a> = (&'a Property<OnOffAuto>, fn(&mut Features) -> &mut bool);
 
 impl<V: Variant> VtdDevice<V> {
-    fn core(&self) -> Option<&Core> {
-        self.core.get().map(|core| &**core)
-    }
-
-    /// Carries out what is there, in order, but for answers to endpoints. What that sets in motion may come back here,
-    /// and then does the rest.
-    fn carry_out(this: &Qom<Self>, core: &Core) {
-        loop {
-            let effect = lock(&core.effects).pop_front();
-            let Some(effect) = effect else { break };
-            match effect {
-                Effect::WriteMsi { addr, data } if addr & 0xfff0_0000 == INTERRUPTS => {
-                    x86_iommu::send_msi(MsiMessage { addr, data });
-                }
-                Effect::WriteMsi { addr, data } | Effect::WriteMemory { addr, data } => {
-                    if core.space.write_u32(addr, data, MemoryAttributes::default()).is_err() {
-                        log::warn!(target: "guest_errors", "VT-d: write of {data:#x} to {addr:#x} failed");
-                    }
-                }
-                Effect::UnmapNotify { stream, substream, addr, mask } => {
-                    core.notify(stream, substream, addr, mask, false);
-                }
-                Effect::IecNotify { global, index, mask } => {
-                    this.parent().notify_interrupt_entries(global, index, mask);
-                }
-                // There are no wired interrupts and no requests that wait; the rest is among the answers.
-                Effect::PulseIrq { .. }
-                | Effect::Resolved { .. }
-                | Effect::PageResponse { .. }
-                | Effect::AtsInvalidate { .. } => {}
-            }
-        }
-    }
-
-    /// Tells endpoints what there is for them by now; not what they set in motion by asking again.
-    fn deliver(core: &Core) {
-        let count = lock(&core.answers).len();
-        for _ in 0..count {
-            let answer = lock(&core.answers).pop_front();
-            let Some(answer) = answer else { break };
-            core.deliver(answer);
-        }
-    }
-
-    /// The bottom half. It rests while the machine does: then state is being saved, or is still coming in, and the
-    /// memory it belongs to may be on its way already.
-    fn run(this: &Qom<Self>) {
-        let Some(core) = this.core() else { return };
-        if !core.rests.load(Ordering::Relaxed) {
-            Self::work(this, core);
-            if core.has_work() {
-                core.schedule();
-            }
-            core.schedule_if_needed();
-        }
-    }
-
-    /// What is due.
-    fn work(this: &Qom<Self>, core: &Core) {
-        Self::carry_out(this, core);
-        Self::deliver(core);
-        core.accept(core.vtd.run_pending(&core.ram));
-        Self::carry_out(this, core);
-        Self::deliver(core);
-    }
-
-    fn run_state_changed(this: &Qom<Self>, running: bool) {
-        let Some(core) = this.core() else { return };
-        core.rests.store(!running, Ordering::Relaxed);
-        if running {
-            core.schedule();
-            return;
-        }
-        // What is owed to memory, interrupt controllers and endpoints is theirs before anything is saved.
-        for _ in 0..FLUSHES {
-            Self::work(this, core);
-            if !core.has_work() && !core.vtd.needs_run() {
-                break;
-            }
-        }
-    }
-
     fn switches(p: &VtdProperties) -> [Switch<'_>; 19] {
         [
             (&p.scalable, |f| &mut f.scalable),
@@ -539,13 +222,7 @@ impl<V: Variant> DeviceImpl for VtdDevice<V> {
     const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = V::DEFAULTS;
 
     fn new() -> Self {
-        Self {
-            registers: OnceLock::new(),
-            core: OnceLock::new(),
-            work: Arc::default(),
-            watch: OnceLock::new(),
-            variant: PhantomData,
-        }
+        Self { shell: Shell::new(), root: OnceLock::new(), variant: PhantomData }
     }
 
     fn instance_init(this: &Qom<Self>) {
@@ -554,422 +231,92 @@ impl<V: Variant> DeviceImpl for VtdDevice<V> {
 
     fn realize(this: &Qom<Self>) -> Result<()> {
         let features = Self::features(this)?;
-        let entries = this.properties().iotlb_size.get();
-        if !entries.is_power_of_two() || !(64..=1 << 20).contains(&entries) {
-            return Err(Error::new(format!(
-                "property 'iotlb-size' is {entries}, but must be a power of two from 64 to 1048576; 4096 is a good one"
-            )));
-        }
-        let space = AddressSpace::memory();
-        let core = Arc::new(Core {
-            vtd: Vtd::new(features, usize::try_from(entries)?),
-            ram: GuestRam::new(space),
-            space,
-            work: Arc::clone(&this.work),
-            effects: Mutex::default(),
-            answers: Mutex::default(),
-            rests: AtomicBool::new(true),
-            root: OnceLock::new(),
-            ports: Mutex::default(),
-            listeners: Mutex::default(),
-        });
-        let _ = this.core.set(Arc::clone(&core));
-        let _ = this.work.set(BottomHalf::new(this, Self::run));
-        let _ = this.watch.set(RunStateWatch::new(this, Self::run_state_changed));
-        let registers = this
-            .registers
-            .get_or_init(|| OwnedRegion::io::<Registers<V>>(this, "intel-iommu-rs", REGISTERS_SIZE));
+        let entries = iotlb_entries(this.properties().iotlb_size.get())?;
+        let (core, registers) = this.shell.realize(this, Vtd::new(features, entries), AddressSpace::memory());
         MemoryRegion::system().add_subregion(REGISTERS, registers, 0);
-        x86_iommu::setup(this, ioapic_space(this, core));
+        x86_iommu::setup(this, interrupt_window::ioapic_space(this.object(), core));
         Ok(())
     }
 
     fn class_init(class: &mut ClassInit<'_, Self>) {
-        class.string_property(c"stats", c"counters, as a JSON object", |this| {
-            this.core().map(|core| core.vtd.stats().json()).unwrap_or_default()
-        });
+        class.string_property(c"stats", c"counters, as a JSON object", iommu_shell::stats);
         class.intel_iommu();
         class.reset();
         class.migrate();
     }
 }
 
-/// What the IOAPIC writes to: interrupts, and nothing else.
-fn ioapic_space<V: Variant>(this: &Qom<VtdDevice<V>>, core: Arc<Core>) -> &'static AddressSpace {
-    let window = Box::leak(Box::new(InterruptWindow { core, source: Source::Ioapic }));
-    let root = OwnedRegion::container(this.object(), "vtd-ioapic", u64::MAX);
-    let region = OwnedRegion::bus(this.object(), window, "vtd-ioapic-interrupts", INTERRUPTS_SIZE);
-    let (root, region) = (Box::leak(Box::new(root)), Box::leak(Box::new(region)));
-    root.add_subregion(INTERRUPTS, region, 0);
-    AddressSpace::leak(root, "vtd-ioapic")
-}
+impl<V: Variant> IommuDevice for VtdDevice<V> {
+    type Model = Vtd;
 
-/// The register region's callbacks.
-enum Registers<V> {
-    #[expect(dead_code, reason = "the type names callbacks and has no values")]
-    Never(core::convert::Infallible, PhantomData<V>),
-}
+    const NAME: &'static str = "VT-d";
+    const REGION_NAME: &'static str = "intel-iommu-rs";
+    const REGION_TYPE_NAME: &'static CStr = V::REGION_TYPE_NAME;
+    const ATS: bool = true;
 
-impl<V: Variant> RegionOps for Registers<V> {
-    type Device = VtdDevice<V>;
-    const ACCESS_SIZES: core::ops::RangeInclusive<u32> = 4..=8;
-    const IMPL_SIZES: core::ops::RangeInclusive<u32> = 4..=8;
-
-    fn read(this: &Qom<VtdDevice<V>>, offset: u64, size: u32) -> u64 {
-        this.core().map_or(0, |core| core.vtd.mmio_read(offset, size))
+    fn shell(&self) -> &Shell<Vtd> {
+        &self.shell
     }
 
-    fn write(this: &Qom<VtdDevice<V>>, offset: u64, value: u64, size: u32) {
-        let Some(core) = this.core() else { return };
-        core.accept(core.vtd.mmio_write(&core.ram, offset, value, size));
-        VtdDevice::carry_out(this, core);
-        core.schedule_if_needed();
+    fn root_bus(this: &Qom<Self>) -> Option<&PciBus> {
+        this.root.get().copied()
     }
-}
 
-impl<V: Variant> Reset for VtdDevice<V> {
-    /// In the last phase: endpoints have been quiet since an earlier one.
-    fn exit(this: &Qom<Self>, _kind: ResetKind) {
-        if let Some(core) = this.core() {
-            lock(&core.effects).clear();
-            lock(&core.answers).clear();
-            core.vtd.reset();
+    fn carry_out(this: &Qom<Self>, core: &Core<Vtd>, effect: Effect) {
+        match effect {
+            Effect::WriteMsi { addr, data } if interrupt_window::is_message(addr) => {
+                x86_iommu::send_msi(MsiMessage { addr, data });
+            }
+            Effect::WriteMsi { addr, data } | Effect::WriteMemory { addr, data } => {
+                if core.space.write_u32(addr, data, MemoryAttributes::default()).is_err() {
+                    log::warn!(target: "guest_errors", "VT-d: write of {data:#x} to {addr:#x} failed");
+                }
+            }
+            Effect::UnmapNotify { stream, substream, addr, mask } => {
+                core.notify(stream, substream, addr, mask, false);
+            }
+            Effect::IecNotify { global, index, mask } => {
+                this.parent().notify_interrupt_entries(global, index, mask);
+            }
+            // Nothing that VT-d asks for; the rest is for endpoints.
+            Effect::PulseIrq { .. }
+            | Effect::Resolved { .. }
+            | Effect::PageResponse { .. }
+            | Effect::AtsInvalidate { .. } => {}
         }
     }
-}
 
-impl<V: Variant> Migrate for VtdDevice<V> {
-    const VERSION: u32 = 1;
-    const BEFORE_PCI: bool = true;
-
-    fn save(this: &Qom<Self>) -> Result<Vec<u8>> {
-        // Memory has been saved by now, and must stay as it is. Endpoints come after this.
-        if let Some(core) = this.core() {
-            Self::deliver(core);
+    fn function_space(
+        this: &Qom<Self>,
+        source: BusAddress,
+        region: &'static MemoryRegion,
+        name: &str,
+    ) -> &'static AddressSpace {
+        if source.bus.is_first_root() {
+            let _ = this.root.set(source.bus);
         }
-        let state = this.core().map(|core| core.vtd.save().to_words()).unwrap_or_default();
-        Ok(state.iter().flat_map(|word| word.to_le_bytes()).collect())
+        match this.shell.core() {
+            Some(core) => interrupt_window::function_space(this.object(), core, source, region, name),
+            None => AddressSpace::leak(region, name),
+        }
     }
 
-    fn load(this: &Qom<Self>, state: &[u8]) -> Result<()> {
-        let chunks = state.chunks_exact(8);
-        if !chunks.remainder().is_empty() {
-            return Err(Error::new(format!("a state of {} bytes is not a number of words", state.len())));
+    /// An access to the interrupt range goes to the function's own interrupt window.
+    fn untranslated(core: &Core<Vtd>, from: &Requester<'_>, request: &PciDmaRequest) -> Option<TlbEntry> {
+        if request.pasid.is_some() || !interrupt_window::contains(request.addr) {
+            return None;
         }
-        let words: Vec<u64> =
-            chunks.filter_map(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes).collect();
-        let Some(core) = this.core() else { return Err(Error::new("the device is not realized")) };
-        // Endpoints come after this, and work when the machine runs.
-        core.vtd.load(&SavedState::from_words(&words)?)?;
-        lock(&core.effects).clear();
-        lock(&core.answers).clear();
-        Ok(())
+        core.function_space(from).map(|space| interrupt_window::entry(space, request.addr))
     }
 }
 
 impl<V: Variant> IntelIommu for VtdDevice<V> {
     fn address_width(this: &Qom<Self>) -> u8 {
-        this.core().map_or(0, |core| core.vtd.features().aw_bits)
+        this.shell.model().map_or(0, |model| model.features().aw_bits)
     }
 
     fn remap_interrupt(this: &Qom<Self>, message: MsiMessage, source: Option<u16>) -> Option<MsiMessage> {
-        let core = this.core()?;
-        // Without a source it is the IOAPIC's.
-        core.interrupt(message, source.map_or(IOAPIC, u32::from), false)
-    }
-}
-
-impl<V: Variant> PciIommu for VtdDevice<V> {
-    const ATS: bool = true;
-
-    fn address_space(this: &Qom<Self>, bus: &PciBus, devfn: u8) -> &'static AddressSpace {
-        let Some(core) = this.core.get() else { return AddressSpace::memory() };
-        bql::assert_locked();
-        // SAFETY: functions below the bus are the only ones to use the region, and go before it does.
-        let source = unsafe { BusAddress::new(bus, devfn) };
-        if source.bus.is_first_root() {
-            let _ = core.root.set(source.bus);
-        }
-        if let Some(port) = lock(&core.ports).get(&source.key()) {
-            return port.space;
-        }
-        let name = format!("vtd-{:02x}.{:x}", devfn >> 3, devfn & 7);
-        let region = SourceRegion::<V> { core: Arc::clone(core), source, variant: PhantomData };
-        // All of it for good, like the address space: users of an IOMMU's address spaces keep pointers to them.
-        let region: &'static OwnedIommuRegion<SourceRegion<V>> =
-            Box::leak(Box::new(OwnedIommuRegion::new(this.object(), &name, region)));
-        let window =
-            Box::leak(Box::new(InterruptWindow { core: Arc::clone(core), source: Source::Function(source) }));
-        let window = OwnedRegion::bus(this.object(), window, "vtd-interrupts", INTERRUPTS_SIZE);
-        let root = Box::leak(Box::new(OwnedRegion::container(this.object(), &name, u64::MAX)));
-        root.add_subregion(0, region.region(), 0);
-        root.add_subregion(INTERRUPTS, Box::leak(Box::new(window)), 1);
-        let space = AddressSpace::leak(root, &name);
-        let notify =
-            Box::leak(Box::new(move |stream: Option<StreamId>, entry: &TlbEntry, device_tlb: bool| {
-                let notifiers = region.notifiers();
-                // Who listens is below the bus; without anybody there may be no bus any more.
-                let listens = if device_tlb { notifiers.device_unmap } else { notifiers.unmap };
-                if !listens || stream.is_some_and(|stream| stream != source.stream()) {
-                    return;
-                }
-                if device_tlb {
-                    region.notify_device_unmap(UNTRANSLATED, entry);
-                } else {
-                    region.notify_unmap(UNTRANSLATED, entry);
-                }
-            }));
-        lock(&core.ports).insert(source.key(), Port { space, notify });
-        space
-    }
-
-    fn dma_translate(this: &Qom<Self>, from: Requester<'_>, request: &PciDmaRequest) -> DmaTranslation {
-        let Some(core) = this.core() else { return DmaTranslation::Aborted };
-        if request.pasid.is_none() && request.addr & !(INTERRUPTS_SIZE - 1) == INTERRUPTS {
-            return interrupt_entry(core, &from, request.addr);
-        }
-        let req = DmaRequest {
-            stream: stream(from.bus, from.devfn),
-            substream: request.pasid,
-            addr: request.addr,
-            access: Access {
-                read: request.read,
-                write: request.write,
-                exec: request.exec,
-                privileged: request.privileged,
-            },
-            tag: request.tag,
-        };
-        match core.translate(&req, bql::is_locked()) {
-            Outcome::Translated { translation, epoch } => {
-                let mut entry = core.entry(req.addr, &translation);
-                entry.pasid = request.pasid;
-                DmaTranslation::Translated(entry, epoch)
-            }
-            Outcome::Aborted => DmaTranslation::Aborted,
-        }
-    }
-
-    fn dma_end(this: &Qom<Self>, epoch: u64) {
-        if let Some(core) = this.core() {
-            core.end(epoch);
-        }
-    }
-
-    /// No request ever waits here: endpoints wait for answers to their page requests.
-    fn dma_cancel(_this: &Qom<Self>, _from: Requester<'_>, _pasids: Pasids, _tag: Option<u64>) {}
-
-    fn dma_restore(_this: &Qom<Self>, from: Requester<'_>, waiting: &[(Option<u32>, u64)]) -> Result<()> {
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(format!(
-            "source-id {:#x}: the endpoint waits with {} requests, which VT-d never has: the incoming state is damaged, \
-             or of another machine",
-            stream(from.bus, from.devfn),
-            waiting.len()
-        )))
-    }
-
-    fn ats_invalidated(this: &Qom<Self>, from: Requester<'_>, itag: u32) {
-        if let Some(core) = this.core() {
-            let stream = stream(from.bus, from.devfn);
-            core.put_off(core.vtd.device_tlb_done(&core.ram, stream, itag));
-        }
-    }
-
-    fn ats_translate(this: &Qom<Self>, bus: &PciBus, devfn: u8, request: &AtsRequest) -> Option<TlbEntry> {
-        let core = this.core()?;
-        let req = DmaRequest {
-            stream: stream(bus, devfn),
-            substream: request.pasid,
-            addr: request.addr,
-            access: Access {
-                read: true,
-                write: !request.no_write,
-                exec: request.exec,
-                privileged: request.privileged,
-            },
-            tag: None,
-        };
-        let (outcome, effects) = core.vtd.ats(&core.ram, &req, bql::is_locked());
-        core.put_off(effects);
-        let AtsOutcome::Success(answer) = outcome else { return None };
-        let mask = 1u64.checked_shl(answer.log2size.into()).map_or(u64::MAX, |size| size.wrapping_sub(1));
-        Some(TlbEntry {
-            target: core.space,
-            iova: req.addr & !mask,
-            translated: answer.addr & !mask,
-            mask,
-            read: answer.read,
-            write: answer.write,
-            exec: answer.exec,
-            pasid: request.pasid,
-        })
-    }
-
-    fn page_request(this: &Qom<Self>, bus: &PciBus, devfn: u8, request: &PageRequest) -> Result<()> {
-        let Some(core) = this.core() else { return Err(Error::new("the device is not realized")) };
-        let effects = core.vtd.page_request(
-            &core.ram,
-            &page_request::PageRequest {
-                stream: stream(bus, devfn),
-                substream: request.pasid,
-                addr: request.addr,
-                access: Access {
-                    read: request.read,
-                    write: request.write,
-                    exec: request.exec,
-                    privileged: request.privileged,
-                },
-                last: request.last,
-                group: request.group,
-                private_data: None,
-            },
-        );
-        core.accept(effects);
-        Self::carry_out(this, core);
-        core.schedule_if_needed();
-        Ok(())
-    }
-
-    fn page_listener(
-        this: &Qom<Self>,
-        bus: &PciBus,
-        devfn: u8,
-        pasid: Option<u32>,
-        listener: Option<PageListener>,
-    ) {
-        let Some(core) = this.core() else { return };
-        let key = (bus.as_ptr().addr(), devfn, pasid);
-        let mut listeners = lock(&core.listeners);
-        match listener {
-            Some(listener) => listeners.insert(key, listener),
-            None => listeners.remove(&key),
-        };
-    }
-}
-
-/// An access to the interrupt range goes to the function's own interrupt window.
-fn interrupt_entry(core: &Core, from: &Requester<'_>, addr: u64) -> DmaTranslation {
-    let key = (from.bus.as_ptr().addr(), from.devfn);
-    let Some(port) = lock(&core.ports).get(&key).copied() else { return DmaTranslation::Aborted };
-    let mask = INTERRUPTS_SIZE - 1;
-    let entry = TlbEntry {
-        target: port.space,
-        iova: addr & !mask,
-        translated: addr & !mask,
-        mask,
-        read: true,
-        write: true,
-        exec: false,
-        pasid: None,
-    };
-    DmaTranslation::Translated(entry, NO_EPOCH)
-}
-
-/// Whose interrupts come through a window.
-enum Source {
-    Function(BusAddress),
-    Ioapic,
-}
-
-/// The interrupt address range as one source sees it.
-struct InterruptWindow {
-    core: Arc<Core>,
-    source: Source,
-}
-
-impl BusRegion for InterruptWindow {
-    const SIZES: core::ops::RangeInclusive<u32> = 4..=4;
-
-    /// Interrupt requests are writes, `VTD §3.14`.
-    fn read(&self, _offset: u64, _size: u32, _attrs: MemoryAttributes) -> Option<u64> {
-        None
-    }
-
-    fn write(&self, offset: u64, value: u64, _size: u32, attrs: MemoryAttributes) -> bool {
-        let source = match &self.source {
-            Source::Function(source) => source.stream(),
-            Source::Ioapic => IOAPIC,
-        };
-        let message = MsiMessage { addr: INTERRUPTS | offset, data: (value & 0xffff_ffff) as u32 };
-        // An interrupt request is never a translated one.
-        if attrs.translated {
-            return false;
-        }
-        match self.core.interrupt(message, source, true) {
-            Some(message) => {
-                x86_iommu::send_msi(message);
-                true
-            }
-            None => false,
-        }
-    }
-}
-
-/// What one function sees: a translating region.
-struct SourceRegion<V> {
-    core: Arc<Core>,
-    source: BusAddress,
-    variant: PhantomData<V>,
-}
-
-impl<V: Variant> IommuRegionImpl for SourceRegion<V> {
-    const TYPE_NAME: &'static CStr = V::REGION_TYPE_NAME;
-
-    /// Ordinary masters, and translated requests of endpoints with ATS: QEMU's core makes the access after this
-    /// returns.
-    fn translate(region: &IommuRegion<Self>, addr: u64, access: RegionAccess, index: usize) -> TlbEntry {
-        let (read, write) = match access {
-            RegionAccess::Probe => return TlbEntry::denied(addr),
-            RegionAccess::Read => (true, false),
-            RegionAccess::Write => (false, true),
-            RegionAccess::ReadWrite => (true, true),
-        };
-        let req = DmaRequest {
-            stream: region.source.stream(),
-            substream: None,
-            addr,
-            access: Access { read, write, exec: false, privileged: false },
-            tag: None,
-        };
-        let core = &region.core;
-        // Never with effects: nothing may be called back from here.
-        let outcome = if index == TRANSLATED {
-            let (outcome, effects) = core.vtd.translated(&core.ram, &req, false);
-            core.put_off(effects);
-            outcome
-        } else {
-            core.translate(&req, false)
-        };
-        match outcome {
-            Outcome::Translated { translation, epoch } => {
-                core.end(epoch);
-                core.entry(addr, &translation)
-            }
-            Outcome::Aborted => TlbEntry::denied(addr),
-        }
-    }
-
-    fn attributes_to_index(_region: &IommuRegion<Self>, attrs: MemoryAttributes) -> usize {
-        if attrs.translated { TRANSLATED } else { UNTRANSLATED }
-    }
-
-    fn indexes(_region: &IommuRegion<Self>) -> usize {
-        2
-    }
-
-    fn notifiers_changed(region: &IommuRegion<Self>, _old: NotifierFlags, new: NotifierFlags) -> Result<()> {
-        let source = region.source.stream();
-        if new.map {
-            return Err(Error::new(format!(
-                "source-id {source:#x}: this device wants to be told of every mapping (VFIO does), which this VT-d cannot do"
-            )));
-        }
-        // `device_unmap`: vhost wants that as soon as a guest switches on ATS in a virtio function, and ends QEMU if it
-        // is refused. Without device-iotlb no guest does.
-        Ok(())
+        interrupt_window::remap(this.shell.core()?, message, source, false)
     }
 }
 
@@ -978,7 +325,7 @@ pub fn register() -> bool {
     if !qom::type_exists(INTEL_IOMMU_INTERFACE) || !qom::type_exists(X86Iommu::TYPE_NAME) {
         return false;
     }
-    iommu_region::register::<SourceRegion<Rich>>();
-    iommu_region::register::<SourceRegion<Compat>>();
+    function::register::<VtdDevice<Rich>>();
+    function::register::<VtdDevice<Compat>>();
     qom::register::<VtdDevice<Rich>>() && qom::register::<VtdDevice<Compat>>()
 }

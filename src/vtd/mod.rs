@@ -10,6 +10,8 @@ pub mod event;
 pub mod fault;
 pub mod features;
 pub mod interrupt;
+#[cfg(all(feature = "qemu", not(test)))]
+pub mod interrupt_window;
 pub mod model;
 pub mod page_request;
 pub mod queue;

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The VT-d unit as a state machine: the device shell calls nothing else.
+//! The VT-d unit as a state machine: see [`Model`] for its rules.
 //!
-//! Registers and queues are behind one mutex that is taken only under the BQL, so that nobody ever waits for it, and never
-//! held while an effect is carried out. Translation and interrupt remapping read one word each that mirrors the registers
-//! ([`Gate`], [`InterruptGate`]), the caches, and the tables in memory. A fault of a thread without the BQL goes into a
-//! bounded inbox; after any call [`Vtd::needs_run`] says whether [`Vtd::run_pending`] has something to do.
+//! Of the registers, translation and interrupt remapping read one word each that mirrors them ([`Gate`],
+//! [`InterruptGate`]).
 
 mod queue;
 mod requests;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::command::DeviceTlb;
 use super::config::{RequestKind, RootTable};
@@ -21,14 +19,17 @@ use super::registers::{Gate, InterruptGate, Registers, Written};
 use super::spec::registers::{Ccmd, Global, Iotlb, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
-use super::translate::{AtsTranslation, Invalidation, TableSource, Translator, TranslatorStats};
+use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
 use crate::iommu::epoch::Epochs;
-use crate::iommu::narrow::{high32, low8, low16, low32};
-use crate::iommu::{DmaRequest, Effect, Effects, GuestMemory, Translation};
+use crate::iommu::model::{Pending, lock};
+use crate::iommu::narrow::{low8, low16};
+use crate::iommu::{
+    AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest,
+    StreamId, Translation,
+};
 
 pub(crate) use self::queue::OUTSTANDING;
-pub use self::requests::{AtsOutcome, InterruptOutcome};
-pub use super::page_request::PageRequest;
+pub use self::requests::InterruptOutcome;
 
 /// What translates. The model is generic in it so that tests of the one need not set up the other.
 pub trait Engine: Send + Sync {
@@ -113,20 +114,6 @@ impl Engine for Translator {
     }
 }
 
-/// What became of a memory request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It may proceed.
-    Translated {
-        /// Where to.
-        translation: Translation,
-        /// To be given to [`Vtd::end`] when the data has been moved.
-        epoch: u64,
-    },
-    /// It is blocked. What there was to record has been, or will be.
-    Aborted,
-}
-
 /// A VT-d unit.
 #[derive(Debug)]
 pub struct Vtd<E = Translator> {
@@ -136,7 +123,7 @@ pub struct Vtd<E = Translator> {
     interrupt_gate: AtomicU64,
     epochs: Epochs,
     inbox: Mutex<Inbox>,
-    pending: AtomicBool,
+    pending: Pending,
     counters: Counters,
     state: Mutex<State>,
 }
@@ -158,10 +145,6 @@ struct State {
     wait_put_off: bool,
     /// It waits for accesses that were in flight when it was first looked at.
     is_draining: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Everything that caches outside the model hold.
@@ -188,7 +171,7 @@ impl<E: Engine> Vtd<E> {
             interrupt_gate: AtomicU64::new(registers.interrupt_gate().bits()),
             epochs: Epochs::default(),
             inbox: Mutex::new(Inbox::new(INBOX, 0)),
-            pending: AtomicBool::new(false),
+            pending: Pending::default(),
             counters: Counters::default(),
             state: Mutex::new(State {
                 registers,
@@ -215,17 +198,6 @@ impl<E: Engine> Vtd<E> {
         &self.engine
     }
 
-    /// Whether [`run_pending`](Self::run_pending) has something to do: to be asked after every other call, from the same
-    /// thread; if so, a bottom half is to be scheduled. Once it has said so it says no until there is something new.
-    #[must_use]
-    pub fn needs_run(&self) -> bool {
-        self.pending.load(Ordering::SeqCst) && self.pending.swap(false, Ordering::SeqCst)
-    }
-
-    fn want_run(&self) {
-        self.pending.store(true, Ordering::SeqCst);
-    }
-
     fn gate(&self) -> Gate {
         self.gate.load(Ordering::SeqCst).into()
     }
@@ -244,37 +216,7 @@ impl<E: Engine> Vtd<E> {
         self.interrupt_gate.store(registers.interrupt_gate().bits(), Ordering::SeqCst);
     }
 
-    /// Reads `size` bytes at `offset` of the register region. Accesses that are not naturally aligned words or
-    /// doublewords read as 0. Under the BQL.
-    #[must_use]
-    pub fn mmio_read(&self, offset: u64, size: u32) -> u64 {
-        if !is_access(offset, size) {
-            return 0;
-        }
-        let state = lock(&self.state);
-        let low = u64::from(state.registers.read32(&self.features, offset));
-        if size == 4 {
-            return low;
-        }
-        low | u64::from(state.registers.read32(&self.features, offset | 4)) << 32
-    }
-
-    /// Writes `size` bytes at `offset` of the register region, and does what that sets in motion. Accesses that are not
-    /// naturally aligned words or doublewords are ignored. A doubleword is two words, the lower one first. Under the BQL.
-    pub fn mmio_write(&self, mem: &dyn GuestMemory, offset: u64, value: u64, size: u32) -> Effects {
-        let mut effects = Effects::default();
-        if !is_access(offset, size) {
-            return effects;
-        }
-        let mut state = lock(&self.state);
-        self.write32(&mut state, mem, offset, low32(value), &mut effects);
-        if size == 8 {
-            self.write32(&mut state, mem, offset | 4, high32(value), &mut effects);
-        }
-        effects
-    }
-
-    fn write32(
+    fn write_register(
         &self,
         state: &mut State,
         mem: &dyn GuestMemory,
@@ -335,39 +277,9 @@ impl<E: Engine> Vtd<E> {
         self.run_queue(state, mem, effects);
     }
 
-    /// Translates one untranslated request. From any thread, with or without the BQL; blocks on nothing but, if it faults
-    /// without the BQL, the inbox's short critical sections. There are effects only with the BQL.
-    pub fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
-        let epoch = self.epochs.begin();
-        let gate = self.gate();
-        if gate.enabled() == 0 {
-            if req.substream.is_some() {
-                // There is no address space to be meant.
-                self.end_quietly(epoch);
-                return (Outcome::Aborted, Effects::default());
-            }
-            let translation = requests::one_to_one(req.addr);
-            return (Outcome::Translated { translation, epoch }, Effects::default());
-        }
-        match self.engine.translate(mem, &self.tables(), req) {
-            Ok(translation) => (Outcome::Translated { translation, epoch }, Effects::default()),
-            Err(fault) => {
-                let effects = self.fault(RequestKind::Untranslated, &fault, under_bql);
-                self.end_quietly(epoch);
-                (Outcome::Aborted, effects)
-            }
-        }
-    }
-
-    /// The access of a translated request is over. `true`: schedule [`run_pending`](Self::run_pending).
-    #[must_use]
-    pub fn end(&self, epoch: u64) -> bool {
-        self.epochs.end(epoch)
-    }
-
     fn end_quietly(&self, epoch: u64) {
         if self.epochs.end(epoch) {
-            self.want_run();
+            self.pending.want();
         }
     }
 
@@ -387,7 +299,7 @@ impl<E: Engine> Vtd<E> {
             self.record(&mut state, record, &mut effects);
         } else {
             lock(&self.inbox).push(record);
-            self.want_run();
+            self.pending.want();
         }
         effects
     }
@@ -416,26 +328,7 @@ impl<E: Engine> Vtd<E> {
         }
     }
 
-    /// Does what was put off: faults from other threads, descriptors, waits. Under the BQL.
-    pub fn run_pending(&self, mem: &dyn GuestMemory) -> Effects {
-        let mut effects = Effects::default();
-        self.pending.store(false, Ordering::SeqCst);
-        let mut state = lock(&self.state);
-        self.take_inbox(&mut state, &mut effects);
-        self.ask_again(&mut state, &mut effects);
-        self.finish_registers(&mut state);
-        self.run_queue(&mut state, mem, &mut effects);
-        effects
-    }
-
     // Reset and migration.
-
-    /// Everything as after power-up. Nobody is told: the endpoints are reset as well. Counters go on. Under the BQL.
-    pub fn reset(&self) {
-        let mut state = lock(&self.state);
-        self.replace(&mut state, Registers::reset(&self.features), Vec::new());
-        lock(&self.inbox).clear();
-    }
 
     fn replace(&self, state: &mut State, new: Registers, unanswered: Vec<DeviceTlb>) {
         let State {
@@ -502,7 +395,7 @@ impl<E: Engine> Vtd<E> {
         let mut state = lock(&self.state);
         self.replace(&mut state, saved.registers.clone(), saved.unanswered.clone());
         *lock(&self.inbox) = inbox;
-        self.want_run();
+        self.pending.want();
         Ok(())
     }
 
@@ -586,9 +479,91 @@ impl<E: Engine> Vtd<E> {
     }
 }
 
-/// An access that registers support (`VTD §11.2`).
-fn is_access(offset: u64, size: u32) -> bool {
-    offset < REGION_SIZE && matches!(size, 4 | 8) && offset.checked_rem(size.into()) == Some(0)
+impl<E: Engine> Model for Vtd<E> {
+    const REGION_SIZE: u64 = REGION_SIZE;
+
+    fn read32(&self, offset: u64) -> u32 {
+        lock(&self.state).registers.read32(&self.features, offset)
+    }
+
+    fn write32(&self, mem: &dyn GuestMemory, offset: u64, value: u32, effects: &mut Effects) {
+        self.write_register(&mut lock(&self.state), mem, offset, value, effects);
+    }
+
+    fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
+        let epoch = self.epochs.begin();
+        let gate = self.gate();
+        if gate.enabled() == 0 {
+            if req.substream.is_some() {
+                // There is no address space to be meant.
+                self.end_quietly(epoch);
+                return (Outcome::Aborted, Effects::default());
+            }
+            let translation = requests::one_to_one(req.addr);
+            return (Outcome::Translated { translation, epoch }, Effects::default());
+        }
+        match self.engine.translate(mem, &self.tables(), req) {
+            Ok(translation) => (Outcome::Translated { translation, epoch }, Effects::default()),
+            Err(fault) => {
+                let effects = self.fault(RequestKind::Untranslated, &fault, under_bql);
+                self.end_quietly(epoch);
+                (Outcome::Aborted, effects)
+            }
+        }
+    }
+
+    fn translated(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
+        self.check_translated(mem, req, under_bql)
+    }
+
+    fn end(&self, epoch: u64) -> bool {
+        self.epochs.end(epoch)
+    }
+
+    fn ats(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (AtsOutcome, Effects) {
+        self.answer_ats(mem, req, under_bql)
+    }
+
+    fn page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects {
+        self.take_page_request(mem, request)
+    }
+
+    fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
+        self.answered(mem, stream, itag)
+    }
+
+    fn needs_run(&self) -> bool {
+        self.pending.take()
+    }
+
+    fn run_pending(&self, mem: &dyn GuestMemory) -> Effects {
+        let mut effects = Effects::default();
+        self.pending.take();
+        let mut state = lock(&self.state);
+        self.take_inbox(&mut state, &mut effects);
+        self.ask_again(&mut state, &mut effects);
+        self.finish_registers(&mut state);
+        self.run_queue(&mut state, mem, &mut effects);
+        effects
+    }
+
+    fn reset(&self) {
+        let mut state = lock(&self.state);
+        self.replace(&mut state, Registers::reset(&self.features), Vec::new());
+        lock(&self.inbox).clear();
+    }
+
+    fn save_words(&self) -> Vec<u64> {
+        self.save().to_words()
+    }
+
+    fn load_words(&self, words: &[u64]) -> Result<(), LoadError> {
+        self.load(&SavedState::from_words(words)?)
+    }
+
+    fn stats_json(&self) -> String {
+        self.stats().json()
+    }
 }
 
 fn send(message: Option<(u64, u32)>, effects: &mut Effects) {

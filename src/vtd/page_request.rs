@@ -4,68 +4,28 @@
 use super::registers::{EventKind, Registers};
 use super::spec::page_request::{PAGE_REQUEST, Request0, Request1};
 use super::spec::registers::Prs;
-use crate::iommu::{Access, DmaRequest, GuestMemory, StreamId, SubstreamId};
+use crate::iommu::{GuestMemory, PageRequest};
 
-/// One page request message (`PCIe §10.4.1`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageRequest {
-    /// The endpoint: its source-id.
-    pub stream: StreamId,
-    /// The address space.
-    pub substream: Option<SubstreamId>,
-    /// Address of the page.
-    pub addr: u64,
-    /// What is asked for.
-    pub access: Access,
-    /// Page request group index: 0 to 511.
-    pub group: u16,
-    /// It is the last of its group.
-    pub last: bool,
-    /// Comes back with the response; of integrated endpoints only.
-    pub private_data: Option<[u64; 2]>,
+/// The descriptor.
+#[must_use]
+pub fn descriptor(request: &PageRequest) -> [u64; 4] {
+    let first = Request0::default()
+        .with_kind(PAGE_REQUEST)
+        .with_pasid_present(request.substream.is_some().into())
+        .with_pdp(request.private_data.is_some().into())
+        .with_rid(request.stream.into())
+        .with_pasid(request.substream.unwrap_or(0).into())
+        .with_exec(request.access.exec.into())
+        .with_privileged(request.access.privileged.into());
+    let second = Request1::default()
+        .with_read(request.access.read.into())
+        .with_write(request.access.write.into())
+        .with_lpig(request.last.into())
+        .with_group(request.group.into())
+        .with_addr(request.addr >> 12);
+    let [third, fourth] = request.private_data.unwrap_or_default();
+    [first.bits(), second.bits(), third, fourth]
 }
-
-impl PageRequest {
-    /// It asks for nothing and says that no more requests of this PASID follow (`PCIe §10.4.1.2`). It is never answered.
-    #[must_use]
-    pub fn is_stop_marker(&self) -> bool {
-        self.substream.is_some() && self.last && !self.access.read && !self.access.write
-    }
-
-    /// What the tables are asked.
-    #[must_use]
-    pub fn request(&self) -> DmaRequest {
-        DmaRequest {
-            stream: self.stream,
-            substream: self.substream,
-            addr: self.addr,
-            access: self.access,
-            tag: None,
-        }
-    }
-
-    /// The descriptor.
-    #[must_use]
-    pub fn descriptor(&self) -> [u64; 4] {
-        let first = Request0::default()
-            .with_kind(PAGE_REQUEST)
-            .with_pasid_present(self.substream.is_some().into())
-            .with_pdp(self.private_data.is_some().into())
-            .with_rid(self.stream.into())
-            .with_pasid(self.substream.unwrap_or(0).into())
-            .with_exec(self.access.exec.into())
-            .with_privileged(self.access.privileged.into());
-        let second = Request1::default()
-            .with_read(self.access.read.into())
-            .with_write(self.access.write.into())
-            .with_lpig(self.last.into())
-            .with_group(self.group.into())
-            .with_addr(self.addr >> 12);
-        let [third, fourth] = self.private_data.unwrap_or_default();
-        [first.bits(), second.bits(), third, fourth]
-    }
-}
-
 /// What became of a page request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queued {
@@ -94,7 +54,7 @@ impl Registers {
             return (Queued::Overflow, self.signal_page(before));
         }
         let mut bytes = [0; 32];
-        for (chunk, word) in bytes.chunks_exact_mut(8).zip(request.descriptor()) {
+        for (chunk, word) in bytes.chunks_exact_mut(8).zip(descriptor(request)) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         if mem.write(ring.entry(self.pqt), &bytes).is_err() {

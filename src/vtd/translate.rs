@@ -27,7 +27,7 @@ use crate::iommu::narrow::{low8, ones};
 use crate::iommu::sequence::{Moment, Sequence};
 pub use crate::iommu::translator::TranslatorStats;
 use crate::iommu::translator::{CurrentTables, Lookup, Origin, TranslatorCounters, counter};
-use crate::iommu::{Access, DmaRequest, GuestMemory, Permissions, Translation};
+use crate::iommu::{Access, AtsTranslation, DmaRequest, GuestMemory, Permissions, Translation};
 
 /// Default of the property `iotlb-size`: pages.
 pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
@@ -47,8 +47,6 @@ const NO_SPACE: u32 = 1 << 20 | 0xffff;
 /// Log2 of what a translation request is told where everything passes through: no interrupt address shares a page
 /// with memory.
 const PASS_THROUGH_LOG2: u8 = 21;
-/// Log2 of the smallest page.
-const PAGE_LOG2: u8 = 12;
 
 /// Where the register says that the root table is.
 pub type TableSource<'a> = dyn CurrentTables<RootTable> + 'a;
@@ -57,41 +55,6 @@ impl CurrentTables<RootTable> for RootTable {
     fn tables(&self) -> RootTable {
         *self
     }
-}
-
-/// The answer to a translation request (`PCIe §10.2.3`, translation completion).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AtsTranslation {
-    /// Translated address of the page's first byte; without permissions 0.
-    pub addr: u64,
-    /// Log2 of the page's size in bytes, at least 12. The page is that around the untranslated address.
-    pub log2size: u8,
-    /// Reads are allowed.
-    pub read: bool,
-    /// Writes are allowed, and the page's entries say dirty.
-    pub write: bool,
-    /// Instruction fetches are allowed; only if the request asked.
-    pub exec: bool,
-    /// The permissions are those of privileged requests; only if the request asked.
-    pub privileged: bool,
-    /// The translation holds for every PASID. It never does: first-stage entries have no such flag.
-    pub global: bool,
-    /// Only untranslated requests reach the page.
-    pub untranslated_only: bool,
-}
-
-impl AtsTranslation {
-    /// No translation: the page is to be asked for by a page request.
-    const NONE: Self = Self {
-        addr: 0,
-        log2size: PAGE_LOG2,
-        read: false,
-        write: false,
-        exec: false,
-        privileged: false,
-        global: false,
-        untranslated_only: false,
-    };
 }
 
 /// A unit's translation: tables, caches, and the order of their invalidation.
@@ -213,7 +176,7 @@ impl Translator {
         if req.substream.is_none() && walk::is_interrupt_address(req.addr) {
             // Interrupts go by untranslated writes.
             return Ok(AtsTranslation {
-                addr: req.addr & !ones(PAGE_LOG2.into()),
+                addr: req.addr & !ones(AtsTranslation::PAGE_LOG2.into()),
                 write: true,
                 untranslated_only: true,
                 ..AtsTranslation::NONE

@@ -88,7 +88,7 @@ impl<E: Engine> Smmu<E> {
         }
         let left = self.queued(&state.registers, ring);
         if queued > budget && left != 0 {
-            self.want_run();
+            self.pending.want();
         }
     }
 
@@ -138,7 +138,7 @@ impl<E: Engine> Smmu<E> {
     ) -> bool {
         if self.features.adversarial && !state.sync_put_off {
             state.sync_put_off = true;
-            self.want_run();
+            self.pending.want();
             return false;
         }
         self.invalidate_deferred(state, notified, effects);

@@ -29,7 +29,7 @@ impl<E: Engine> Vtd<E> {
                 return;
             }
         }
-        self.want_run();
+        self.pending.want();
     }
 
     /// Consumes one descriptor, if there is one and its time has come.
@@ -149,7 +149,7 @@ impl<E: Engine> Vtd<E> {
     fn wait_done(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) -> bool {
         if self.features.adversarial && !state.wait_put_off {
             state.wait_put_off = true;
-            self.want_run();
+            self.pending.want();
             return false;
         }
         self.invalidate_deferred(state, notified, effects);
@@ -171,7 +171,7 @@ impl<E: Engine> Vtd<E> {
     }
 
     /// An endpoint has done what an [`Effect::AtsInvalidate`] asked for. Under the BQL.
-    pub fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
+    pub(super) fn answered(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock_state(self);
         let asked =

@@ -4,20 +4,13 @@
 use super::super::config::RequestKind;
 use super::super::event;
 use super::super::interrupt::{self, Remapped};
-use super::super::page_request::{PageRequest, Queued};
+use super::super::page_request::Queued;
 use super::super::stats::add;
-use super::super::translate::AtsTranslation;
-use super::{Engine, Outcome, Vtd, lock, send};
-use crate::iommu::{DmaRequest, Effect, Effects, GuestMemory, PageResponseCode, Permissions, Translation};
-
-/// The answer to a translation request (`PCIe §10.2.3`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtsOutcome {
-    /// Success; without read and write permission a page request may bring the page.
-    Success(AtsTranslation),
-    /// Unsupported request: the endpoint must not ask for translations.
-    Unsupported,
-}
+use super::{Engine, Vtd, lock, send};
+use crate::iommu::{
+    AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode,
+    Permissions, Translation,
+};
 
 /// What becomes of an interrupt request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +30,12 @@ pub(super) fn one_to_one(addr: u64) -> Translation {
 impl<E: Engine> Vtd<E> {
     /// Answers a translation request (`VTD §4.1`). From any thread; there are effects only with the BQL. An endpoint that
     /// asks without the BQL must not use an answer that an [`Effect::AtsInvalidate`] overtook.
-    pub fn ats(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (AtsOutcome, Effects) {
+    pub(super) fn answer_ats(
+        &self,
+        mem: &dyn GuestMemory,
+        req: &DmaRequest,
+        under_bql: bool,
+    ) -> (AtsOutcome, Effects) {
         add(&self.counters.ats_requests, 1);
         let epoch = self.epochs.begin();
         let answer = if self.gate().enabled() == 0 {
@@ -62,7 +60,12 @@ impl<E: Engine> Vtd<E> {
 
     /// Lets a request with an already translated address pass, or not (`VTD §4.2.3`). From any thread; there are effects
     /// only with the BQL.
-    pub fn translated(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
+    pub(super) fn check_translated(
+        &self,
+        mem: &dyn GuestMemory,
+        req: &DmaRequest,
+        under_bql: bool,
+    ) -> (Outcome, Effects) {
         let epoch = self.epochs.begin();
         if self.gate().enabled() == 0 {
             self.end_quietly(epoch);
@@ -83,7 +86,7 @@ impl<E: Engine> Vtd<E> {
     /// What the tables forbid is answered with Invalid Request. If the queue is full the group is answered with Success
     /// without having been looked at: the endpoint asks for the translation again, and for the page if there still is none.
     /// Without translation, or without a queue in memory, it is Response Failure.
-    pub fn page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects {
+    pub(super) fn take_page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects {
         let mut effects = Effects::default();
         if self.gate().enabled() == 0 || !self.features.page_requests {
             self.answer(request, PageResponseCode::Failure, &mut effects);

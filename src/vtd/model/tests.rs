@@ -254,7 +254,7 @@ impl Rig {
         self.map(addr);
         match self.translate(addr).0 {
             Outcome::Translated { epoch, .. } => epoch,
-            Outcome::Aborted => panic!("aborted"),
+            Outcome::Aborted | Outcome::Waiting => panic!("aborted"),
         }
     }
 

@@ -235,7 +235,7 @@ fn nobody_uses_a_page_after_the_wait() {
                         assert!(!gone.load(Ordering::SeqCst), "it is somebody else's");
                         used.fetch_add(1, Ordering::SeqCst);
                         if vtd.end(epoch) {
-                            vtd.want_run();
+                            vtd.pending.want();
                         }
                     }
                 }

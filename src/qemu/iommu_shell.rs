@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The device shell around an IOMMU model: what is the same for every one of them. It copies in, calls the model, and
+//! carries out the effects that the model returned; it runs what was put off, comes to rest with the machine, and travels.
+//! The PCI side is in [`function`].
+
+pub mod function;
+
+use core::ffi::CStr;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use self::function::{BusAddress, Listeners, Ports};
+use super::device::{Reset, ResetKind};
+use super::error::{Error, Result};
+use super::guest_memory::GuestRam;
+use super::iommu_region::TlbEntry;
+use super::main_loop::{BottomHalf, RunStateWatch};
+use super::memory::{AddressSpace, MemoryRegion, OwnedRegion, RegionOps};
+use super::pci::PciBus;
+use super::pci_iommu::{DmaTranslation, PciDmaRequest, Requester};
+use super::qom::{DeviceImpl, Qom};
+use super::vmstate::Migrate;
+use crate::iommu::model::lock;
+use crate::iommu::{DmaRequest, Effect, Effects, Model, Outcome, StreamId, SubstreamId, Translation};
+
+/// Rounds after which a machine that stops takes the rest along in its state: more than a full command queue takes.
+const FLUSHES: u32 = 256;
+/// Largest page that is reported where input and output are the same.
+const BYPASS_MASK: u64 = (1 << 30) - 1;
+/// The epoch of accesses that were not translated.
+const NO_EPOCH: u64 = u64::MAX;
+
+/// An IOMMU as a QOM device: what sets one apart from others.
+pub trait IommuDevice: DeviceImpl {
+    /// Registers, queues, translation.
+    type Model: Model + 'static;
+
+    /// What messages call it.
+    const NAME: &'static str;
+    /// What its memory regions are called.
+    const REGION_NAME: &'static str;
+    /// Name of the QOM type of its translating regions.
+    const REGION_TYPE_NAME: &'static CStr;
+    /// Whether endpoints may ask for translations and pages.
+    const ATS: bool;
+
+    /// What the shell keeps.
+    fn shell(&self) -> &Shell<Self::Model>;
+
+    /// The root bus of the functions that it translates for, once it is known.
+    fn root_bus(this: &Qom<Self>) -> Option<&PciBus>;
+
+    /// Carries out an effect that is not for an endpoint. Under the BQL, with no lock held.
+    fn carry_out(this: &Qom<Self>, core: &Core<Self::Model>, effect: Effect);
+
+    /// The smallest page, in bytes.
+    fn min_page_size(_model: &Self::Model) -> u64 {
+        0x1000
+    }
+
+    /// What a function's requests without PASID reach, by way of its translating region. Once for each function.
+    fn function_space(
+        _this: &Qom<Self>,
+        _source: BusAddress,
+        region: &'static MemoryRegion,
+        name: &str,
+    ) -> &'static AddressSpace {
+        AddressSpace::leak(region, name)
+    }
+
+    /// A request that is not for translation, with what it reaches.
+    fn untranslated(
+        _core: &Core<Self::Model>,
+        _from: &Requester<'_>,
+        _request: &PciDmaRequest,
+    ) -> Option<TlbEntry> {
+        None
+    }
+}
+
+/// What the shell keeps of a device.
+pub struct Shell<M> {
+    registers: OnceLock<OwnedRegion>,
+    core: OnceLock<Arc<Core<M>>>,
+    work: Arc<OnceLock<BottomHalf>>,
+    watch: OnceLock<RunStateWatch>,
+}
+
+/// What a device and its regions share.
+pub struct Core<M> {
+    /// Registers, queues, translation.
+    pub model: M,
+    /// What tables and queues are in.
+    pub ram: GuestRam,
+    /// What translated requests reach.
+    pub space: &'static AddressSpace,
+    work: Arc<OnceLock<BottomHalf>>,
+    /// Effects that are still to be carried out, in order.
+    effects: Mutex<VecDeque<Effect>>,
+    /// What is for endpoints, in order: for the bottom half, or for whoever stops the machine.
+    answers: Mutex<VecDeque<Effect>>,
+    /// The machine does not run (yet): the bottom half waits until it does.
+    rests: AtomicBool,
+    /// Addresses have been translated for caches outside, which know them by bits that no invalidation names.
+    aliased: AtomicBool,
+    ports: Mutex<Ports>,
+    listeners: Mutex<Listeners>,
+}
+
+impl<M: Model> Core<M> {
+    fn schedule(&self) {
+        if let Some(work) = self.work.get() {
+            work.schedule();
+        }
+    }
+
+    fn schedule_if_needed(&self) {
+        if self.model.needs_run() {
+            self.schedule();
+        }
+    }
+
+    /// Takes effects in, behind those that are there already.
+    pub fn accept(&self, effects: Effects) {
+        for effect in effects.0 {
+            match effect {
+                Effect::Resolved { .. } | Effect::PageResponse { .. } | Effect::AtsInvalidate { .. } => {
+                    lock(&self.answers).push_back(effect);
+                    self.schedule();
+                }
+                other => lock(&self.effects).push_back(other),
+            }
+        }
+    }
+
+    /// The same from inside an access: no device is called back here.
+    pub fn put_off(&self, effects: Effects) {
+        if !effects.0.is_empty() {
+            self.accept(effects);
+            self.schedule();
+        }
+        self.schedule_if_needed();
+    }
+
+    fn has_work(&self) -> bool {
+        !lock(&self.effects).is_empty() || !lock(&self.answers).is_empty()
+    }
+
+    fn forget_work(&self) {
+        lock(&self.effects).clear();
+        lock(&self.answers).clear();
+    }
+
+    fn translate(&self, req: &DmaRequest, under_bql: bool) -> Outcome {
+        let (outcome, effects) = self.model.translate(&self.ram, req, under_bql);
+        self.put_off(effects);
+        outcome
+    }
+
+    fn end(&self, epoch: u64) {
+        if epoch != NO_EPOCH && self.model.end(epoch) {
+            self.schedule();
+        }
+    }
+
+    fn entry(&self, addr: u64, translation: &Translation) -> TlbEntry {
+        let mask = if translation.page_mask == u64::MAX { BYPASS_MASK } else { translation.page_mask };
+        TlbEntry {
+            target: self.space,
+            iova: addr & !mask,
+            translated: translation.addr & !mask,
+            mask,
+            read: translation.perm.read,
+            write: translation.perm.write,
+            exec: translation.perm.exec,
+            pasid: None,
+        }
+    }
+
+    /// Tells those who listen that a range is gone, or gone from device-TLBs: of a stream, or of all.
+    pub fn notify(
+        &self,
+        stream: Option<StreamId>,
+        pasid: Option<SubstreamId>,
+        addr: u64,
+        mask: u64,
+        device_tlb: bool,
+    ) {
+        let mask = if self.aliased.load(Ordering::SeqCst) { u64::MAX } else { mask };
+        let ports: Vec<_> = lock(&self.ports).values().copied().collect();
+        let mut entry = TlbEntry::denied(0);
+        (entry.iova, entry.mask, entry.target, entry.pasid) = (addr & !mask, mask, self.space, pasid);
+        for port in ports {
+            port.notify(stream, &entry, device_tlb);
+        }
+    }
+}
+
+impl<M: Model> Shell<M> {
+    /// That of a device that is not realized.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            registers: OnceLock::new(),
+            core: OnceLock::new(),
+            work: Arc::default(),
+            watch: OnceLock::new(),
+        }
+    }
+
+    /// What is shared, once the device is realized.
+    pub fn core(&self) -> Option<&Arc<Core<M>>> {
+        self.core.get()
+    }
+
+    /// The model, once the device is realized.
+    pub fn model(&self) -> Option<&M> {
+        self.core.get().map(|core| &core.model)
+    }
+
+    /// The device comes into being, with tables in `space`. What is shared, and the register region.
+    pub fn realize<'a, D: IommuDevice<Model = M>>(
+        &'a self,
+        this: &Qom<D>,
+        model: M,
+        space: &'static AddressSpace,
+    ) -> (&'a Arc<Core<M>>, &'a OwnedRegion) {
+        let core = self.core.get_or_init(|| {
+            Arc::new(Core {
+                model,
+                ram: GuestRam::new(space),
+                space,
+                work: Arc::clone(&self.work),
+                effects: Mutex::default(),
+                answers: Mutex::default(),
+                rests: AtomicBool::new(true),
+                aliased: AtomicBool::new(false),
+                ports: Mutex::new(BTreeMap::new()),
+                listeners: Mutex::new(BTreeMap::new()),
+            })
+        });
+        let _ = self.work.set(BottomHalf::new(this, run));
+        let _ = self.watch.set(RunStateWatch::new(this, run_state_changed));
+        let registers = self
+            .registers
+            .get_or_init(|| OwnedRegion::io::<Registers<D>>(this, D::REGION_NAME, M::REGION_SIZE));
+        (core, registers)
+    }
+}
+
+impl<M: Model> Default for Shell<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The number of entries that the property `iotlb-size` names.
+///
+/// # Errors
+/// It is not a number of entries.
+pub fn iotlb_entries(entries: u32) -> Result<usize> {
+    if !entries.is_power_of_two() || !(64..=1 << 20).contains(&entries) {
+        return Err(Error::new(format!(
+            "property 'iotlb-size' is {entries}, but must be a power of two from 64 to 1048576; 4096 is a good one"
+        )));
+    }
+    Ok(usize::try_from(entries)?)
+}
+
+/// Carries out what is there, in order, but for what is for endpoints. What that sets in motion may come back here, and
+/// then does the rest.
+fn carry_out<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
+    loop {
+        let effect = lock(&core.effects).pop_front();
+        let Some(effect) = effect else { break };
+        D::carry_out(this, core, effect);
+    }
+}
+
+/// Tells endpoints what there is for them by now; not what they set in motion by asking again.
+fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
+    let count = lock(&core.answers).len();
+    for _ in 0..count {
+        let answer = lock(&core.answers).pop_front();
+        let Some(answer) = answer else { break };
+        function::deliver(this, core, answer);
+    }
+}
+
+/// The bottom half. It rests while the machine does: then state is being saved, or is still coming in, and the memory it
+/// belongs to may be on its way already.
+fn run<D: IommuDevice>(this: &Qom<D>) {
+    let Some(core) = this.shell().core() else { return };
+    if !core.rests.load(Ordering::Relaxed) {
+        work(this, core);
+        if core.has_work() {
+            core.schedule();
+        }
+        core.schedule_if_needed();
+    }
+}
+
+/// What is due.
+fn work<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
+    carry_out(this, core);
+    deliver(this, core);
+    core.accept(core.model.run_pending(&core.ram));
+    carry_out(this, core);
+    deliver(this, core);
+}
+
+fn run_state_changed<D: IommuDevice>(this: &Qom<D>, running: bool) {
+    let Some(core) = this.shell().core() else { return };
+    core.rests.store(!running, Ordering::Relaxed);
+    if running {
+        core.schedule();
+        return;
+    }
+    // What is owed to memory, interrupt controllers and endpoints is theirs before anything is saved.
+    for _ in 0..FLUSHES {
+        work(this, core);
+        if !core.has_work() && !core.model.needs_run() {
+            break;
+        }
+    }
+}
+
+/// The register region's callbacks.
+enum Registers<D> {
+    #[expect(dead_code, reason = "the type names callbacks and has no values")]
+    Never(core::convert::Infallible, PhantomData<D>),
+}
+
+impl<D: IommuDevice> RegionOps for Registers<D> {
+    type Device = D;
+    const ACCESS_SIZES: core::ops::RangeInclusive<u32> = 4..=8;
+    const IMPL_SIZES: core::ops::RangeInclusive<u32> = 4..=8;
+
+    fn read(this: &Qom<D>, offset: u64, size: u32) -> u64 {
+        this.shell().model().map_or(0, |model| model.mmio_read(offset, size))
+    }
+
+    fn write(this: &Qom<D>, offset: u64, value: u64, size: u32) {
+        let Some(core) = this.shell().core() else { return };
+        core.accept(core.model.mmio_write(&core.ram, offset, value, size));
+        carry_out(this, core);
+        core.schedule_if_needed();
+    }
+}
+
+impl<D: IommuDevice> Reset for D {
+    /// In the last phase: endpoints have been quiet since an earlier one.
+    fn exit(this: &Qom<Self>, _kind: ResetKind) {
+        if let Some(core) = this.shell().core() {
+            core.forget_work();
+            core.model.reset();
+        }
+    }
+}
+
+impl<D: IommuDevice> Migrate for D {
+    const VERSION: u32 = 1;
+    const BEFORE_PCI: bool = true;
+
+    fn save(this: &Qom<Self>) -> Result<Vec<u8>> {
+        let Some(core) = this.shell().core() else { return Ok(Vec::new()) };
+        // Memory has been saved by now, and must stay as it is. Endpoints come after this.
+        deliver(this, core);
+        Ok(core.model.save_words().iter().flat_map(|word| word.to_le_bytes()).collect())
+    }
+
+    fn load(this: &Qom<Self>, state: &[u8]) -> Result<()> {
+        let (words, rest) = state.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(Error::new(format!("a state of {} bytes is not a number of words", state.len())));
+        }
+        let words: Vec<u64> = words.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        let Some(core) = this.shell().core() else { return Err(Error::new("the device is not realized")) };
+        // Endpoints come after this, and work when the machine runs.
+        core.model.load_words(&words)?;
+        core.forget_work();
+        Ok(())
+    }
+}
+
+/// The property `stats`.
+pub fn stats<D: IommuDevice>(this: &Qom<D>) -> String {
+    this.shell().model().map(Model::stats_json).unwrap_or_default()
+}
+
+/// An access that is not translated: it reaches `entry`, and nobody waits for it.
+fn not_translated(entry: TlbEntry) -> DmaTranslation {
+    DmaTranslation::Translated(entry, NO_EPOCH)
+}

@@ -122,6 +122,15 @@ impl PageSize {
     }
 }
 
+/// How the guest learns what is in an Arm machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Firmware {
+    /// From a device tree, without firmware
+    Dt,
+    /// From ACPI tables, through UEFI
+    Acpi,
+}
+
 /// Where the parts come from.
 #[derive(Args, Clone, Default)]
 pub struct SourceArgs {
@@ -178,9 +187,18 @@ pub struct MachineArgs {
     /// Number of sva-testdev endpoints on the root bus (one more sits behind a root port); 0: none at all
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=24))]
     pub endpoints: u8,
-    /// A property of the IOMMU, NAME=VALUE; may be repeated
+    /// A property of the IOMMU (of all of them), NAME=VALUE; may be repeated
     #[arg(long, value_name = "PROPERTY")]
     pub iommu: Vec<String>,
+    /// How the guest of an Arm machine learns what is in it
+    #[arg(long, value_enum, default_value = "dt")]
+    pub firmware: Firmware,
+    /// Number of SMMUs, each in front of a PCI root bus of its own; several need --firmware acpi. Endpoints are dealt out in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub units: u8,
+    /// A property of one SMMU, N:NAME=VALUE with N from 0; may be repeated
+    #[arg(long, value_name = "PROPERTY")]
+    pub unit: Vec<String>,
     /// A property of every endpoint, NAME=VALUE; may be repeated
     #[arg(long, value_name = "PROPERTY")]
     pub endpoint: Vec<String>,

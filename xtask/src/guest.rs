@@ -11,7 +11,7 @@ use crate::advice::exit;
 use crate::protocol::{Event, GO, Seen};
 use crate::qmp::{Counters, Line, difference, sum};
 use crate::session::{Console, Ended, Session};
-use crate::vm::{self, Machine};
+use crate::vm::Machine;
 
 /// A check's verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -378,7 +378,10 @@ impl Run {
 
     fn sample(&self, session: &mut Session) -> Result<Sample> {
         // QEMU's C models have no counters; the endpoints always do.
-        let iommu = session.qmp.stats(vm::IOMMU_PATH).unwrap_or_default();
+        let paths = self.machine.iommu_paths();
+        let units: Vec<Counters> =
+            paths.iter().map(|path| session.qmp.stats(path).unwrap_or_default()).collect();
+        let iommu = sum(&units);
         let endpoints = self.endpoints.iter().map(|e| session.qmp.stats(e)).collect::<Result<Vec<_>>>()?;
         Ok((sum([&iommu, &self.carried.0]), sum([&sum(&endpoints), &self.carried.1])))
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::advice::{coded, exit};
-use crate::cli::{Implementation, MachineArgs, Model, Stall};
+use crate::cli::{Firmware, Implementation, MachineArgs, Model, Stall};
 
 /// The built parts that a machine is made of.
 #[derive(Clone, Debug)]
@@ -64,8 +64,16 @@ pub struct Machine {
     pub benches: u8,
 }
 
-/// The QOM path of the IOMMU.
-pub const IOMMU_PATH: &str = "/machine/peripheral/smmu0";
+/// UEFI for the Arm machine.
+pub const UEFI_ARM: &str = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd";
+
+/// The QOM path of a unit.
+pub fn iommu_path(unit: u8) -> String {
+    format!("/machine/peripheral/smmu{unit}")
+}
+
+/// Bus numbers of the root bridges of a machine with several SMMUs are this far apart.
+const BUSES_A_UNIT: u8 = 0x10;
 
 impl Machine {
     /// A machine with its console in a file, and nothing else special.
@@ -80,6 +88,11 @@ impl Machine {
             gdb: false,
             benches: 0,
         }
+    }
+
+    /// The QOM paths of the IOMMUs.
+    pub fn iommu_paths(&self) -> Vec<String> {
+        (0..self.args.units).map(iommu_path).collect()
     }
 
     /// The endpoints' ids; the last one is behind the root port. None when the machine has no endpoints.
@@ -98,8 +111,11 @@ impl Machine {
     pub fn command(&self) -> Result<Vec<String>> {
         let mut c = Words(vec![self.parts.qemu.display().to_string()]);
         c.add(&["-nodefaults", "-no-user-config", "-display", "none"]);
+        self.check_units()?;
         self.machine(&mut c);
-        self.iommu(&mut c)?;
+        for unit in 0..self.args.units {
+            self.iommu(&mut c, unit)?;
+        }
         self.devices(&mut c);
         self.consoles(&mut c);
         if self.sockets.qtest.is_none() {
@@ -115,6 +131,36 @@ impl Machine {
             c.0.extend(options.split_whitespace().map(str::to_owned));
         }
         Ok(c.0)
+    }
+
+    /// What one command line option does not know of the others.
+    fn check_units(&self) -> Result<()> {
+        let a = &self.args;
+        let refuse = |cause: &str, way_out: &str| Err(coded(exit::USAGE, cause, way_out));
+        if a.model == Model::Vtd && a.firmware == Firmware::Acpi {
+            return refuse("--firmware: PCs have ACPI in any case", "leave it out");
+        }
+        if a.model == Model::Vtd && a.units > 1 {
+            return refuse("--units: QEMU's PC has one VT-d unit", "leave it out, or use smmuv3");
+        }
+        if a.units > 1 && a.firmware == Firmware::Dt {
+            let cause = format!("--units {}: QEMU describes several SMMUs by ACPI alone", a.units);
+            return refuse(&cause, "add --firmware acpi");
+        }
+        for property in &a.unit {
+            let unit = property.split_once(':').and_then(|(n, _)| n.parse::<u8>().ok());
+            if unit.is_none_or(|n| n >= a.units) {
+                let cause =
+                    format!("--unit {property}: it must be N:NAME=VALUE with N from 0 to {}", a.units - 1);
+                return refuse(&cause, "name a unit that --units makes");
+            }
+        }
+        Ok(())
+    }
+
+    /// The bus that a unit is in front of.
+    fn bus(unit: u8) -> String {
+        format!("pcie.{unit}")
     }
 
     fn machine(&self, c: &mut Words) {
@@ -166,8 +212,14 @@ impl Machine {
         self.args.implementation == Implementation::Rust || self.args.endpoints > 0 || self.benches > 0
     }
 
-    fn iommu(&self, c: &mut Words) -> Result<()> {
+    fn iommu(&self, c: &mut Words, unit: u8) -> Result<()> {
         let a = &self.args;
+        let bus = Self::bus(unit);
+        if unit > 0 {
+            let number = unit.saturating_mul(BUSES_A_UNIT);
+            let addr = unit.saturating_add(0x10);
+            c.add(&["-device", &format!("pxb-pcie,bus=pcie.0,addr={addr:#x},id={bus},bus_nr={number}")]);
+        }
         if a.model == Model::Vtd && a.stall.is_some() {
             return Err(coded(
                 exit::USAGE,
@@ -194,7 +246,7 @@ impl Machine {
                 if a.adversarial {
                     properties.push("x-adversarial=on".into());
                 }
-                "arm-smmuv3-rs,primary-bus=pcie.0,id=smmu0"
+                "arm-smmuv3-rs"
             }
             (Model::Smmuv3, Implementation::C) => {
                 // Its property `ssidsize` and stalls want a host's SMMU below it, so they are not passed on.
@@ -205,7 +257,7 @@ impl Machine {
                         "leave it out",
                     ));
                 }
-                "arm-smmuv3,primary-bus=pcie.0,id=smmu0"
+                "arm-smmuv3"
             }
             (Model::Vtd, Implementation::Rust) => {
                 if let Some(bits) = a.pasid_bits {
@@ -214,14 +266,19 @@ impl Machine {
                 if a.adversarial {
                     properties.push("x-adversarial=on".into());
                 }
-                "intel-iommu-rs,id=smmu0"
+                "intel-iommu-rs"
             }
             (Model::Vtd, Implementation::C) => {
-                "intel-iommu,id=smmu0,intremap=on,scalable-mode=on,fsts=on,device-iotlb=on,pasid-bits=20,svm=on"
+                "intel-iommu,intremap=on,scalable-mode=on,fsts=on,device-iotlb=on,pasid-bits=20,svm=on"
             }
         };
         properties.extend(a.iommu.iter().cloned());
-        let mut device = name.to_owned();
+        let own = a.unit.iter().filter_map(|p| p.split_once(':')).filter(|(n, _)| n.parse() == Ok(unit));
+        properties.extend(own.map(|(_, property)| property.to_owned()));
+        let mut device = match a.model {
+            Model::Smmuv3 => format!("{name},primary-bus={bus},id=smmu{unit}"),
+            Model::Vtd => format!("{name},id=smmu{unit}"),
+        };
         for p in properties {
             device.push(',');
             device.push_str(&p);
@@ -256,6 +313,18 @@ impl Machine {
         let Some((behind, direct)) = ids.split_last() else { return };
         for (n, id) in direct.iter().enumerate() {
             let addr = n.saturating_add(4);
+            let unit = n.checked_rem(usize::from(self.args.units)).unwrap_or(0);
+            // A PXB's root bus takes bridges only.
+            let (bus, addr) = if unit == 0 { (bus.to_owned(), addr) } else { (format!("port{n}"), 0) };
+            if unit > 0 {
+                let slot = n.saturating_add(0x10);
+                c.add(&[
+                    "-device",
+                    &format!(
+                        "pcie-root-port,bus=pcie.{unit},addr={n:#x},id={bus},chassis={slot},slot={slot}"
+                    ),
+                ]);
+            }
             c.add(&["-device", &format!("sva-testdev,bus={bus},addr={addr:#x},id={id}{comma}{properties}")]);
         }
         c.add(&["-device", &format!("pcie-root-port,bus={bus},addr=0x2,id=rp0,chassis=1,slot=1")]);
@@ -282,6 +351,9 @@ impl Machine {
 
     fn boot(&self, c: &mut Words) {
         c.add(&["-no-reboot"]);
+        if self.args.firmware == Firmware::Acpi {
+            c.add(&["-bios", UEFI_ARM]);
+        }
         c.add(&["-kernel", &self.parts.kernel.display().to_string()]);
         c.add(&["-initrd", &self.parts.initrd.display().to_string()]);
         let mut append = match self.args.model {

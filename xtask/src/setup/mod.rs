@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::cli::{MachineArgs, Model, PageSize, SetupCmd, SourceArgs};
+use crate::cli::{Firmware, MachineArgs, Model, PageSize, SetupCmd, SourceArgs};
 use crate::vm::Parts;
 
 /// All parts of a machine; makes what is missing. Only what `model` and `page_size` ask for.
@@ -33,6 +33,9 @@ pub fn parts(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Par
 
 /// The same for a machine as the user described it.
 pub fn parts_for(args: &MachineArgs) -> Result<Parts> {
+    if args.firmware == Firmware::Acpi {
+        packages::ensure(&[packages::Need::FirmwareArm], args.source.yes)?;
+    }
     parts(&args.source, args.model, args.page_size)
 }
 

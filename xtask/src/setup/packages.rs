@@ -21,6 +21,8 @@ pub enum Need {
     KernelArm64,
     /// x86 firmware at run time.
     FirmwareX86,
+    /// UEFI for the Arm machine at run time.
+    FirmwareArm,
     /// To regenerate the bindings.
     Bindings,
     /// To run the guests' tests from Python.
@@ -47,7 +49,7 @@ const fn package(
     Package { name, what_for, evidence, needs }
 }
 
-use Need::{Avocado, Bindings, FirmwareX86, Kernel, KernelArm64, Qemu};
+use Need::{Avocado, Bindings, FirmwareArm, FirmwareX86, Kernel, KernelArm64, Qemu};
 
 /// Every package that any step needs.
 pub const PACKAGES: &[Package] = &[
@@ -108,6 +110,7 @@ pub const PACKAGES: &[Package] = &[
         &[FirmwareX86],
         "the x86 machine's kernel loader",
     ),
+    package("qemu-efi-aarch64", crate::vm::UEFI_ARM, &[FirmwareArm], "UEFI of the Arm machine"),
     package(
         "ipxe-qemu",
         "/usr/lib/ipxe/qemu/efi-e1000e.rom",

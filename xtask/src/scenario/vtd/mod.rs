@@ -535,7 +535,7 @@ impl Rig {
 
     /// A counter of the unit.
     pub fn stat(&mut self, name: &str) -> Result<u64> {
-        let stats = self.qtest.qmp.stats(crate::vm::IOMMU_PATH)?;
+        let stats = self.qtest.qmp.stats(&crate::vm::iommu_path(0))?;
         stats.get(name).copied().with_context(|| format!("the unit has no counter {name}"))
     }
 

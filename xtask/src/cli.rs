@@ -293,6 +293,8 @@ pub enum Suite {
     Boots,
     /// The demo over the configurations
     Matrix,
+    /// Several SMMUs in one machine
+    Units,
     /// What no Linux does and the specification has, by registers and tables alone
     Registers,
     /// Save and restore with a stall open

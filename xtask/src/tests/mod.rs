@@ -13,6 +13,7 @@ mod qtests;
 mod registers;
 mod snapshot;
 mod unit;
+mod units;
 
 use std::fs;
 use std::path::PathBuf;
@@ -149,6 +150,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     let guests = [
         Suite::Boots,
         Suite::Matrix,
+        Suite::Units,
         Suite::Snapshot,
         Suite::Controls,
         Suite::QemuQtests,
@@ -169,6 +171,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Matrix) {
         matrix::run(&mut runner);
+    }
+    if wants(Suite::Units) {
+        units::run(&mut runner);
     }
     if wants(Suite::Registers) {
         registers::run(&mut runner);

@@ -9,6 +9,7 @@ mod moving;
 mod operations;
 mod processes;
 mod refusals;
+mod units;
 
 use crate::report::CheckResult;
 use crate::session::Context;
@@ -42,7 +43,7 @@ pub struct Check {
 /// The check whose failure means that the others cannot run.
 pub const FIRST: &str = "bind-and-pasid";
 /// Checks that run only when they are named.
-pub const ON_REQUEST: &[&str] = &["kill-mid-fault"];
+pub const ON_REQUEST: &[&str] = &["kill-mid-fault", "every-function"];
 /// The check that always runs, at the end.
 pub const LAST: &str = "kernel-clean";
 
@@ -87,6 +88,7 @@ checks! {
     "kill-mid-dma", Faults, processes::kill_mid_dma, "a process dies in mid-DMA; nothing reaches its PASID's next owner";
     "kill-mid-fault", Faults, processes::kill_mid_fault, "on request: it dies with page faults open, which Linux 7.2 on Arm may not survive";
     "many-devices", Bound, processes::many_devices, "one process, several devices, one PASID";
+    "every-function", Device, units::every_function, "on request: one process and every function, whatever its IOMMU can do";
     "multi-process", Faults, processes::multi_process, "several processes and devices at once";
     "bind-unbind-1000", Bound, processes::bind_unbind, "a thousand rounds without a leak";
     "kernel-clean", Nothing, kernel::clean, "no warning, no taint, no module";

@@ -9337,14 +9337,18 @@ impl Default for ArmSMMUv3InterfaceClass {
 #[derive(Default, Copy, Clone)]
 pub struct IntelIOMMUInfo {
     pub aw_bits: u8,
+    pub satc: bool,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of IntelIOMMUInfo"][::core::mem::size_of::<IntelIOMMUInfo>() - 1usize];
+    ["Size of IntelIOMMUInfo"][::core::mem::size_of::<IntelIOMMUInfo>() - 2usize];
     ["Alignment of IntelIOMMUInfo"][::core::mem::align_of::<IntelIOMMUInfo>() - 1usize];
     [
         "Offset of field: IntelIOMMUInfo::aw_bits",
     ][::core::mem::offset_of!(IntelIOMMUInfo, aw_bits) - 0usize];
+    [
+        "Offset of field: IntelIOMMUInfo::satc",
+    ][::core::mem::offset_of!(IntelIOMMUInfo, satc) - 1usize];
 };
 #[repr(C)]
 #[derive(Copy, Clone)]

@@ -6,6 +6,7 @@
 pub mod ats;
 pub mod context_cache;
 pub mod counters;
+pub mod deadlines;
 pub mod effects;
 pub(crate) mod epoch;
 pub(crate) mod fifo;

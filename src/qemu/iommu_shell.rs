@@ -16,12 +16,13 @@ use super::device::{Reset, ResetKind};
 use super::error::{Error, Result};
 use super::guest_memory::GuestRam;
 use super::iommu_region::TlbEntry;
-use super::main_loop::{BottomHalf, RunStateWatch};
+use super::main_loop::{self, BottomHalf, RunStateWatch, Timer};
 use super::memory::{AddressSpace, MemoryRegion, OwnedRegion, RegionOps};
 use super::pci::PciBus;
 use super::pci_iommu::{DmaTranslation, PciDmaRequest, Requester};
 use super::qom::{DeviceImpl, Qom};
 use super::vmstate::Migrate;
+use crate::iommu::deadlines::Deadlines;
 use crate::iommu::model::lock;
 use crate::iommu::{DmaRequest, Effect, Effects, Model, Outcome, StreamId, SubstreamId, Translation};
 
@@ -55,6 +56,11 @@ pub trait IommuDevice: DeviceImpl {
     /// Carries out an effect that is not for an endpoint. Under the BQL, with no lock held.
     fn carry_out(this: &Qom<Self>, core: &Core<Self::Model>, effect: Effect);
 
+    /// Milliseconds in which endpoints have to say that they have forgotten what they were asked to; 0: any time.
+    fn invalidation_timeout(_this: &Qom<Self>) -> u32 {
+        0
+    }
+
     /// The smallest page, in bytes.
     fn min_page_size(_model: &Self::Model) -> u64 {
         0x1000
@@ -85,6 +91,7 @@ pub struct Shell<M> {
     registers: OnceLock<OwnedRegion>,
     core: OnceLock<Arc<Core<M>>>,
     work: Arc<OnceLock<BottomHalf>>,
+    timer: Arc<OnceLock<Timer>>,
     watch: OnceLock<RunStateWatch>,
 }
 
@@ -97,6 +104,9 @@ pub struct Core<M> {
     /// What translated requests reach.
     pub space: &'static AddressSpace,
     work: Arc<OnceLock<BottomHalf>>,
+    /// Goes off when an endpoint owes the answer to an invalidation for too long.
+    timer: Arc<OnceLock<Timer>>,
+    deadlines: Mutex<Deadlines>,
     /// Effects that are still to be carried out, in order.
     effects: Mutex<VecDeque<Effect>>,
     /// What is for endpoints, in order: for the bottom half, or for whoever stops the machine.
@@ -151,6 +161,28 @@ impl<M: Model> Core<M> {
     fn forget_work(&self) {
         lock(&self.effects).clear();
         lock(&self.answers).clear();
+        lock(&self.deadlines).clear();
+    }
+
+    /// Asks an endpoint to forget something. It may answer at once, and must before its deadline.
+    fn ask(&self, itag: u32, invalidate: impl FnOnce()) {
+        lock(&self.deadlines).asked(itag, main_loop::now());
+        invalidate();
+        self.arm();
+    }
+
+    fn answered(&self, stream: StreamId, itag: u32) {
+        lock(&self.deadlines).answered(itag);
+        self.put_off(self.model.device_tlb_done(&self.ram, stream, itag));
+    }
+
+    fn arm(&self) {
+        let next = lock(&self.deadlines).next();
+        if let (Some(timer), Some(next)) = (self.timer.get(), next)
+            && !timer.is_armed()
+        {
+            timer.arm(next);
+        }
     }
 
     fn translate(&self, req: &DmaRequest, under_bql: bool) -> Outcome {
@@ -206,6 +238,7 @@ impl<M: Model> Shell<M> {
             registers: OnceLock::new(),
             core: OnceLock::new(),
             work: Arc::default(),
+            timer: Arc::default(),
             watch: OnceLock::new(),
         }
     }
@@ -233,6 +266,8 @@ impl<M: Model> Shell<M> {
                 ram: GuestRam::new(space),
                 space,
                 work: Arc::clone(&self.work),
+                timer: Arc::clone(&self.timer),
+                deadlines: Mutex::new(Deadlines::new(D::invalidation_timeout(this))),
                 effects: Mutex::default(),
                 answers: Mutex::default(),
                 rests: AtomicBool::new(true),
@@ -242,6 +277,7 @@ impl<M: Model> Shell<M> {
             })
         });
         let _ = self.work.set(BottomHalf::new(this, run));
+        let _ = self.timer.set(Timer::new(this, time_out));
         let _ = self.watch.set(RunStateWatch::new(this, run_state_changed));
         let registers = self
             .registers
@@ -309,6 +345,24 @@ fn work<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
     core.accept(core.model.run_pending(&core.ram));
     carry_out(this, core);
     deliver(this, core);
+}
+
+/// Endpoints may be late with their answers.
+fn time_out<D: IommuDevice>(this: &Qom<D>) {
+    let Some(core) = this.shell().core() else { return };
+    let late = lock(&core.deadlines).take_late(main_loop::now());
+    for itag in late {
+        log::warn!(
+            target: "guest_errors",
+            "{}: an endpoint did not answer an invalidation in {} ms",
+            D::NAME,
+            D::invalidation_timeout(this)
+        );
+        core.accept(core.model.device_tlb_late(&core.ram, itag));
+    }
+    carry_out(this, core);
+    core.schedule_if_needed();
+    core.arm();
 }
 
 fn run_state_changed<D: IommuDevice>(this: &Qom<D>, running: bool) {

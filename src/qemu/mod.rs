@@ -107,7 +107,7 @@ pub use qom::{ClassInit, Device, DeviceImpl, Object, ObjectLike, ObjectRef, Qom}
 pub use smmuv3_interface::{ARM_SMMUV3_INTERFACE, ArmSmmuv3, SmmuInfo};
 pub use sysbus::{IrqLine, SysBusDevice};
 pub use vmstate::{Migrate, MigrationBlocker};
-pub use x86_iommu::{INTEL_IOMMU_INTERFACE, IntelIommu, MsiMessage, X86Iommu};
+pub use x86_iommu::{INTEL_IOMMU_INTERFACE, IntelIommu, IntelIommuInfo, MsiMessage, X86Iommu};
 
 /// A C string of `text`, up to its first NUL if it has one.
 fn c_string(text: &str) -> std::ffi::CString {

@@ -63,10 +63,19 @@ impl MsiMessage {
     }
 }
 
+/// Facts for the DMAR table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IntelIommuInfo {
+    /// The host address width in bits.
+    pub address_width: u8,
+    /// With `device-iotlb`, endpoints on root buses that have an address translation cache are named.
+    pub satc: bool,
+}
+
 /// A device that is the VT-d unit of a PC.
 pub trait IntelIommu: DeviceImpl<Parent = X86Iommu> {
-    /// The host address width in bits, for the DMAR table. Asked after the device is realized.
-    fn address_width(this: &Qom<Self>) -> u8;
+    /// The facts. Asked after the device is realized.
+    fn info(this: &Qom<Self>) -> IntelIommuInfo;
 
     /// What an interrupt becomes that somebody (KVM's routes) will deliver again and again, until
     /// [`X86Iommu::notify_interrupt_entries`] says otherwise. `None`: it is blocked.
@@ -84,7 +93,10 @@ impl<T: IntelIommu> ClassInit<'_, T> {
             info: *mut sys::IntelIOMMUInfo,
         ) {
             // SAFETY: called on an instance of this class, with a place for the answer.
-            unsafe { (*info).aw_bits = T::address_width(Qom::from_raw(object.cast())) };
+            unsafe {
+                let IntelIommuInfo { address_width, satc } = T::info(Qom::from_raw(object.cast()));
+                *info = sys::IntelIOMMUInfo { aw_bits: address_width, satc };
+            }
         }
         unsafe extern "C" fn int_remap<T: IntelIommu>(
             iommu: *mut sys::X86IOMMUState,

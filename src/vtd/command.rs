@@ -19,14 +19,7 @@ pub enum Command {
     /// Invalidations of an endpoint's cache.
     DeviceTlb(DeviceTlb),
     /// Interrupt entry cache invalidation.
-    Interrupts {
-        /// Every entry.
-        global: bool,
-        /// First entry.
-        index: u32,
-        /// log2 of the number of entries.
-        mask: u32,
-    },
+    Interrupts(Interrupts),
     /// Invalidation wait.
     Wait(Wait),
     /// Page group response.
@@ -53,6 +46,17 @@ pub struct DeviceTlb {
     pub addr: u64,
     /// Size of the range minus one; `u64::MAX` for everything.
     pub mask: u64,
+}
+
+/// Which interrupt remapping table entries have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupts {
+    /// Every one.
+    pub global: bool,
+    /// One of them.
+    pub index: u32,
+    /// log2 of their number; they are aligned to it.
+    pub mask: u32,
 }
 
 /// A wait descriptor. Descriptors are done in order, which makes every wait a fence.
@@ -154,11 +158,11 @@ impl Command {
             }
             kind::INTERRUPT => {
                 let head = Interrupt0::from(first);
-                return Ok(Self::Interrupts {
+                return Ok(Self::Interrupts(Interrupts {
                     global: head.granularity() == 0,
                     index: low32(head.index()),
                     mask: low32(head.im()),
-                });
+                }));
             }
             kind::WAIT => return wait(first.into(), second.into()).map(Self::Wait),
             _ => {

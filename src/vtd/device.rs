@@ -17,9 +17,9 @@ use crate::qemu::iommu_shell::function::{self, BusAddress};
 use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, iotlb_entries};
 use crate::qemu::property::Default as PropertyDefault;
 use crate::qemu::{
-    AddressSpace, ClassInit, DeviceImpl, Error, INTEL_IOMMU_INTERFACE, IntelIommu, MemoryAttributes,
-    MemoryRegion, MsiMessage, ObjectLike, OnOffAuto, PciBus, PciDmaRequest, Property, Qom, Requester, Result,
-    TlbEntry, X86Iommu, properties, qom, x86_iommu,
+    AddressSpace, ClassInit, DeviceImpl, Error, INTEL_IOMMU_INTERFACE, IntelIommu, IntelIommuInfo,
+    MemoryAttributes, MemoryRegion, MsiMessage, ObjectLike, OnOffAuto, PciBus, PciDmaRequest, Property, Qom,
+    Requester, Result, TlbEntry, X86Iommu, properties, qom, x86_iommu,
 };
 
 properties! {
@@ -68,8 +68,12 @@ properties! {
         pub caching_mode: OnOffAuto = OnOffAuto::Auto, c"caching-mode", c"caching mode";
         /// See `Features::eim`.
         pub eim: OnOffAuto = OnOffAuto::Auto, c"eim", c"32-bit APIC-IDs";
+        /// See `Features::posted_interrupts`.
+        pub posted_interrupts: OnOffAuto = OnOffAuto::Auto, c"posted-interrupts", c"posted interrupts";
         /// See `Features::fault_records`.
         pub fault_records: u16 = 8, c"fault-records", c"fault recording registers (1-222)";
+        /// See `Deadlines`.
+        pub device_tlb_timeout: u32 = 2000, c"device-tlb-timeout", c"milliseconds in which endpoints have to answer an invalidation; 0: any time";
         /// Entries of the IOTLB.
         pub iotlb_size: u32 = 4096, c"iotlb-size", c"entries of the translation cache, a power of two (64-1048576)";
         /// See `Features::adversarial`.
@@ -93,6 +97,8 @@ pub trait Variant: Send + Sync + 'static {
     const DEFAULTS: &'static [(&'static CStr, PropertyDefault)];
     /// Default of `device-iotlb`.
     const DEVICE_IOTLB: bool;
+    /// With `device-iotlb`, the DMAR table names the endpoints that it is for.
+    const SATC: bool;
     /// Features where no property says otherwise.
     fn features() -> Features;
 }
@@ -106,6 +112,7 @@ impl Variant for Rich {
     const DESCRIPTION: &'static CStr = c"Intel VT-d with scalable mode, PASIDs and page requests";
     const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = &[];
     const DEVICE_IOTLB: bool = true;
+    const SATC: bool = true;
 
     fn features() -> Features {
         Features::default()
@@ -119,9 +126,12 @@ impl Variant for Compat {
     const TYPE_NAME: &'static CStr = c"intel-iommu-rs-compat";
     const REGION_TYPE_NAME: &'static CStr = c"intel-iommu-rs-compat-iommu-memory-region";
     const DESCRIPTION: &'static CStr = c"Intel VT-d with the defaults of intel-iommu";
-    const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] =
-        &[(c"pasid-bits", PropertyDefault::Unsigned(0))];
+    const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = &[
+        (c"pasid-bits", PropertyDefault::Unsigned(0)),
+        (c"device-tlb-timeout", PropertyDefault::Unsigned(0)),
+    ];
     const DEVICE_IOTLB: bool = false;
+    const SATC: bool = false;
 
     fn features() -> Features {
         // What QEMU's own says without KVM.
@@ -144,7 +154,7 @@ pub struct VtdDevice<V: Variant> {
 type Switch<'a> = (&'a Property<OnOffAuto>, fn(&mut Features) -> &mut bool);
 
 impl<V: Variant> VtdDevice<V> {
-    fn switches(p: &VtdProperties) -> [Switch<'_>; 19] {
+    fn switches(p: &VtdProperties) -> [Switch<'_>; 20] {
         [
             (&p.scalable, |f| &mut f.scalable),
             (&p.fsts, |f| &mut f.first_stage),
@@ -165,6 +175,7 @@ impl<V: Variant> VtdDevice<V> {
             (&p.snoop_control, |f| &mut f.snoop_control),
             (&p.caching_mode, |f| &mut f.caching_mode),
             (&p.eim, |f| &mut f.eim),
+            (&p.posted_interrupts, |f| &mut f.posted_interrupts),
         ]
     }
 
@@ -262,6 +273,10 @@ impl<V: Variant> IommuDevice for VtdDevice<V> {
         this.root.get().copied()
     }
 
+    fn invalidation_timeout(this: &Qom<Self>) -> u32 {
+        this.properties().device_tlb_timeout.get()
+    }
+
     fn carry_out(this: &Qom<Self>, core: &Core<Vtd>, effect: Effect) {
         match effect {
             Effect::WriteMsi { addr, data } if interrupt_window::is_message(addr) => {
@@ -311,12 +326,13 @@ impl<V: Variant> IommuDevice for VtdDevice<V> {
 }
 
 impl<V: Variant> IntelIommu for VtdDevice<V> {
-    fn address_width(this: &Qom<Self>) -> u8 {
-        this.shell.model().map_or(0, |model| model.features().aw_bits)
+    fn info(this: &Qom<Self>) -> IntelIommuInfo {
+        let address_width = this.shell.model().map_or(0, |model| model.features().aw_bits);
+        IntelIommuInfo { address_width, satc: V::SATC }
     }
 
     fn remap_interrupt(this: &Qom<Self>, message: MsiMessage, source: Option<u16>) -> Option<MsiMessage> {
-        interrupt_window::remap(this.shell.core()?, message, source, false)
+        interrupt_window::remapped(this.shell.core()?, message, source)
     }
 }
 

@@ -103,7 +103,7 @@ impl Default for Features {
             caching_mode: false,
             interrupt_remapping: true,
             eim: true,
-            posted_interrupts: false,
+            posted_interrupts: true,
             fault_records: 8,
             // 12 + 52 bits: the whole address space in one invalidation.
             max_address_mask: 52,
@@ -162,6 +162,7 @@ impl Features {
             abort_dma: false,
             coherent: false,
             snoop_control: false,
+            posted_interrupts: false,
             max_address_mask: 18,
             ..Self::default()
         }

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Interrupt remapping (`VTD §5.1`). Entries are read each time: nothing is cached that could be out of date.
+//! Interrupt remapping (`VTD §5.1`) and posting (`VTD §5.2`).
+//!
+//! Entries are read each time, but by an adversarial unit: nothing else is cached that could be out of date.
 
+mod cache;
+mod posted;
+
+pub use self::cache::{CachedEntries, EntryCache};
+pub use self::posted::Posting;
 use super::fault::FaultReason;
+use super::features::Features;
 use super::registers::InterruptGate;
 use super::spec::irte::{ENTRY_SIZE, Irte0, Irte1, MsiAddress, MsiData};
 use crate::iommu::narrow::{low8, low16, low32};
@@ -48,6 +56,8 @@ pub enum Remapped {
     Passed,
     /// It becomes another one.
     Interrupt(Interrupt),
+    /// It is to be noted in memory, and somebody may have to be told.
+    Posted(Posting),
 }
 
 /// Why an interrupt request was blocked.
@@ -67,16 +77,17 @@ impl Blocked {
     }
 }
 
-/// Remaps the interrupt request that a write of `data` to `addr` by `source` is.
+/// Remaps the interrupt request that a write of `data` to `addr` by `source` is. Nothing is posted yet.
 ///
 /// # Errors
 /// It is blocked.
 pub fn remap(
     mem: &dyn GuestMemory,
+    cache: &dyn EntryCache,
+    f: &Features,
     gate: InterruptGate,
     source: u16,
-    addr: u64,
-    data: u32,
+    (addr, data): (u64, u32),
 ) -> Result<Remapped, Blocked> {
     if gate.enabled() == 0 {
         return Ok(Remapped::Passed);
@@ -105,18 +116,37 @@ pub fn remap(
     if number >= 2u32.wrapping_shl(low32(gate.size())) {
         return Err(Blocked::new(FaultReason::InterruptIndex, entry));
     }
-    let at = gate.table().wrapping_shl(12).wrapping_add(u64::from(number).wrapping_mul(ENTRY_SIZE));
-    let (low, high) = read_entry(mem, at).map_err(|_| Blocked::new(FaultReason::IrteAccess, entry))?;
-    let blocked = |reason| Err(Blocked { reason, entry, record: low.fpd() == 0 });
+    let (low, high) = match cache.cached(number) {
+        Some([low, high]) => (low.into(), high.into()),
+        None => {
+            let at = gate.table().wrapping_shl(12).wrapping_add(u64::from(number).wrapping_mul(ENTRY_SIZE));
+            read_entry(mem, at).map_err(|_| Blocked::new(FaultReason::IrteAccess, entry))?
+        }
+    };
+    let record = low.fpd() == 0;
+    let blocked = |reason| Err(Blocked { reason, entry, record });
     if low.p() == 0 {
         return blocked(FaultReason::IrteNotPresent);
     }
     let extended = gate.extended() != 0;
-    if has_reserved(low, high, extended) {
+    let posting = if f.posted_interrupts && low.im() != 0 {
+        match Posting::from_entry(f, low.bits(), high.bits(), extended) {
+            Some(posting) => Some(Posting { entry, record, ..posting }),
+            None => return blocked(FaultReason::IrteReserved),
+        }
+    } else {
+        None
+    };
+    if high.svt() == 3 || posting.is_none() && has_reserved(low, high, extended) {
         return blocked(FaultReason::IrteReserved);
     }
+    // What cannot be is not kept: software may mend it without a word.
+    cache.remember(number, [low.bits(), high.bits()]);
     if !is_source(high, source) {
         return blocked(FaultReason::InterruptSource);
+    }
+    if let Some(posting) = posting {
+        return Ok(Remapped::Posted(posting));
     }
     let destination = low32(low.dst());
     Ok(Remapped::Interrupt(Interrupt {
@@ -145,7 +175,7 @@ fn read_entry(mem: &dyn GuestMemory, at: u64) -> Result<(Irte0, Irte1), MemoryEr
     Ok((low.into(), high.into()))
 }
 
-/// Reserved fields and values (`VTD §9.10`); entries for posted interrupts are among them, as `CAP.PI` is 0.
+/// Reserved fields and values of an entry for remapped interrupts (`VTD §9.10`). `IM` is one without `CAP.PI`.
 fn has_reserved(low: Irte0, high: Irte1, extended: bool) -> bool {
     let destination = if extended { 0 } else { low.dst() & !0xff00 };
     destination != 0
@@ -154,7 +184,6 @@ fn has_reserved(low: Irte0, high: Irte1, extended: bool) -> bool {
         || low.im() != 0
         || matches!(low.dlm(), 3 | 6)
         || high.reserved() != 0
-        || high.svt() == 3
 }
 
 /// Whether the entry is for this requester.

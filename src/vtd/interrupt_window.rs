@@ -30,16 +30,19 @@ pub fn contains(addr: u64) -> bool {
     addr & !(SIZE - 1) == BASE
 }
 
-/// An interrupt request, with what it becomes. Without a source it is the IOAPIC's.
-pub fn remap(core: &Core<Vtd>, message: MsiMessage, source: Option<u16>, report: bool) -> Option<MsiMessage> {
-    let source = source.unwrap_or(IOAPIC);
+/// The message that an interrupt request becomes each time, if it does. Without a source it is the IOAPIC's.
+pub fn remapped(core: &Core<Vtd>, message: MsiMessage, source: Option<u16>) -> Option<MsiMessage> {
+    match remap(core, message, source.unwrap_or(IOAPIC), false) {
+        InterruptOutcome::Deliver(addr, data) => Some(MsiMessage { addr, data }),
+        InterruptOutcome::Posted | InterruptOutcome::Blocked => None,
+    }
+}
+
+fn remap(core: &Core<Vtd>, message: MsiMessage, source: u16, report: bool) -> InterruptOutcome {
     let message = (message.addr, message.data);
     let (outcome, effects) = core.model.remap_interrupt(&core.ram, source, message, report, bql::is_locked());
     core.put_off(effects);
-    match outcome {
-        InterruptOutcome::Deliver(addr, data) => Some(MsiMessage { addr, data }),
-        InterruptOutcome::Blocked => None,
-    }
+    outcome
 }
 
 /// What the IOAPIC writes to: interrupts, and nothing else.
@@ -120,12 +123,13 @@ impl BusRegion for InterruptWindow {
         if attrs.translated {
             return false;
         }
-        match remap(&self.core, message, Some(self.source.id()), true) {
-            Some(message) => {
-                x86_iommu::send_msi(message);
+        match remap(&self.core, message, self.source.id(), true) {
+            InterruptOutcome::Deliver(addr, data) => {
+                x86_iommu::send_msi(MsiMessage { addr, data });
                 true
             }
-            None => false,
+            InterruptOutcome::Posted => true,
+            InterruptOutcome::Blocked => false,
         }
     }
 }

@@ -10,11 +10,12 @@ mod requests;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::command::DeviceTlb;
+use super::command::{DeviceTlb, Interrupts};
 use super::config::{RequestKind, RootTable};
 use super::event::{INBOX, Inbox, Record, Recorded};
 use super::fault::Fault;
 use super::features::Features;
+use super::interrupt::CachedEntries;
 use super::registers::{Gate, InterruptGate, Registers, Written};
 use super::spec::registers::{Ccmd, Global, Iotlb, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
@@ -119,6 +120,8 @@ impl Engine for Translator {
 pub struct Vtd<E = Translator> {
     features: Features,
     engine: E,
+    /// The interrupt entry cache, if there is one.
+    entries: Option<CachedEntries>,
     gate: AtomicU64,
     interrupt_gate: AtomicU64,
     epochs: Epochs,
@@ -140,11 +143,18 @@ struct State {
     /// Older answers are to questions of before a reset.
     first_itag: u32,
     /// Invalidations that were consumed and not done yet (`x-adversarial`).
-    deferred: Vec<Invalidation>,
+    deferred: Vec<Deferred>,
     /// The wait descriptor at the front of the queue has been put off once already (`x-adversarial`).
     wait_put_off: bool,
     /// It waits for accesses that were in flight when it was first looked at.
     is_draining: bool,
+}
+
+/// An invalidation that is done as late as allowed.
+#[derive(Clone, Copy, Debug)]
+enum Deferred {
+    Translations(Invalidation),
+    Interrupts(Interrupts),
 }
 
 /// Everything that caches outside the model hold.
@@ -167,6 +177,7 @@ impl<E: Engine> Vtd<E> {
         Self {
             features,
             engine,
+            entries: features.adversarial.then(CachedEntries::default),
             gate: AtomicU64::new(registers.gate().bits()),
             interrupt_gate: AtomicU64::new(registers.interrupt_gate().bits()),
             epochs: Epochs::default(),
@@ -356,6 +367,9 @@ impl<E: Engine> Vtd<E> {
         self.epochs.abandon();
         self.publish(registers);
         self.engine.reset();
+        if let Some(entries) = &self.entries {
+            entries.invalidate_all();
+        }
     }
 
     /// The state, for migration. The VM is stopped. Under the BQL.
@@ -422,10 +436,13 @@ impl<E: Engine> Vtd<E> {
             ats_requests: get(&counters.ats_requests),
             ats_failed: get(&counters.ats_failed),
             device_tlb_invalidations: get(&counters.device_tlb_invalidations),
+            device_tlb_timeouts: get(&counters.device_tlb_timeouts),
             descriptors: get(&counters.descriptors),
             invalidations: engine.invalidations,
             waits: get(&counters.waits),
             interrupts_remapped: get(&counters.interrupts_remapped),
+            interrupts_posted: get(&counters.interrupts_posted),
+            posted_notifications: get(&counters.posted_notifications),
             interrupts_blocked: get(&counters.interrupts_blocked),
             access_flag_updates: engine.access_flag_updates,
             dirty_updates: engine.dirty_updates,
@@ -530,6 +547,10 @@ impl<E: Engine> Model for Vtd<E> {
 
     fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
         self.answered(mem, stream, itag)
+    }
+
+    fn device_tlb_late(&self, mem: &dyn GuestMemory, itag: u32) -> Effects {
+        self.timed_out(mem, itag)
     }
 
     fn needs_run(&self) -> bool {

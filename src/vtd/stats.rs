@@ -41,6 +41,8 @@ stats! {
     ats_failed "ats-failed",
     /// Invalidations sent to endpoints.
     device_tlb_invalidations "device-tlb-invalidations",
+    /// Of those, the ones that no answer came to in time.
+    device_tlb_timeouts "device-tlb-timeouts",
     /// Descriptors consumed.
     descriptors "descriptors",
     /// Invalidations done in the caches.
@@ -49,6 +51,10 @@ stats! {
     waits "waits",
     /// Interrupts remapped.
     interrupts_remapped "interrupts-remapped",
+    /// Interrupts noted in posted interrupt descriptors.
+    interrupts_posted "interrupts-posted",
+    /// Notifications sent of them.
+    posted_notifications "posted-notifications",
     /// Interrupts blocked.
     interrupts_blocked "interrupts-blocked",
     /// Accessed flags set in tables.
@@ -70,8 +76,11 @@ pub(crate) struct Counters {
     pub ats_requests: AtomicU64,
     pub ats_failed: AtomicU64,
     pub device_tlb_invalidations: AtomicU64,
+    pub device_tlb_timeouts: AtomicU64,
     pub descriptors: AtomicU64,
     pub waits: AtomicU64,
     pub interrupts_remapped: AtomicU64,
+    pub interrupts_posted: AtomicU64,
+    pub posted_notifications: AtomicU64,
     pub interrupts_blocked: AtomicU64,
 }

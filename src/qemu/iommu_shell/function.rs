@@ -116,7 +116,7 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
         Effect::AtsInvalidate { itag, stream, substream, addr, mask } => {
             core.notify(Some(stream), substream, addr, mask, true);
             match device(this, stream) {
-                Some(device) => device.ats_invalidate(itag, substream, addr, mask),
+                Some(device) => core.ask(itag, || device.ats_invalidate(itag, substream, addr, mask)),
                 None => core.put_off(core.model.device_tlb_done(&core.ram, stream, itag)),
             }
         }
@@ -254,8 +254,7 @@ impl<D: IommuDevice> PciIommu for D {
 
     fn ats_invalidated(this: &Qom<Self>, from: Requester<'_>, itag: u32) {
         if let Some(core) = this.shell().core() {
-            let stream = stream(from.bus, from.devfn);
-            core.put_off(core.model.device_tlb_done(&core.ram, stream, itag));
+            core.answered(stream(from.bus, from.devfn), itag);
         }
     }
 

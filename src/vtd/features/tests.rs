@@ -22,12 +22,12 @@ fn what_linux_wants_for_sva() {
     }
     assert_eq!(ecap >> 35 & 0x1f, 19);
     assert_eq!((ecap >> 8 & 0x3ff) * 16, IOTLB_OFFSET);
-    // FL1GP, FL5LP, PSI, ZLR, ESRTPS, drains.
-    for n in [56, 60, 39, 22, 63, 54, 55] {
+    // FL1GP, FL5LP, PSI, ZLR, ESRTPS, drains, PI.
+    for n in [56, 60, 39, 22, 63, 54, 55, 59] {
         assert!(bit(cap, n), "CAP bit {n}");
     }
-    // AFL, RWBF, PLMR, PHMR, CM, PI, ECMDS.
-    for n in [3, 4, 5, 6, 7, 59, 61] {
+    // AFL, RWBF, PLMR, PHMR, CM, ECMDS, ESIRTPS.
+    for n in [3, 4, 5, 6, 7, 61, 62] {
         assert!(!bit(cap, n), "CAP bit {n}");
     }
     assert_eq!((cap & 7, cap >> 8 & 0x1f, cap >> 16 & 0x3f), (6, 0b0110, 47));
@@ -44,7 +44,7 @@ fn legacy_only() {
         assert!(!bit(f.ecap(), n), "ECAP bit {n}");
     }
     assert_eq!(f.ecap() >> 35 & 0x1f, 0);
-    assert!(!bit(f.cap(), 56) && !bit(f.cap(), 60));
+    assert!(!bit(f.cap(), 56) && !bit(f.cap(), 59) && !bit(f.cap(), 60));
 }
 
 #[test]

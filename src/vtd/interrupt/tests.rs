@@ -7,16 +7,21 @@ use crate::iommu::testing::TestMemory;
 const TABLE: u64 = 0x1000_0000;
 
 /// A table of 512 entries.
-fn gate(extended: bool) -> InterruptGate {
+pub(super) fn gate(extended: bool) -> InterruptGate {
     let gate = InterruptGate::default().with_enabled(1).with_table(TABLE >> 12).with_size(8);
     gate.with_extended(extended.into())
 }
 
-fn addr(number: u64) -> u64 {
+/// Without posted interrupts.
+fn plain() -> Features {
+    Features { posted_interrupts: false, ..Features::default() }
+}
+
+pub(super) fn addr(number: u64) -> u64 {
     0xfee0_0010 | (number & 0x7fff) << 5 | (number >> 15) << 2
 }
 
-fn memory(entry: [u64; 2]) -> TestMemory {
+pub(super) fn memory(entry: [u64; 2]) -> TestMemory {
     let mem = TestMemory::new();
     mem.put_all(TABLE + 16 * 7, &entry);
     mem
@@ -24,7 +29,7 @@ fn memory(entry: [u64; 2]) -> TestMemory {
 
 /// What becomes of a request for entry 7 of source 0x1234.
 fn through(entry: [u64; 2], extended: bool) -> Result<Remapped, FaultReason> {
-    remap(&memory(entry), gate(extended), 0x1234, addr(7), 0).map_err(|blocked| {
+    remap(&memory(entry), &(), &plain(), gate(extended), 0x1234, (addr(7), 0)).map_err(|blocked| {
         assert_eq!((blocked.entry, blocked.record), (7, true));
         blocked.reason
     })
@@ -90,7 +95,8 @@ fn sources() {
 fn requests_that_cannot_be() {
     let mem = memory([1, 0]);
     let fault = |addr, data| {
-        remap(&mem, gate(true), 0x1234, addr, data).map_err(|blocked| (blocked.reason, blocked.entry))
+        remap(&mem, &(), &plain(), gate(true), 0x1234, (addr, data))
+            .map_err(|blocked| (blocked.reason, blocked.entry))
     };
     assert_eq!(fault(addr(512), 0), Err((FaultReason::InterruptIndex, 512)));
     assert_eq!(fault(addr(0xffff), 0), Err((FaultReason::InterruptIndex, 0xffff)));
@@ -105,7 +111,7 @@ fn requests_that_cannot_be() {
     assert_eq!(fault(addr(7), 0), Err((FaultReason::IrteAccess, 7)));
     // Present or not, the entry says whether its faults are recorded.
     let mem = memory([0b10, 0]);
-    let blocked = remap(&mem, gate(true), 0x1234, addr(7), 0).unwrap_err();
+    let blocked = remap(&mem, &(), &plain(), gate(true), 0x1234, (addr(7), 0)).unwrap_err();
     assert_eq!((blocked.reason, blocked.record), (FaultReason::IrteNotPresent, false));
 }
 
@@ -113,7 +119,8 @@ fn requests_that_cannot_be() {
 fn the_largest_table() {
     let mem = TestMemory::new();
     mem.put(TABLE + 16 * 0xffff, 1);
-    assert!(remap(&mem, gate(true).with_size(15), 0, addr(0xffff), 0).is_ok());
-    let blocked = remap(&mem, gate(true).with_size(0), 0, addr(2), 0).unwrap_err();
+    let through = |size, number| remap(&mem, &(), &plain(), gate(true).with_size(size), 0, (addr(number), 0));
+    assert!(through(15, 0xffff).is_ok());
+    let blocked = through(0, 2).unwrap_err();
     assert_eq!(blocked.reason, FaultReason::InterruptIndex);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The invalidation queue (`VTD §6.5.2`).
 
-use super::super::command::{Command, DeviceTlb, Wait};
+use super::super::command::{Command, DeviceTlb, Interrupts, Wait};
 use super::super::registers::{EventKind, Registers};
 use super::super::spec::registers::{Fsts, Ics, Iqa, Iqercd, iqei};
 use super::super::stats::add;
 use super::super::translate::Invalidation;
-use super::{EVERYTHING, Engine, State, Vtd, send};
+use super::{Deferred, EVERYTHING, Engine, State, Vtd, send};
 use crate::iommu::narrow::ones;
 use crate::iommu::{Effect, Effects, GuestMemory, PageResponseCode, StreamId};
 
@@ -73,7 +73,9 @@ impl<E: Engine> Vtd<E> {
         state.registers.iqh = ring.next(head);
         add(&self.counters.descriptors, 1);
         match command {
-            Command::Invalidate(what) => self.invalidate(state, what, notified, effects),
+            Command::Invalidate(what) => {
+                self.invalidate(state, Deferred::Translations(what), notified, effects);
+            }
             Command::DeviceTlb(what) => {
                 // What the endpoint asks for anew must not be what this one is to make it forget.
                 self.invalidate_deferred(state, notified, effects);
@@ -83,8 +85,8 @@ impl<E: Engine> Vtd<E> {
                 add(&self.counters.device_tlb_invalidations, 1);
                 effects.push(ask(itag, &what));
             }
-            Command::Interrupts { global, index, mask } => {
-                effects.push(Effect::IecNotify { global, index, mask });
+            Command::Interrupts(what) => {
+                self.invalidate(state, Deferred::Interrupts(what), notified, effects);
             }
             Command::PageResponse { source, pasid, group, code } => {
                 add(&self.counters.page_responses, 1);
@@ -116,16 +118,9 @@ impl<E: Engine> Vtd<E> {
         }
     }
 
-    fn invalidate(
-        &self,
-        state: &mut State,
-        what: Invalidation,
-        notified: &mut Notified,
-        effects: &mut Effects,
-    ) {
+    fn invalidate(&self, state: &mut State, what: Deferred, notified: &mut Notified, effects: &mut Effects) {
         if !self.features.adversarial {
-            self.engine.invalidate(&what);
-            notified.notify(&what, effects);
+            self.invalidate_now(what, notified, effects);
             return;
         }
         // As late as the specification allows: until a wait descriptor, or until there are too many.
@@ -135,11 +130,27 @@ impl<E: Engine> Vtd<E> {
         state.deferred.push(what);
     }
 
+    fn invalidate_now(&self, what: Deferred, notified: &mut Notified, effects: &mut Effects) {
+        match what {
+            Deferred::Translations(what) => {
+                self.engine.invalidate(&what);
+                notified.notify(&what, effects);
+            }
+            Deferred::Interrupts(Interrupts { global, index, mask }) => {
+                match &self.entries {
+                    Some(entries) if global => entries.invalidate_all(),
+                    Some(entries) => entries.invalidate(index, mask),
+                    None => {}
+                }
+                effects.push(Effect::IecNotify { global, index, mask });
+            }
+        }
+    }
+
     /// §6.5.2.11: there is no order between invalidations that no wait separates. So the last comes first.
     fn invalidate_deferred(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) {
         while let Some(what) = state.deferred.pop() {
-            self.engine.invalidate(&what);
-            notified.notify(&what, effects);
+            self.invalidate_now(what, notified, effects);
         }
     }
 
@@ -182,8 +193,9 @@ impl<E: Engine> Vtd<E> {
         } else if !is_before(itag, state.first_itag) {
             // §6.5.2.10: an answer to nothing.
             let registers = &mut state.registers;
-            let record = Iqercd::from(registers.iqercd).with_icesid(stream.into());
-            registers.iqercd = record.bits();
+            if Fsts::from(registers.fsts).ice() == 0 {
+                registers.iqercd = Iqercd::from(registers.iqercd).with_icesid(stream.into()).bits();
+            }
             send(registers.queue_error(Fsts::default().with_ice(1)), &mut effects);
         }
         effects
@@ -191,7 +203,7 @@ impl<E: Engine> Vtd<E> {
 
     /// An endpoint does not answer an [`Effect::AtsInvalidate`], and nobody waits for it any more. The wait descriptor that
     /// did so is aborted, and the queue stops until software has dealt with it (`VTD §6.5.2.10`). Under the BQL.
-    pub fn device_tlb_timed_out(&self, mem: &dyn GuestMemory, itag: u32) -> Effects {
+    pub(super) fn timed_out(&self, mem: &dyn GuestMemory, itag: u32) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock_state(self);
         let Some(at) = state.outstanding.iter().position(|(known, _)| *known == itag) else {
@@ -211,8 +223,12 @@ impl<E: Engine> Vtd<E> {
                 state.is_draining = false;
             }
         }
+        add(&self.counters.device_tlb_timeouts, 1);
         let registers = &mut state.registers;
-        registers.iqercd = Iqercd::from(registers.iqercd).with_itesid(late.source.into()).bits();
+        // §11.4.9.9: the first one stays until software has seen it.
+        if Fsts::from(registers.fsts).ite() == 0 {
+            registers.iqercd = Iqercd::from(registers.iqercd).with_itesid(late.source.into()).bits();
+        }
         send(registers.queue_error(Fsts::default().with_ite(1)), &mut effects);
         effects
     }

@@ -3,7 +3,7 @@
 
 use super::super::config::RequestKind;
 use super::super::event;
-use super::super::interrupt::{self, Remapped};
+use super::super::interrupt::{self, Blocked, CachedEntries, EntryCache, Remapped};
 use super::super::page_request::Queued;
 use super::super::stats::add;
 use super::{Engine, Vtd, lock, send};
@@ -15,8 +15,10 @@ use crate::iommu::{
 /// What becomes of an interrupt request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InterruptOutcome {
-    /// The message to deliver: address and datum.
+    /// The message to deliver: address and datum. Of a posted interrupt it is the notification.
     Deliver(u64, u32),
+    /// It is noted in a posted interrupt descriptor, and nobody is to be told.
+    Posted,
     /// It is blocked.
     Blocked,
 }
@@ -123,31 +125,22 @@ impl<E: Engine> Vtd<E> {
         effects.push(Effect::PageResponse { stream, substream, group, code });
     }
 
-    /// Remaps the interrupt request that a 32-bit write of `data` to `addr` (`0xfeexxxxx`) by `source` is. Where only the
-    /// outcome is to be known, as for KVM's routes, nothing is reported or counted. From any thread; there are effects only
-    /// with the BQL.
+    /// Remaps or posts the interrupt request that a 32-bit write of `data` to `addr` (`0xfeexxxxx`) by `source` is. Where
+    /// only the outcome is to be known, as for KVM's routes, nothing is posted, reported or counted, and posted interrupts
+    /// are blocked: no message stands for one. From any thread; there are effects only with the BQL.
     pub fn remap_interrupt(
         &self,
         mem: &dyn GuestMemory,
         source: u16,
-        (addr, data): (u64, u32),
+        message: (u64, u32),
         report: bool,
         under_bql: bool,
     ) -> (InterruptOutcome, Effects) {
         let quiet = Effects::default();
-        match interrupt::remap(mem, self.interrupt_gate(), source, addr, data) {
-            Ok(Remapped::Passed) => (InterruptOutcome::Deliver(addr, data), quiet),
-            Ok(Remapped::Interrupt(interrupt)) => {
-                if report {
-                    add(&self.counters.interrupts_remapped, 1);
-                }
-                let (addr, data) = interrupt.message();
-                (InterruptOutcome::Deliver(addr, data), quiet)
-            }
+        match self.interrupt_outcome(mem, source, message, report) {
+            Ok(outcome) => (outcome, quiet),
+            Err(_) if !report => (InterruptOutcome::Blocked, quiet),
             Err(blocked) => {
-                if !report {
-                    return (InterruptOutcome::Blocked, quiet);
-                }
                 add(&self.counters.interrupts_blocked, 1);
                 let effects = if blocked.record {
                     self.report(event::encode_interrupt(source, blocked.entry, blocked.reason), under_bql)
@@ -157,5 +150,42 @@ impl<E: Engine> Vtd<E> {
                 (InterruptOutcome::Blocked, effects)
             }
         }
+    }
+
+    fn interrupt_outcome(
+        &self,
+        mem: &dyn GuestMemory,
+        source: u16,
+        message: (u64, u32),
+        report: bool,
+    ) -> Result<InterruptOutcome, Blocked> {
+        let cache = self.entries.as_ref().map(CachedEntries::now);
+        let cache: &dyn EntryCache = match &cache {
+            Some(cache) => cache,
+            None => &(),
+        };
+        let gate = self.interrupt_gate();
+        let count = |counter| {
+            if report {
+                add(counter, 1);
+            }
+        };
+        let interrupt = match interrupt::remap(mem, cache, &self.features, gate, source, message)? {
+            Remapped::Passed => return Ok(InterruptOutcome::Deliver(message.0, message.1)),
+            Remapped::Interrupt(interrupt) => {
+                count(&self.counters.interrupts_remapped);
+                interrupt
+            }
+            Remapped::Posted(_) if !report => return Ok(InterruptOutcome::Blocked),
+            Remapped::Posted(posting) => {
+                let notification = posting.post(mem)?;
+                count(&self.counters.interrupts_posted);
+                let Some(notification) = notification else { return Ok(InterruptOutcome::Posted) };
+                count(&self.counters.posted_notifications);
+                notification
+            }
+        };
+        let (addr, data) = interrupt.message();
+        Ok(InterruptOutcome::Deliver(addr, data))
     }
 }

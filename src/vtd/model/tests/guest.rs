@@ -103,7 +103,7 @@ fn act(rig: &Rig, deed: Deed) -> Effects {
         }
         Deed::Interrupt(addr, data) => vtd.remap_interrupt(mem, 0x18, (addr, data), true, true).1,
         Deed::Done(itag) => vtd.device_tlb_done(mem, 0x18, itag),
-        Deed::Late(itag) => vtd.device_tlb_timed_out(mem, itag),
+        Deed::Late(itag) => vtd.device_tlb_late(mem, itag),
         Deed::Run => vtd.run_pending(mem),
         Deed::Migrate => {
             let words = vtd.save().to_words();

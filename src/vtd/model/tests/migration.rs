@@ -84,7 +84,7 @@ fn hostile_words() {
             let _ = vtd.translate(&rig.mem, &request(0x1000), true);
             vtd.mmio_write(&rig.mem, reg::FSTS, u64::MAX, 4);
             for itag in 0..4 {
-                vtd.device_tlb_timed_out(&rig.mem, itag);
+                vtd.device_tlb_late(&rig.mem, itag);
             }
             vtd.run_pending(&rig.mem);
         }

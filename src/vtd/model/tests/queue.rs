@@ -119,7 +119,7 @@ fn an_endpoint_that_does_not_answer() {
     let mut rig = Rig::new();
     rig.submit(&[device_page(0x18, 3, 0x1000), wait(1)]);
     rig.submit(&[wait(2)]);
-    assert_eq!(rig.vtd.device_tlb_timed_out(&rig.mem, 0).0, [msi(FAULT_MSI)]);
+    assert_eq!(rig.vtd.device_tlb_late(&rig.mem, 0).0, [msi(FAULT_MSI)]);
     assert_eq!((rig.read(reg::FSTS), rig.read64(reg::IQERCD)), (FSTS_ITE, 0x18 << 32));
     // The wait is aborted: consumed without a status. Nothing goes on before software has seen it.
     assert_eq!(rig.read64(reg::IQH), 64);
@@ -127,8 +127,8 @@ fn an_endpoint_that_does_not_answer() {
     assert_eq!(rig.run(), []);
     assert_eq!(rig.write(reg::FSTS, FSTS_ITE), [status(2), status(3)]);
     assert!(rig.is_drained());
-    assert_eq!(rig.vtd.device_tlb_timed_out(&rig.mem, 0).0, [], "once");
-    assert_eq!(rig.vtd.device_tlb_timed_out(&rig.mem, 77).0, [], "nobody waits");
+    assert_eq!(rig.vtd.device_tlb_late(&rig.mem, 0).0, [], "once");
+    assert_eq!(rig.vtd.device_tlb_late(&rig.mem, 77).0, [], "nobody waits");
 }
 
 #[test]

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Until when endpoints have to say that they have forgotten what they were asked to forget (`VTD §6.5.2.10`, `IHI0070 §3.9.1.2`).
+
+use std::collections::VecDeque;
+
+/// Deadlines lie on a grid of an eighth of the patience, so that what was asked in one go is late in one go: software
+/// then hears of one error, and not of one for each page.
+const GRID: u64 = 8;
+
+/// The invalidations that endpoints have been asked for and not answered, oldest first.
+#[derive(Debug, Default)]
+pub struct Deadlines {
+    /// Nanoseconds; 0: endpoints may take as long as they like.
+    patience: u64,
+    open: VecDeque<(u32, u64)>,
+}
+
+impl Deadlines {
+    /// Endpoints have so many milliseconds; 0: any time.
+    #[must_use]
+    pub fn new(milliseconds: u32) -> Self {
+        Self { patience: u64::from(milliseconds).saturating_mul(1_000_000), open: VecDeque::new() }
+    }
+
+    /// An endpoint is asked. Times are those of the guest's clock, in nanoseconds.
+    pub fn asked(&mut self, itag: u32, now: u64) {
+        if self.patience != 0 {
+            let step = (self.patience / GRID).max(1);
+            let deadline = now.saturating_add(self.patience).checked_next_multiple_of(step);
+            self.open.push_back((itag, deadline.unwrap_or(u64::MAX)));
+        }
+    }
+
+    /// It has answered.
+    pub fn answered(&mut self, itag: u32) {
+        self.open.retain(|(asked, _)| *asked != itag);
+    }
+
+    /// When the next one will be late.
+    #[must_use]
+    pub fn next(&self) -> Option<u64> {
+        self.open.front().map(|(_, deadline)| *deadline)
+    }
+
+    /// Those that are late; nobody waits for them any more.
+    pub fn take_late(&mut self, now: u64) -> Vec<u32> {
+        let late = self.open.iter().take_while(|(_, deadline)| *deadline <= now).count();
+        self.open.drain(..late).map(|(itag, _)| itag).collect()
+    }
+
+    /// Nobody waits for any.
+    pub fn clear(&mut self) {
+        self.open.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn asked_together_late_together() {
+        let mut deadlines = Deadlines::new(800);
+        deadlines.asked(1, 40 * MS);
+        deadlines.asked(2, 41 * MS);
+        deadlines.asked(3, 60 * MS);
+        deadlines.asked(4, 900 * MS);
+        assert_eq!(deadlines.next(), Some(900 * MS));
+        deadlines.answered(2);
+        assert_eq!(deadlines.take_late(899 * MS), []);
+        assert_eq!(deadlines.take_late(900 * MS), [1, 3]);
+        assert_eq!(deadlines.next(), Some(1700 * MS));
+        deadlines.clear();
+        assert_eq!((deadlines.next(), deadlines.take_late(u64::MAX)), (None, vec![]));
+    }
+
+    #[test]
+    fn endless_patience() {
+        let mut deadlines = Deadlines::new(0);
+        deadlines.asked(1, 5);
+        assert_eq!(deadlines.next(), None);
+        let mut deadlines = Deadlines::new(u32::MAX);
+        deadlines.asked(1, u64::MAX - 1);
+        assert_eq!(deadlines.take_late(u64::MAX - 1), []);
+    }
+}

@@ -295,6 +295,8 @@ pub enum Suite {
     Matrix,
     /// Several SMMUs in one machine
     Units,
+    /// VT-d's interrupts: remapped, posted, forged, with and without x2APIC
+    Interrupts,
     /// What no Linux does and the specification has, by registers and tables alone
     Registers,
     /// Save and restore with a stall open

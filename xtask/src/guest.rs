@@ -46,6 +46,8 @@ pub struct Row {
     pub detail: String,
     /// What the counters say.
     pub outside: String,
+    /// What the IOMMU counted meanwhile.
+    pub counted: Counters,
     /// How long it took, in seconds.
     pub seconds: f32,
 }
@@ -350,6 +352,7 @@ impl Run {
                 status: Status::Fail,
                 detail: "ended without having begun".into(),
                 outside: String::new(),
+                counted: Counters::new(),
                 seconds: 0.0,
             });
         };
@@ -373,7 +376,9 @@ impl Run {
             "SKIP" => (Status::Skip, detail),
             _ => (Status::Fail, detail),
         };
-        Ok(Row { name: begun, status, detail, outside: seen.words(), seconds: at.elapsed().as_secs_f32() })
+        let outside = seen.words();
+        let seconds = at.elapsed().as_secs_f32();
+        Ok(Row { name: begun, status, detail, outside, counted: seen.iommu, seconds })
     }
 
     fn sample(&self, session: &mut Session) -> Result<Sample> {
@@ -440,6 +445,7 @@ impl Run {
                 status: Status::Fail,
                 detail: "did not come to its end".into(),
                 outside: String::new(),
+                counted: Counters::new(),
                 seconds: at.elapsed().as_secs_f32(),
             });
             if o.code == exit::PASS {
@@ -463,6 +469,7 @@ impl Run {
                     status,
                     detail: detail.clone(),
                     outside: String::new(),
+                    counted: Counters::new(),
                     seconds: 0.0,
                 });
             }

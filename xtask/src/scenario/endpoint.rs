@@ -41,6 +41,7 @@ pub enum FaultMode {
 const PASID_VALID: u32 = 1 << 8;
 const PRIVILEGED: u32 = 1 << 9;
 const EXECUTE: u32 = 1 << 10;
+const INTERRUPT: u32 = 1 << 11;
 /// `CTRL.RUN`.
 const RUN: u32 = 1;
 const RING_LOG2: u32 = 4;
@@ -64,6 +65,8 @@ pub struct Descriptor {
     pub privileged: bool,
     /// The source is fetched as instructions; with a PASID only.
     pub execute: bool,
+    /// Its completion raises the engine's bit of `INT_STATUS`.
+    pub interrupt: bool,
 }
 
 impl Descriptor {
@@ -80,6 +83,16 @@ impl Descriptor {
     /// Reads alone, of eight bytes.
     pub fn load(source: u64) -> Self {
         Self { opcode: opcode::CRC32C, source, length: 8, ..Self::default() }
+    }
+
+    /// An interrupt request as any function may forge one: a write of `data` to an interrupt address.
+    pub fn message(address: u64, data: u32) -> Self {
+        Self { length: 4, ..Self::store(address, data.into()) }
+    }
+
+    /// The same, with an interrupt at the end.
+    pub fn interrupt(self) -> Self {
+        Self { interrupt: true, ..self }
     }
 
     /// The same in a PASID.
@@ -169,8 +182,12 @@ impl Engine {
         self.tail = self.tail.wrapping_add(1);
         q.memset(self.record(), 40, 0)?;
         let mut control = d.opcode;
-        for (on, bit) in [(d.pasid.is_some(), PASID_VALID), (d.privileged, PRIVILEGED), (d.execute, EXECUTE)]
-        {
+        for (on, bit) in [
+            (d.pasid.is_some(), PASID_VALID),
+            (d.privileged, PRIVILEGED),
+            (d.execute, EXECUTE),
+            (d.interrupt, INTERRUPT),
+        ] {
             control |= if on { bit } else { 0 };
         }
         let words = [

@@ -123,6 +123,26 @@ impl Function {
         }
     }
 
+    /// Switches MSI-X on, with that message for vector 0 (`PCIe §7.7.2`); the function's interrupts are unmasked.
+    pub fn enable_msix(&self, q: &mut Qtest, address: u64, data: u32) -> Result<()> {
+        // Vectors are in BAR2, which is as large as a page and has no place yet.
+        let table = self.bar + 0x8_0000;
+        self.write(q, 0x18, u32::try_from(table)?)?;
+        q.writeq(table, address)?;
+        q.writel(table + 8, data)?;
+        q.writel(table + 12, 0)?;
+        let mut at = u64::from(self.read(q, 0x34)? & 0xff);
+        while at != 0 {
+            let head = self.read(q, at)?;
+            if head & 0xff == 0x11 {
+                self.write(q, at, head | 1 << 31)?;
+                return q.writel(self.bar + 0x14, u32::MAX);
+            }
+            at = u64::from(head >> 8 & 0xff);
+        }
+        bail!("the endpoint has no MSI-X")
+    }
+
     /// The page request interface's status (`PCIe §10.5.2.3`).
     pub fn page_request_status(&self, q: &mut Qtest) -> Result<u32> {
         let at = self.extended(q, 0x13)?;

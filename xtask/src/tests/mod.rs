@@ -6,6 +6,7 @@ mod boots;
 mod controls;
 mod defects;
 mod hostile;
+mod interrupts;
 mod lint;
 mod matrix;
 mod messages;
@@ -151,6 +152,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         Suite::Boots,
         Suite::Matrix,
         Suite::Units,
+        Suite::Interrupts,
         Suite::Snapshot,
         Suite::Controls,
         Suite::QemuQtests,
@@ -174,6 +176,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Units) {
         units::run(&mut runner);
+    }
+    if wants(Suite::Interrupts) {
+        interrupts::run(&mut runner);
     }
     if wants(Suite::Registers) {
         registers::run(&mut runner);

@@ -120,6 +120,7 @@ mod tests {
             status: Status::Pass,
             detail: detail.into(),
             outside: String::new(),
+            counted: crate::qmp::Counters::new(),
             seconds: 0.0,
         };
         Outcome { rows: vec![row], ..Outcome::default() }

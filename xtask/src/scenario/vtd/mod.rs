@@ -5,6 +5,7 @@
 pub mod defects;
 pub mod descriptor;
 pub mod entry;
+pub mod interrupt;
 mod record;
 pub mod register;
 
@@ -17,7 +18,8 @@ pub use descriptor::Response;
 pub use entry::PasidEntry;
 pub use record::{Fault, PageRequest, reason};
 
-use self::register::{command, fault_status};
+pub use self::register::command;
+use self::register::fault_status;
 use super::{Capability, Completion, Descriptor, Engine, Function, Pages, Tree, place};
 use crate::cli::{MachineArgs, Model};
 use crate::qtest::Qtest;

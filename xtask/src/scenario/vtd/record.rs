@@ -17,6 +17,16 @@ pub mod reason {
     pub const ROOT_ACCESS: u64 = 0x08;
     /// LSS.1: a paging entry could not be read.
     pub const PAGING_ENTRY_ACCESS: u64 = 0x07;
+    /// The interrupt remapping table entry is not present.
+    pub const IRTE_NOT_PRESENT: u64 = 0x22;
+    /// Reserved bits of the interrupt remapping table entry.
+    pub const IRTE_RESERVED: u64 = 0x24;
+    /// An interrupt request in compatibility format while that is blocked.
+    pub const COMPATIBILITY_INTERRUPT: u64 = 0x25;
+    /// The interrupt remapping table entry is for another source.
+    pub const INTERRUPT_SOURCE: u64 = 0x26;
+    /// Reserved bits of the posted interrupt descriptor.
+    pub const POSTED_DESCRIPTOR_RESERVED: u64 = 0x28;
     /// RTA.1: the table mode is none.
     pub const ROOT_TABLE: u64 = 0x30;
     /// RTA.2: a request with PASID in legacy mode.

@@ -52,6 +52,8 @@ pub mod command {
     pub const IRE: u32 = 1 << 25;
     /// Set interrupt remapping table pointer.
     pub const SIRTP: u32 = 1 << 24;
+    /// Compatibility format interrupts pass.
+    pub const CFI: u32 = 1 << 23;
     /// Those that do something once and do not stay.
     pub const ONCE: u32 = SRTP | SIRTP;
 }

@@ -12,7 +12,7 @@ use qemu_iommu::smmuv3::features::Features;
 use qemu_iommu::smmuv3::spec::cd::{Cd0, Cd1};
 use qemu_iommu::smmuv3::spec::pte::Pte;
 use qemu_iommu::smmuv3::spec::ste::{Ste0, config};
-use qemu_iommu::smmuv3::translate::{Invalidation, Translator};
+use qemu_iommu::smmuv3::translate::{Invalidation, Pages, Regime, Translator};
 
 const TAG: Tag = Tag { domain: 0, space: 1 };
 const PAGES: u64 = 1024;
@@ -133,7 +133,7 @@ fn translator() {
         smmu.translate(&ram, &streams, &req).expect("mapped")
     };
     measure("translate: cold, configuration cached, four levels", PAGES, || {
-        smmu.invalidate(&Invalidation::Asid { vmid: 0, asid: 1 });
+        smmu.invalidate(&Invalidation::Asid { regime: Regime::El1 { vmid: 0 }, asid: 1 });
         (0..PAGES).for_each(|n| {
             black_box(ask(n << 12));
         });
@@ -157,16 +157,8 @@ fn translator() {
     measure("translate: CMD_TLBI_NH_VA and miss", PAGES, || {
         (0..PAGES).for_each(|n| {
             let addr = n << 12;
-            let asid = Some(1);
-            let page = Invalidation::Va {
-                vmid: 0,
-                asid,
-                addr,
-                size: 4096,
-                granule_log2: None,
-                level: None,
-                leaf: true,
-            };
+            let pages = Pages { addr, size: 4096, granule_log2: None, level: None, leaf: true };
+            let page = Invalidation::Va { regime: Regime::El1 { vmid: 0 }, asid: Some(1), pages };
             smmu.invalidate(&page);
             black_box(ask(addr));
         });

@@ -181,6 +181,14 @@ impl Iotlb {
         self.all.raise(at);
     }
 
+    /// Forgets everything whose tag is `doomed`; an IOTLB that is not exact, everything.
+    pub fn invalidate_matching(&self, at: Moment, doomed: impl Fn(Tag) -> bool) {
+        if self.exact && self.table.remove_everywhere(|key, _| doomed(tag_of(key))) {
+            return;
+        }
+        self.all.raise(at);
+    }
+
     /// Forgets everything of a domain, global entries too.
     pub fn invalidate_domain(&self, at: Moment, domain: u32) {
         let by_stamp = !self.exact || self.domains.is_exact(u64::from(domain));

@@ -8,11 +8,8 @@ use super::features::{Features, StallModel};
 use super::spec::command::{
     self as op, CfgiCommand1, Resume0, Resume1, StreamCommand0, Sync0, Sync1, TlbiCommand0, TlbiCommand1,
 };
-use super::translate::Invalidation;
+use super::translate::{Invalidation, Pages, Regime};
 use crate::iommu::narrow::{low8, low16, low32, ones};
-
-/// Without stage 2 the VMID of `TLBI_*` is RES0, and every entry has the same.
-const VMID: u16 = 0;
 
 /// A command, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,17 +95,9 @@ impl Command {
                 Self::Configuration(Invalidation::Cd { sid: stream, ssid: low32(head.substream_id()) })
             }
             op::CFGI_CD_ALL => Self::Configuration(Invalidation::CdAll { sid: stream }),
-            op::TLBI_NH_ALL => Self::Translations(Invalidation::Vmid { vmid: VMID }),
             op::TLBI_NSNH_ALL => Self::Translations(Invalidation::NsnhAll),
-            op::TLBI_NH_ASID => match asid(f, first) {
-                Some(asid) => Self::Translations(Invalidation::Asid { vmid: VMID, asid }),
-                None => Self::Nothing,
-            },
-            op::TLBI_NH_VA => match asid(f, first) {
-                Some(asid) => by_address(f, [first, second], Some(asid))?,
-                None => by_address(f, [first, second], Some(0)).map(|_| Self::Nothing)?,
-            },
-            op::TLBI_NH_VAA => by_address(f, [first, second], None)?,
+            op::TLBI_NH_ALL..=op::TLBI_NH_VAA if f.stage1 => stage1(f, opcode, [first, second])?,
+            op::TLBI_S12_VMALL | op::TLBI_S2_IPA if f.stage2 => stage2(f, opcode, [first, second])?,
             op::RESUME | op::STALL_TERM if f.stall == StallModel::Off => return illegal,
             op::RESUME => {
                 let resume = Resume0::from(first);
@@ -137,7 +126,7 @@ impl Command {
                     _ => return illegal,
                 })
             }
-            // Reserved, or of what is not there: EL2 contexts, stage 2, Secure state, ATS, PRI, MPAM, DPT.
+            // Reserved, or of what is not there: a stage, EL2 contexts, Secure state, ATS, PRI, MPAM, DPT.
             _ => return illegal,
         })
     }
@@ -152,33 +141,68 @@ fn ste_range(stream: u32, range: u8) -> Invalidation {
     Invalidation::SteRange { first: stream & !others, last: stream | others }
 }
 
+/// `TLBI_NH_*` (`IHI0070 §4.4.2`).
+fn stage1(f: &Features, opcode: u8, command: [u64; 2]) -> Result<Command, Illegal> {
+    // Malformed ranges are illegal whatever they are tagged with.
+    let by_address = matches!(opcode, op::TLBI_NH_VA | op::TLBI_NH_VAA);
+    let pages = if by_address { Some(pages(f, command)?) } else { None };
+    let [first, _] = command;
+    let Some(vmid) = vmid(f, first) else { return Ok(Command::Nothing) };
+    let regime = Regime::El1 { vmid };
+    Ok(match (opcode, asid(f, first), pages) {
+        (op::TLBI_NH_ALL, _, _) => Command::Translations(Invalidation::FirstStage { regime }),
+        (op::TLBI_NH_VAA, _, Some(pages)) => {
+            Command::Translations(Invalidation::Va { regime, asid: None, pages })
+        }
+        (_, None, _) => Command::Nothing,
+        (_, Some(asid), None) => Command::Translations(Invalidation::Asid { regime, asid }),
+        (_, asid, Some(pages)) => Command::Translations(Invalidation::Va { regime, asid, pages }),
+    })
+}
+
+/// `TLBI_S2_IPA`, `TLBI_S12_VMALL` (`IHI0070 §4.4.3`).
+fn stage2(f: &Features, opcode: u8, command: [u64; 2]) -> Result<Command, Illegal> {
+    let pages = if opcode == op::TLBI_S2_IPA { Some(pages(f, command)?) } else { None };
+    let [first, _] = command;
+    Ok(match (vmid(f, first), pages) {
+        (None, _) => Command::Nothing,
+        (Some(vmid), None) => Command::Translations(Invalidation::Vmid { vmid }),
+        (Some(vmid), Some(pages)) => Command::Translations(Invalidation::Ipa { vmid, pages }),
+    })
+}
+
 /// The ASID of a `TLBI_*`; `None` if it names one that no entry can have.
 fn asid(f: &Features, first: u64) -> Option<u16> {
     let asid = low16(TlbiCommand0::from(first).asid());
     (f.asid16 || asid <= 0xff).then_some(asid)
 }
 
-/// `TLBI_NH_VA` and `TLBI_NH_VAA` (`IHI0070 §4.4.1.1`).
-fn by_address(f: &Features, [first, second]: [u64; 2], asid: Option<u16>) -> Result<Command, Illegal> {
+/// The VMID of a `TLBI_*`; `None` if it names one that no entry can have. Without stage 2 it is RES0, and every entry has
+/// the same.
+fn vmid(f: &Features, first: u64) -> Option<u16> {
+    if !f.stage2 {
+        return Some(0);
+    }
+    let vmid = low16(TlbiCommand0::from(first).vmid());
+    (f.vmid16 || vmid <= 0xff).then_some(vmid)
+}
+
+/// What a `TLBI_*` by address names (`IHI0070 §4.4.1.1`).
+fn pages(f: &Features, [first, second]: [u64; 2]) -> Result<Pages, Illegal> {
     let (head, tail) = (TlbiCommand0::from(first), TlbiCommand1::from(second));
-    let addr = tail.addr().wrapping_shl(12);
-    let granule_log2 = match tail.tg() {
-        _ if !f.range_invalidation => None,
-        1 => Some(12u8),
-        2 => Some(14),
-        3 => Some(16),
-        _ => None,
+    let single = Pages {
+        addr: tail.addr().wrapping_shl(12),
+        size: 4096,
+        granule_log2: None,
+        level: None,
+        leaf: tail.leaf() != 0,
     };
-    let Some(granule_log2) = granule_log2 else {
-        return Ok(Command::Translations(Invalidation::Va {
-            vmid: VMID,
-            asid,
-            addr,
-            size: 4096,
-            granule_log2: None,
-            level: None,
-            leaf: tail.leaf() != 0,
-        }));
+    let granule_log2 = match tail.tg() {
+        _ if !f.range_invalidation => return Ok(single),
+        1 => 12u8,
+        2 => 14,
+        3 => 16,
+        _ => return Ok(single),
     };
     // Level 1 has no blocks with 16 KiB granules: Reserved, treated as no hint.
     let level = match low8(tail.ttl()) {
@@ -194,15 +218,7 @@ fn by_address(f: &Features, [first, second]: [u64; 2], asid: Option<u16>) -> Res
         .checked_add(u32::from(granule_log2))
         .and_then(|shift| shift_up(granules, shift))
         .unwrap_or(u64::MAX);
-    Ok(Command::Translations(Invalidation::Va {
-        vmid: VMID,
-        asid,
-        addr,
-        size,
-        granule_log2: Some(granule_log2),
-        level,
-        leaf: tail.leaf() != 0,
-    }))
+    Ok(Pages { size, granule_log2: Some(granule_log2), level, ..single })
 }
 
 /// `value << shift`, if no bit is lost.

@@ -2,16 +2,19 @@
 //! From a request's StreamID and SubstreamID to the STE and CD that say what becomes of it (`IHI0070 §3.3`).
 
 mod context;
+mod second;
 mod stream_table;
 #[cfg(test)]
 mod tests;
 
 pub use context::Region;
+pub use second::SecondStage;
 
 use super::fault::{Fault, FaultAction, FaultClass, FaultKind};
 use super::features::{AddressSize, Features};
 use super::spec::cd::{Cd0, Cd1, Cd2, Cd3};
-use super::spec::ste::{Ste0, Ste1, Ste2, config, s1dss};
+use super::spec::ste::{Ste0, Ste1, Ste2, Ste3, config, s1dss};
+use super::walk;
 use crate::iommu::{Access, DmaRequest, GuestMemory, Permissions, Translation};
 
 /// What the registers say about the stream table, sampled once a translation.
@@ -36,17 +39,41 @@ pub enum StreamAction {
     Abort,
     /// Passed through untranslated: see [`bypass`].
     Bypass,
-    /// Translated by stage 1: see [`walk_stage1`](super::walk::walk_stage1).
-    Translate,
+    /// Translated by stage 1: see [`walk`](super::walk::walk).
+    FirstStage,
+    /// Translated by stage 2.
+    SecondStage,
+    /// Translated by stage 1 and then by stage 2, where stage 1's tables lie too.
+    Nested,
+}
+
+impl StreamAction {
+    /// By tables.
+    #[must_use]
+    pub const fn translates(self) -> bool {
+        matches!(self, Self::FirstStage | Self::SecondStage | Self::Nested)
+    }
+
+    /// Stage 1 takes part: there is a CD.
+    #[must_use]
+    pub const fn has_first_stage(self) -> bool {
+        matches!(self, Self::FirstStage | Self::Nested)
+    }
+
+    /// Stage 2 takes part.
+    #[must_use]
+    pub const fn has_second_stage(self) -> bool {
+        matches!(self, Self::SecondStage | Self::Nested)
+    }
 }
 
 /// The valid STE, and with stage 1 the valid CD, of one StreamID and SubstreamID: the words that matter, decoded by
-/// getters. Stage 1 that is bypassed for this SubstreamID (`S1DSS`) is represented as an STE that bypasses.
+/// getters. Stage 1 that is bypassed for this SubstreamID (`S1DSS`) is represented as an STE without stage 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamContext {
     /// STE bits 255:0.
     pub ste: [u64; 4],
-    /// CD bits 255:0; zero unless [`StreamAction::Translate`].
+    /// CD bits 255:0; zero without [stage 1](StreamAction::has_first_stage).
     pub cd: [u64; 4],
 }
 
@@ -114,8 +141,10 @@ impl StreamContext {
     pub fn action(&self) -> StreamAction {
         match self.ste0().config() {
             config::BYPASS => StreamAction::Bypass,
-            config::S1 => StreamAction::Translate,
-            // Stage 2 is refused as ILLEGAL before a context comes to be; what is left is 0b0xx.
+            config::S1 => StreamAction::FirstStage,
+            config::S2 => StreamAction::SecondStage,
+            config::NESTED => StreamAction::Nested,
+            // 0b0xx.
             _ => StreamAction::Abort,
         }
     }
@@ -126,13 +155,20 @@ impl StreamContext {
         u16::try_from(self.cd0().asid()).unwrap_or(0)
     }
 
-    /// The tag of the virtual machine; without stage 2 there is one only, and `STE.S2VMID` is ignored.
+    /// `STE.S2VMID`, the tag of the virtual machine: of stage 1 by itself too (`IHI0070 §3.17`). The lookup clears it
+    /// where there is no stage 2 to be had.
     #[must_use]
     pub fn vmid(&self) -> u16 {
-        0
+        u16::try_from(self.ste2().s2vmid()).unwrap_or(0)
     }
 
-    /// Size of output addresses: `CD.IPS`, capped to the output address size.
+    /// STE bits 255:192.
+    #[must_use]
+    pub fn ste3(&self) -> Ste3 {
+        self.ste[3].into()
+    }
+
+    /// Size of stage 1's output addresses: `CD.IPS`, capped to the output address size.
     #[must_use]
     pub fn output_size(&self, f: &Features) -> AddressSize {
         AddressSize::from_encoding(self.cd0().ips()).min(f.oas)
@@ -166,10 +202,11 @@ impl StreamContext {
 
 /// Finds what the tables say of a request: fetches and validates the STE and, with stage 1, the CD.
 ///
-/// At most two reads of level 1 descriptors and eight of STE and CD words.
+/// At most two reads of level 1 descriptors and eight of STE and CD words, and stage 2 walks to find them.
 ///
 /// # Errors
-/// `C_BAD_STREAMID`, `F_STE_FETCH`, `C_BAD_STE`, `F_STREAM_DISABLED`, `C_BAD_SUBSTREAMID`, `F_CD_FETCH`, `C_BAD_CD`.
+/// `C_BAD_STREAMID`, `F_STE_FETCH`, `C_BAD_STE`, `F_STREAM_DISABLED`, `C_BAD_SUBSTREAMID`, `F_CD_FETCH`, `C_BAD_CD`; with
+/// stage 2 its translation faults, with class CD.
 pub fn lookup_stream(
     mem: &dyn GuestMemory,
     f: &Features,
@@ -181,11 +218,16 @@ pub fn lookup_stream(
         return Err(config_fault(FaultKind::BadSte, req));
     }
     let mut context = StreamContext { ste, cd: [0; 4] };
+    if !f.stage2 {
+        context.ste[2] = context.ste2().with_s2vmid(0).bits();
+    }
     match context.action() {
         StreamAction::Abort => Ok(context),
-        StreamAction::Bypass if req.substream.is_some() => Err(config_fault(FaultKind::BadSubstreamId, req)),
-        StreamAction::Bypass => Ok(context),
-        StreamAction::Translate => {
+        StreamAction::Bypass | StreamAction::SecondStage if req.substream.is_some() => {
+            Err(config_fault(FaultKind::BadSubstreamId, req))
+        }
+        StreamAction::Bypass | StreamAction::SecondStage => Ok(context),
+        StreamAction::FirstStage | StreamAction::Nested => {
             let log2_contexts = if f.ssid_bits == 0 { 0 } else { context.ste0().s1cdmax() };
             let default = context.ste1().s1dss();
             let index = match req.substream {
@@ -199,7 +241,9 @@ pub fn lookup_stream(
                 Some(ssid) => ssid,
                 None if log2_contexts == 0 || default == s1dss::SSID0 => 0,
                 None if default == s1dss::BYPASS => {
-                    context.ste[0] = context.ste0().with_config(config::BYPASS).bits();
+                    let second = context.action().has_second_stage();
+                    let rest = if second { config::S2 } else { config::BYPASS };
+                    context.ste[0] = context.ste0().with_config(rest).bits();
                     return Ok(context);
                 }
                 None => return Err(config_fault(FaultKind::StreamDisabled, req)),
@@ -250,6 +294,7 @@ pub(super) fn config_fault(kind: FaultKind, req: &DmaRequest) -> Fault {
         stage2: false,
         ipa: 0,
         fetch_addr: 0,
+        table_read: false,
         action: FaultAction::Abort,
         record: true,
         privileged: req.access.privileged,
@@ -274,6 +319,22 @@ fn read_words<const N: usize>(mem: &dyn GuestMemory, f: &Features, addr: u64) ->
         at = at.wrapping_add(8);
     }
     Some(words)
+}
+
+/// Reads the first `N` words of an L1CD or CD, where stage 2 says that it lies if there is one.
+fn read_context<const N: usize>(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    context: &StreamContext,
+    addr: u64,
+    req: &DmaRequest,
+) -> Result<[u64; N], Fault> {
+    let at = if context.action().has_second_stage() {
+        walk::locate_context(mem, f, context, req, addr)?
+    } else {
+        addr
+    };
+    read_words(mem, f, at).ok_or_else(|| fetch_fault(FaultKind::CdFetch, req, at))
 }
 
 /// `addr` with its low `log2` bits cleared.

@@ -50,8 +50,8 @@ properties! {
         pub adversarial: bool = false, c"x-adversarial", c"cache all that may be cached, finish as late as allowed";
         /// Present for command lines of QEMU's own model; ATS is not there yet.
         pub ats: OnOffAuto = OnOffAuto::Auto, c"ats", c"ATS: off or auto (off)";
-        /// Present for command lines of QEMU's own model.
-        pub stage: Text = (), c"stage", c"stages of translation: 1";
+        /// See `Features::stage1` and `Features::stage2`.
+        pub stage: Text = (), c"stage", c"stages of translation: 1, 2, nested (both)";
         /// Present for command lines of QEMU's own model.
         pub accel: bool = false, c"accel", c"translation by a host SMMU: off";
         /// The bus that it translates for.
@@ -124,6 +124,12 @@ impl<V: Variant> SmmuDevice<V> {
     fn features(this: &Qom<Self>) -> Result<Features> {
         let p = this.properties();
         let mut f = V::features();
+        if let Some(value) = p.stage.get() {
+            f.parse_stage(value)?;
+        }
+        if !f.stage1 {
+            f.ssid_bits = 0;
+        }
         if let Some(value) = p.ssidsize.get().filter(|value| *value != "auto") {
             f.ssid_bits = value.parse::<u8>().ok().filter(|bits| *bits <= 20).ok_or_else(|| {
                 Error::new(format!(
@@ -171,18 +177,6 @@ impl<V: Variant> SmmuDevice<V> {
             return Err(Error::new(
                 "property 'accel' is on, but must be off: this model translates by itself",
             ));
-        }
-        match p.stage.get() {
-            None | Some("1") => {}
-            // Machines set it for their own SMMU, whatever the user wants.
-            Some("nested") => {
-                log::warn!(target: "unimp", "SMMUv3: stage=nested gives stage 1 alone: there is no stage 2 yet");
-            }
-            Some(other) => {
-                return Err(Error::new(format!(
-                    "property 'stage' is '{other}', but must be 1: this model has no stage 2 yet"
-                )));
-            }
         }
         f.validate()?;
         Ok(f)

@@ -88,6 +88,10 @@ pub fn encode(fault: &Fault) -> Record {
     }
     if addresses {
         second = second.with_s2(fault.stage2.into()).with_class(u64::from(fault.class as u8));
+        // Valid with class TT alone (§7.3.16).
+        if fault.kind == K::Permission {
+            second = second.with_ttrnw(fault.table_read.into());
+        }
     }
     let third = Event2::default().with_input_addr(if address { fault.request.addr } else { 0 });
     let fourth = match fault.kind {
@@ -134,6 +138,7 @@ mod tests {
             stage2: false,
             ipa: 0x000f_ffff_ffff_f000,
             fetch_addr: 0x000f_0000_1234_5678,
+            table_read: false,
             action: FaultAction::Abort,
             record: true,
             privileged: true,
@@ -190,6 +195,9 @@ mod tests {
         f.privileged = false;
         let record = encode(&f);
         assert_eq!(record, [0x1234_5678_0000_0013, 1 << 39, ADDR, 0x000f_ffff_ffff_f000]);
+        let of_table = Fault { class: FaultClass::TableDescriptor, table_read: true, ..f };
+        assert_eq!(encode(&of_table)[1], 1 << 39 | 1 << 40 | 1 << 44);
+        assert_eq!(encode(&Fault { kind: FaultKind::AccessFlag, ..of_table })[1], 1 << 39 | 1 << 40);
         let stalled = with_stag(&record, 0xbeef);
         assert_eq!(stalled[1], 1 << 39 | 1 << 31 | 0xbeef);
         assert_eq!(bytes(&stalled)[..9], [0x13, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 0xef]);

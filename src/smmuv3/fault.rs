@@ -86,9 +86,11 @@ pub struct Fault {
     pub ipa: u64,
     /// Physical address of the fetch that failed (`F_STE_FETCH`, `F_CD_FETCH`, `F_WALK_EABT`); else 0.
     pub fetch_addr: u64,
-    /// What happens to the transaction (`CD.S`, `CD.A`, stall model).
+    /// With class [`TableDescriptor`](FaultClass::TableDescriptor) in stage 2: a descriptor was read, not written.
+    pub table_read: bool,
+    /// What happens to the transaction (`CD.S`, `CD.A`, `STE.S2S`, stall model).
     pub action: FaultAction,
-    /// Whether an event is recorded (`CD.R`, `STE.Config`, `CR2.RECINVSID`).
+    /// Whether an event is recorded (`CD.R`, `STE.S2R`, `STE.Config`, `CR2.RECINVSID`).
     pub record: bool,
     /// Privileged and instruction attributes as translation used them, after `PRIVCFG` and `INSTCFG`.
     pub privileged: bool,

@@ -122,7 +122,11 @@ pub struct Features {
     pub ssid_bits: u8,
     /// Bits of StreamIDs, 0 to 32.
     pub sid_bits: u8,
-    /// Size of physical addresses.
+    /// Stage 1.
+    pub stage1: bool,
+    /// Stage 2.
+    pub stage2: bool,
+    /// Size of physical addresses, and with stage 2 of intermediate ones.
     pub oas: AddressSize,
     /// 4 KiB granule.
     pub gran4k: bool,
@@ -150,6 +154,16 @@ pub struct Features {
     pub hyp: bool,
     /// 16-bit ASIDs.
     pub asid16: bool,
+    /// 16-bit VMIDs, with stage 2.
+    pub vmid16: bool,
+    /// VMID wildcards for invalidations, with stage 2.
+    pub vmid_wildcards: bool,
+    /// Stage 2 execute-never by privilege.
+    pub xnx: bool,
+    /// `STE.S2FWB`: memory types of stage 2 in the encoding that forces them.
+    pub fwb: bool,
+    /// Tables for less than 25 bits of input address.
+    pub small_tables: bool,
     /// `STE.PRIVCFG`, `STE.INSTCFG` and their like in `GBPA` have effect.
     pub attr_perms_override: bool,
     /// `CD.A = 0` is allowed: terminated transactions read as zero and write nothing, without an abort.
@@ -174,6 +188,8 @@ impl Default for Features {
         Self {
             ssid_bits: 20,
             sid_bits: 16,
+            stage1: true,
+            stage2: true,
             oas: AddressSize::Bits48,
             gran4k: true,
             gran16k: true,
@@ -188,6 +204,11 @@ impl Default for Features {
             sev: true,
             hyp: false,
             asid16: true,
+            vmid16: true,
+            vmid_wildcards: true,
+            xnx: true,
+            fwb: true,
+            small_tables: true,
             attr_perms_override: true,
             raz_wi: false,
             bbml: 2,
@@ -356,12 +377,34 @@ impl Features {
         Ok(())
     }
 
-    /// What QEMU's own `arm-smmuv3` does by default, as far as this model goes: no substreams, no stall, no table
-    /// updates, 44-bit output.
+    /// Property `stage`.
+    ///
+    /// # Errors
+    /// For any other word.
+    pub fn parse_stage(&mut self, value: &str) -> Result<(), FeatureError> {
+        (self.stage1, self.stage2) = match value {
+            "1" => (true, false),
+            "2" => (false, true),
+            "nested" => (true, true),
+            _ => {
+                return choice(
+                    "stage",
+                    value,
+                    "1, 2 or nested",
+                    "nested has both stages, for the guest to choose",
+                );
+            }
+        };
+        Ok(())
+    }
+
+    /// What QEMU's own `arm-smmuv3` does by default: stage 1 alone, no substreams, no stall, no table updates, 44-bit
+    /// output.
     #[must_use]
     pub fn compat() -> Self {
         Self {
             ssid_bits: 0,
+            stage2: false,
             oas: AddressSize::Bits44,
             va52: false,
             stall: StallModel::Off,
@@ -369,6 +412,9 @@ impl Features {
             two_level_contexts: false,
             msi: false,
             sev: false,
+            vmid_wildcards: false,
+            fwb: false,
+            small_tables: false,
             attr_perms_override: false,
             ..Self::default()
         }
@@ -409,8 +455,11 @@ impl Features {
         if self.oas == AddressSize::Bits52 && !self.gran64k {
             return needs("oas", "52", "the 64k granule", "add 64k to granules, or set oas=48");
         }
+        if self.ssid_bits != 0 && !self.stage1 {
+            return needs("ssidsize", "more than 0", "stage 1", "set stage=nested, or ssidsize=0");
+        }
         if self.hyp {
-            return needs("hyp", "on", "stage 2, which this model does not have", "set hyp=off");
+            return needs("hyp", "on", "EL2 contexts, which this model does not have", "set hyp=off");
         }
         Ok(())
     }
@@ -430,7 +479,8 @@ impl Features {
     #[must_use]
     pub fn idr0(&self) -> u32 {
         Idr0::default()
-            .with_s1p(1)
+            .with_s1p(self.stage1.into())
+            .with_s2p(self.stage2.into())
             .with_ttf(0b10)
             .with_cohacc(self.coherent.into())
             .with_httu(match self.httu {
@@ -438,7 +488,9 @@ impl Features {
                 Httu::Access => 1,
                 Httu::Dirty => 2,
             })
-            .with_asid16(self.asid16.into())
+            .with_asid16((self.stage1 && self.asid16).into())
+            .with_vmid16((self.stage2 && self.vmid16).into())
+            .with_vmw((self.stage2 && self.vmid_wildcards).into())
             .with_msi(self.msi.into())
             .with_sev(self.sev.into())
             .with_cd2l((self.two_level_contexts && self.ssid_bits != 0).into())
@@ -475,7 +527,10 @@ impl Features {
     #[must_use]
     pub fn idr3(&self) -> u32 {
         Idr3::default()
-            .with_had(1)
+            .with_had(self.stage1.into())
+            .with_xnx((self.stage2 && self.xnx).into())
+            .with_fwb((self.stage2 && self.fwb).into())
+            .with_stt(self.small_tables.into())
             .with_ril(self.range_invalidation.into())
             .with_bbml(self.bbml.into())
             .bits()

@@ -43,6 +43,8 @@ pub trait Engine: Send + Sync {
     fn tables_changed(&self);
     /// See [`Translator::invalidate`].
     fn invalidate(&self, what: &Invalidation);
+    /// See [`Translator::ignored_bits`].
+    fn ignored_bits(&self) -> u32;
     /// See [`Translator::reset`].
     fn reset(&self);
     /// See [`Translator::stats`].
@@ -65,6 +67,10 @@ impl Engine for Translator {
 
     fn invalidate(&self, what: &Invalidation) {
         Self::invalidate(self, what);
+    }
+
+    fn ignored_bits(&self) -> u32 {
+        Self::ignored_bits(self)
     }
 
     fn reset(&self) {

@@ -113,8 +113,6 @@ pub struct Registers {
 pub mod masks {
     use super::Features;
 
-    /// `CR0`: neither ATS nor PRI nor VMID wildcards.
-    pub const CR0: u32 = 0xd;
     /// `CR1`, fields of table accesses.
     pub const CR1_TABLE: u32 = 0xfc0;
     /// `CR1`, fields of queue accesses.
@@ -131,6 +129,12 @@ pub mod masks {
     pub const CMDQ_CONS: u32 = 0x7f0f_ffff;
     /// `*_IRQ_CFG2`.
     pub const IRQ_CFG2: u32 = 0x3f;
+
+    /// `CR0`: neither ATS nor PRI; `VMW` with stage 2.
+    #[must_use]
+    pub fn cr0(f: &Features) -> u32 {
+        if f.stage2 && f.vmid_wildcards { 0x1cd } else { 0xd }
+    }
 
     /// `CR2`: `RECINVSID`, and `E2H` with EL2 contexts. `PTM` needs broadcast maintenance.
     #[must_use]
@@ -303,7 +307,7 @@ impl Registers {
         let irq = self.interrupts();
         match offset {
             reg::CR0 => {
-                self.cr0 = value & masks::CR0;
+                self.cr0 = value & masks::cr0(f);
                 return Written::Enables(enables);
             }
             CR1 => {

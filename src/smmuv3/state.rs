@@ -63,7 +63,7 @@ pub fn check_registers(f: &Features, registers: &Registers) -> Result<(), LoadEr
         eventq_irq_cfg1,
         eventq_irq_cfg2,
     } = *registers;
-    limit32("CR0", cr0, masks::CR0)?;
+    limit32("CR0", cr0, masks::cr0(f))?;
     limit32("CR1", cr1, masks::CR1_TABLE | masks::CR1_QUEUE)?;
     limit32("CR2", cr2, masks::cr2(f))?;
     limit32("GBPA", gbpa, masks::GBPA)?;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::config::StreamTable;
 use super::spec::cd::{CD_BYTES, CD_WORDS, Cd0, Cd1, Cd2, Cd3, L1Cd};
-use super::spec::pte::Pte;
-use super::spec::ste::{L1Std, STE_BYTES, STE_WORDS, Ste0, Ste1, config, s1fmt};
+use super::spec::pte::{Pte, S2Pte};
+use super::spec::ste::{L1Std, STE_BYTES, STE_WORDS, Ste0, Ste1, Ste2, Ste3, config, s1fmt};
 use crate::iommu::testing::TestMemory;
 use crate::iommu::{Access, DmaRequest};
 
@@ -58,6 +58,21 @@ pub fn kernel_rw() -> Pte {
     user_rw().with_ap1(0)
 }
 
+/// A stage 2 page that may be read and written, accessed, normal memory, executable.
+pub fn s2_rw() -> S2Pte {
+    S2Pte::default().with_memattr(0b1111).with_s2ap0(1).with_s2ap1(1).with_af(1).with_sh(3)
+}
+
+/// A stage 2 page that may be read.
+pub fn s2_ro() -> S2Pte {
+    s2_rw().with_s2ap1(0)
+}
+
+/// A stage 2 page that is writable-clean.
+pub fn s2_clean() -> S2Pte {
+    s2_ro().with_dbm(1)
+}
+
 /// An STE that aborts.
 pub fn ste_abort() -> Ste {
     let mut ste = Ste::default();
@@ -84,6 +99,39 @@ pub fn ste_stage1(contexts: u64, log2_contexts: u64, fmt: u64, s1dss: u64) -> St
         .with_s1cdmax(log2_contexts)
         .bits();
     ste[1] = Ste1::default().with_s1dss(s1dss).with_s1cir(1).with_s1cor(1).with_s1csh(3).bits();
+    ste
+}
+
+/// The same STE with stage 2 by `tables`, under stage 1 if it has that, else by itself: recording, 48-bit output.
+pub fn with_stage2(mut ste: Ste, tables: &Tables, vmid: u16) -> Ste {
+    let stage1 = Ste0::from(ste[0]).config() == config::S1;
+    ste[0] =
+        Ste0::from(ste[0]).with_v(1).with_config(if stage1 { config::NESTED } else { config::S2 }).bits();
+    let level = tables.root_level();
+    ste[2] = Ste2::default()
+        .with_s2vmid(vmid.into())
+        .with_s2t0sz(u64::from(64 - tables.input_bits))
+        .with_s2sl0(match (tables.granule_log2, level) {
+            (12, 3) => 3,
+            (12, level) => u64::from(2 - level),
+            (_, level) => u64::from(3 - level),
+        })
+        .with_s2tg(match tables.granule_log2 {
+            12 => 0,
+            16 => 1,
+            _ => 2,
+        })
+        .with_s2ps(5)
+        .with_s2aa64(1)
+        .with_s2r(1)
+        .bits();
+    ste[3] = Ste3::default().with_s2ttb(tables.root >> 4).bits();
+    ste
+}
+
+/// Changes the third word of an STE.
+pub fn edit_ste2(mut ste: Ste, change: impl Fn(Ste2) -> Ste2) -> Ste {
+    ste[2] = change(Ste2::from(ste[2])).bits();
     ste
 }
 
@@ -244,8 +292,14 @@ impl TestGuest {
 
     /// Empty page tables for `input_bits` of address.
     pub fn tables(&self, granule_log2: u32, input_bits: u32) -> Tables {
-        let root_bits = input_bits - Tables { root: 0, granule_log2, input_bits }.root_shift();
-        Tables { root: self.alloc(8 << root_bits), granule_log2, input_bits }
+        self.concatenated_tables(granule_log2, input_bits, 0)
+    }
+
+    /// The same with fewer levels and a larger root.
+    pub fn concatenated_tables(&self, granule_log2: u32, input_bits: u32, saved_levels: u32) -> Tables {
+        let tables = Tables { root: 0, granule_log2, input_bits, saved_levels };
+        let root_bits = input_bits - tables.root_shift();
+        Tables { root: self.alloc(8 << root_bits), ..tables }
     }
 
     /// Maps the page (level 3) or block of `level` that holds `va` to `pa`, with the attributes of `attrs`.
@@ -255,6 +309,21 @@ impl TestGuest {
         let leaf = attrs.with_valid(1).with_table(u64::from(level == 3)).with_addr_47_12(pa >> 12);
         let leaf = if tables.granule_log2 == 16 { leaf.with_addr_51_48(pa >> 48) } else { leaf };
         self.mem.put(self.pte_addr(tables, va, level), leaf.bits());
+    }
+
+    /// [`map`](Self::map) of a stage 2 table.
+    pub fn map2(&self, tables: &Tables, ipa: u64, pa: u64, level: u32, attrs: S2Pte) {
+        self.map(tables, ipa, pa, level, Pte::from(attrs.bits()));
+    }
+
+    /// Maps what was allocated so far to itself in a stage 2 table, by the largest blocks of `level`.
+    pub fn map_memory(&self, tables: &Tables, level: u32, attrs: S2Pte) {
+        let end = self.next.load(Ordering::Relaxed);
+        let mut ipa = 0x4000_0000;
+        while ipa < end {
+            self.map2(tables, ipa, ipa, level, attrs);
+            ipa += 1 << tables.shift(level);
+        }
     }
 
     /// Clears the descriptor of `level` that holds `va`.
@@ -303,12 +372,14 @@ pub struct Tables {
     pub granule_log2: u32,
     /// Bits of input addresses.
     pub input_bits: u32,
+    /// How many levels are saved by several tables of the first level that is left (stage 2 only).
+    pub saved_levels: u32,
 }
 
 impl Tables {
     /// Level of the root table.
     pub fn root_level(&self) -> u32 {
-        4 - (self.input_bits - self.granule_log2).div_ceil(self.granule_log2 - 3)
+        4 - (self.input_bits - self.granule_log2).div_ceil(self.granule_log2 - 3) + self.saved_levels
     }
 
     /// Log2 of what a descriptor of `level` maps.

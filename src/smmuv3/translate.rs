@@ -2,27 +2,34 @@
 //! A transaction's way through the SMMU: configuration, IOTLB, walk (`IHI0070 §3.3`), and what the
 //! invalidation commands do to it (`IHI0070 §4.3`, `§4.4`).
 //!
+//! Pages in which stage 1 has a part are cached by VMID and ASID, whole: what an input address maps to in the end. Pages
+//! of stage 2 by itself are cached by VMID, under numbers of their own (`IHI0070 §3.17`).
+//!
 //! Any thread may translate, at any time, without waiting for another. Each attempt begins by noting the
 //! moment in the order of invalidations, and takes nothing from the caches that is newer: a configuration
 //! read before an address space changed hands never meets the new owner's pages. If an invalidation begins
 //! while tables are being read, the attempt is repeated, a few times; then its answer is that of a hardware
 //! walk that the invalidation overlapped, and is not cached.
 
+mod invalidate;
 mod tables;
 
-use core::cell::Cell;
+use core::sync::atomic::{AtomicU64, Ordering};
 
-use self::tables::WalkMemory;
+pub use invalidate::{Invalidation, Pages, Regime};
+
+use self::tables::WalkedTables;
 use super::config::{self, CONTEXT_WORDS, StreamAction, StreamContext, StreamTable};
 use super::fault::{Fault, FaultKind};
 use super::features::Features;
-use super::walk::{self, Mapping, PagePerms, Refusal};
+use super::walk::{self, Mapping, PagePerms, Refusal, Stage};
 use crate::iommu::context_cache::ContextCache;
-use crate::iommu::iotlb::{CachedPage, Iotlb, Span, Tag};
+use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
+use crate::iommu::narrow::low16;
 use crate::iommu::sequence::{Moment, Sequence};
 pub use crate::iommu::translator::TranslatorStats;
 use crate::iommu::translator::{CurrentTables, Lookup, Origin, TranslatorCounters, counter};
-use crate::iommu::{DmaRequest, GuestMemory, StreamId, SubstreamId, Translation};
+use crate::iommu::{DmaRequest, GuestMemory, Translation};
 
 /// Default of the property `iotlb-size`: pages and blocks.
 pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
@@ -30,68 +37,13 @@ pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
 const CONTEXT_ENTRIES: usize = 512;
 /// Table descriptors of the walk cache.
 const TABLE_ENTRIES: usize = 1024;
-
-/// What an invalidation command names. Numbers are as in the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Invalidation {
-    /// `CMD_CFGI_ALL`: every configuration.
-    All,
-    /// `CMD_CFGI_STE`: a stream's, with all its CDs. `leaf` says nothing to a cache without level 1 entries.
-    Ste {
-        /// StreamID.
-        sid: StreamId,
-    },
-    /// `CMD_CFGI_STE_RANGE`: the streams `first..=last`.
-    SteRange {
-        /// First StreamID.
-        first: StreamId,
-        /// Last StreamID.
-        last: StreamId,
-    },
-    /// `CMD_CFGI_CD`: one CD of a stream.
-    Cd {
-        /// StreamID.
-        sid: StreamId,
-        /// SubstreamID.
-        ssid: SubstreamId,
-    },
-    /// `CMD_CFGI_CD_ALL`: all CDs of a stream.
-    CdAll {
-        /// StreamID.
-        sid: StreamId,
-    },
-    /// `CMD_TLBI_NH_ASID`: an address space, without its global pages.
-    Asid {
-        /// VMID.
-        vmid: u16,
-        /// ASID.
-        asid: u16,
-    },
-    /// `CMD_TLBI_NH_ALL`, `CMD_TLBI_S12_VMALL`: a virtual machine.
-    Vmid {
-        /// VMID.
-        vmid: u16,
-    },
-    /// `CMD_TLBI_NH_VA`, and without ASID `CMD_TLBI_NH_VAA`: what translates an address of a range.
-    Va {
-        /// VMID.
-        vmid: u16,
-        /// ASID; global pages go as well.
-        asid: Option<u16>,
-        /// First input address.
-        addr: u64,
-        /// Bytes: 4096 without a range, else `(NUM + 1) << (SCALE + log2 of the granule)`.
-        size: u64,
-        /// Log2 of the granule that `TG` names, 12, 14 or 16. Pages of another granule need not go.
-        granule_log2: Option<u8>,
-        /// The level that `TTL` names. Pages of another level need not go.
-        level: Option<u8>,
-        /// Tables above the pages need not go.
-        leaf: bool,
-    },
-    /// `CMD_TLBI_NSNH_ALL` and every other command that drops all translations.
-    NsnhAll,
-}
+/// A number for every VMID, and another for its stage 2 by itself.
+const DOMAIN_STAMPS_LOG2: u32 = 17;
+const SPACE_STAMPS_LOG2: u32 = 16;
+/// In a tag's domain: pages of stage 2 by itself.
+const STAGE_2: u32 = 1 << 16;
+/// A tag's domain: pages of EL2. It shares its stamp with VMID 0.
+const EL2: u32 = 1 << 17;
 
 /// Where the registers say that the stream table is. `None`: translation is off, and no table may be read
 /// (`IHI0070 §6.3.9.6`). Let [`Translator::tables_changed`] follow where they change.
@@ -112,6 +64,8 @@ pub struct Translator {
     iotlb: Iotlb,
     /// The walk cache, if there is one.
     tables: Option<Iotlb>,
+    /// Bit n: a stage 1 page or block of `2^n` bytes has been entered in parts, as stage 2 has smaller pages.
+    fragments: AtomicU64,
     counters: TranslatorCounters,
 }
 
@@ -126,7 +80,7 @@ enum Cached {
     Hit(Translation),
     /// A page that does not allow the access. It is read again, so that a guest that allows more sees no
     /// spurious fault; an adversarial SMMU takes the entry at its word.
-    Forbidden,
+    Forbidden(Stage),
     /// No page, or a clean one that is to be written: a walk makes it dirty.
     Miss,
 }
@@ -138,8 +92,9 @@ impl Translator {
         Self {
             sequence: Sequence::new(),
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
-            iotlb: Iotlb::new(iotlb_entries, features.adversarial),
-            tables: features.adversarial.then(|| Iotlb::new(TABLE_ENTRIES, true)),
+            iotlb: iotlb(iotlb_entries, features.adversarial),
+            tables: features.adversarial.then(|| iotlb(TABLE_ENTRIES, true)),
+            fragments: AtomicU64::new(0),
             counters: TranslatorCounters::new(),
             features,
         }
@@ -168,12 +123,12 @@ impl Translator {
     fn quick(&self, req: &DmaRequest) -> Option<Translation> {
         let now = self.sequence.now();
         let context = StreamContext::from_words(self.contexts.lookup(now, req.stream, req.substream)?);
-        if context.action() != StreamAction::Translate {
+        if !context.action().translates() {
             return None;
         }
         match self.cached(&context, req, now) {
             Cached::Hit(translation) => Some(translation),
-            Cached::Forbidden | Cached::Miss => None,
+            Cached::Forbidden(_) | Cached::Miss => None,
         }
     }
 
@@ -222,13 +177,25 @@ impl Translator {
         let (result, iotlb) = match context.action() {
             StreamAction::Abort => (Err(config::silent_abort(req)), Lookup::Unused),
             StreamAction::Bypass => (config::bypass(&self.features, &context, req), Lookup::Unused),
-            StreamAction::Translate => match self.cached(&context, req, now) {
-                Cached::Hit(translation) => (Ok(translation), Lookup::Hit),
-                Cached::Forbidden if self.features.adversarial => {
+            action => match (self.cached(&context, req, now), action) {
+                (Cached::Hit(translation), _) => (Ok(translation), Lookup::Hit),
+                (Cached::Forbidden(Stage::First), _) if self.features.adversarial => {
                     let kind = FaultKind::Permission;
                     (Err(walk::translation_fault(kind, &self.features, &context, req)), Lookup::Hit)
                 }
-                Cached::Forbidden | Cached::Miss => (self.walk(mem, &context, req, now), Lookup::Miss),
+                (Cached::Forbidden(Stage::Second), StreamAction::SecondStage)
+                    if self.features.adversarial =>
+                {
+                    let kind = FaultKind::Permission;
+                    (
+                        Err(walk::second_stage_fault(kind, &self.features, &context, req, req.addr)),
+                        Lookup::Hit,
+                    )
+                }
+                // What stage 2 refuses under stage 1 has an IPA, which is not cached.
+                (Cached::Forbidden(_) | Cached::Miss, _) => {
+                    (self.walk(mem, &context, req, now), Lookup::Miss)
+                }
             },
         };
         Answer { result, origin: Origin { config_hit, iotlb } }
@@ -240,16 +207,20 @@ impl Translator {
     #[inline(always)]
     fn cached(&self, context: &StreamContext, req: &DmaRequest, now: Moment) -> Cached {
         let f = &self.features;
-        let region = context.region(is_upper(req.addr));
-        if !region.enabled && !f.adversarial {
-            return Cached::Miss;
-        }
-        let addr = if region.top_byte_ignore { canonical(req.addr) } else { req.addr };
+        let addr = if context.action().has_first_stage() {
+            let region = context.region(is_upper(req.addr));
+            if !region.enabled && !f.adversarial {
+                return Cached::Miss;
+            }
+            if region.top_byte_ignore { canonical(req.addr) } else { req.addr }
+        } else {
+            req.addr
+        };
         let Some(page) = self.iotlb.lookup(now, tag(context), addr) else { return Cached::Miss };
-        let perms = PagePerms::from_bits(u8::try_from(page.attributes & 0xff).unwrap_or(0));
+        let perms = PagePerms::from_bits(low16(page.attributes.into()));
         match walk::check(perms, f, context, req.access) {
             Ok(perm) => Cached::Hit(translation(req.addr, page.output, page.log2size, perm)),
-            Err(Refusal::Permission) => Cached::Forbidden,
+            Err(Refusal::Permission(stage)) => Cached::Forbidden(stage),
             Err(Refusal::Clean) => Cached::Miss,
         }
     }
@@ -262,10 +233,21 @@ impl Translator {
         now: Moment,
     ) -> Result<Translation, Fault> {
         self.counters.count(counter::WALKS);
-        let mapping = self.walk_tables(mem, context, req, now)?;
-        self.counters.updated(mapping.updates.accessed, mapping.updates.dirtied);
+        let (result, updates) = match &self.tables {
+            None => walk::walk(mem, &(), &self.features, context, req),
+            Some(cache) => {
+                let tables = WalkedTables { cache, sequence: &self.sequence, now, context };
+                walk::walk(mem, &tables, &self.features, context, req)
+            }
+        };
+        self.counters.updated(updates.accessed, updates.dirtied);
+        let mapping = result?;
+        if mapping.leaf_log2size != mapping.log2size {
+            // Before it is entered, for what is not seen is not invalidated.
+            self.fragments.fetch_or(1u64.wrapping_shl(mapping.leaf_log2size.into()), Ordering::SeqCst);
+        }
         let page = CachedPage {
-            input: canonical(req.addr) & !size_mask(mapping.log2size),
+            input: input(context, req.addr) & !size_mask(mapping.log2size),
             output: mapping.addr,
             log2size: mapping.log2size,
             global: mapping.global,
@@ -275,72 +257,6 @@ impl Translator {
         let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
         let privileged = context.effective_access(&self.features, req.access).privileged;
         Ok(translation(req.addr, mapping.addr, mapping.log2size, mapping.perms.permissions(privileged)))
-    }
-
-    fn walk_tables(
-        &self,
-        mem: &dyn GuestMemory,
-        context: &StreamContext,
-        req: &DmaRequest,
-        now: Moment,
-    ) -> Result<Mapping, Fault> {
-        let Some(cache) = &self.tables else {
-            return walk::walk_stage1(mem, &self.features, context, req);
-        };
-        let region = context.region(is_upper(req.addr));
-        let mem = WalkMemory {
-            mem,
-            cache,
-            sequence: &self.sequence,
-            now,
-            tag: tag(context),
-            addr: canonical(req.addr),
-            kind: granule_kind(u8::try_from(region.granule_log2).unwrap_or(0)),
-            granule_log2: region.granule_log2,
-            shift: Cell::new(tables::first_shift(&region)),
-        };
-        walk::walk_stage1(&mem, &self.features, context, req)
-    }
-
-    /// Does what an invalidation command asks for. Once this has returned, no translation that begins finds
-    /// what was named; those under way may, until they end.
-    pub fn invalidate(&self, what: &Invalidation) {
-        self.counters.count(counter::INVALIDATIONS);
-        let at = self.sequence.advance();
-        match *what {
-            Invalidation::All => self.contexts.invalidate_all(at),
-            Invalidation::Ste { sid } | Invalidation::CdAll { sid } => {
-                self.contexts.invalidate_stream(at, sid)
-            }
-            Invalidation::SteRange { first, last } => self.contexts.invalidate_streams(at, first, last),
-            Invalidation::Cd { sid, ssid } => {
-                self.contexts.invalidate_pair(at, sid, Some(ssid));
-                if ssid == 0 {
-                    // Transactions without SubstreamID may use CD 0.
-                    self.contexts.invalidate_pair(at, sid, None);
-                }
-            }
-            Invalidation::Asid { vmid, asid } => {
-                let tag = Tag { domain: u32::from(vmid), space: u32::from(asid) };
-                self.translation_caches().for_each(|cache| cache.invalidate_space(at, tag));
-            }
-            Invalidation::Vmid { vmid } => {
-                self.translation_caches().for_each(|cache| cache.invalidate_domain(at, u32::from(vmid)));
-            }
-            Invalidation::Va { vmid, asid, addr, size, granule_log2, level, leaf } => {
-                let first = canonical(addr);
-                let mut span = Span::new(first, first.saturating_add(size.saturating_sub(1)));
-                if self.features.adversarial {
-                    span.kinds = kinds(granule_log2, level);
-                }
-                self.iotlb.invalidate_span(at, u32::from(vmid), asid.map(u32::from), &span);
-                if let Some(tables) = self.tables.as_ref().filter(|_| !leaf) {
-                    span.kinds = kinds(granule_log2, None);
-                    tables.invalidate_span(at, u32::from(vmid), asid.map(u32::from), &span);
-                }
-            }
-            Invalidation::NsnhAll => self.translation_caches().for_each(|cache| cache.invalidate_all(at)),
-        }
     }
 
     /// What a [`CurrentTables`] says has changed: what is being read from the old table is not cached any more. What
@@ -354,6 +270,14 @@ impl Translator {
         let at = self.sequence.advance();
         self.contexts.invalidate_all(at);
         self.translation_caches().for_each(|cache| cache.invalidate_all(at));
+    }
+
+    /// How many low bits of an input address do not count in stage 1's commands by address: those of the largest page or
+    /// block of stage 1 that was entered in parts.
+    #[must_use]
+    pub fn ignored_bits(&self) -> u32 {
+        let sizes = self.fragments.load(Ordering::SeqCst);
+        u64::BITS.saturating_sub(sizes.leading_zeros()).saturating_sub(1)
     }
 
     /// The IOTLB, and the walk cache if there is one.
@@ -374,8 +298,24 @@ impl Translator {
     }
 }
 
+/// An IOTLB where every VMID has two numbers.
+fn iotlb(entries: usize, exact: bool) -> Iotlb {
+    Iotlb::with_stamps(entries, exact, DOMAIN_STAMPS_LOG2, SPACE_STAMPS_LOG2)
+}
+
+/// Under which number a stream's pages are cached.
+#[inline(always)]
 fn tag(context: &StreamContext) -> Tag {
-    Tag { domain: u32::from(context.vmid()), space: u32::from(context.asid()) }
+    let vmid = u32::from(context.vmid());
+    match context.action() {
+        StreamAction::SecondStage => Tag { domain: vmid | STAGE_2, space: 0 },
+        _ => Tag { domain: vmid, space: u32::from(context.asid()) },
+    }
+}
+
+/// The input address as it is cached.
+fn input(context: &StreamContext, addr: u64) -> u64 {
+    if context.action().has_first_stage() { canonical(addr) } else { addr }
 }
 
 fn translation(addr: u64, output: u64, log2size: u8, perm: crate::iommu::Permissions) -> Translation {
@@ -416,23 +356,6 @@ fn granule_kind(granule_log2: u8) -> u8 {
         16 => 2 << 2,
         _ => 0,
     }
-}
-
-/// The kinds that an invalidation with these hints must take.
-fn kinds(granule_log2: Option<u8>, level: Option<u8>) -> u16 {
-    let granules = match granule_log2 {
-        None => u16::MAX,
-        Some(14) => 0x00f0,
-        Some(16) => 0x0f00,
-        Some(_) => 0x000f,
-    };
-    let levels = match level {
-        Some(1) => 0x2222,
-        Some(2) => 0x4444,
-        Some(3) => 0x8888,
-        _ => u16::MAX,
-    };
-    granules & levels
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Stage 1 translation table walks (VMSAv8-64), with hardware update of the access flag and dirty state.
+//! Translation table walks (VMSAv8-64): stage 1, stage 2, and stage 1 nested on stage 2, with hardware update of access
+//! flags and dirty state (`IHI0070 §3.3`, `§3.4`, `§3.13`).
 
+mod first;
 mod perms;
+mod second;
 #[cfg(test)]
 mod tests;
 
+use core::cell::Cell;
+
 pub use perms::{PagePerms, Refusal, check};
 
-use super::config::{Region, StreamContext};
+use self::second::Purpose;
+use super::config::{StreamAction, StreamContext};
 use super::fault::{Fault, FaultAction, FaultClass, FaultKind};
 use super::features::{AddressSize, Features};
-use super::spec::pte::{PTE_BYTES, Pte};
+use super::spec::pte::PTE_BYTES;
+use crate::iommu::narrow::{low8, ones};
 use crate::iommu::{Access, DmaRequest, GuestMemory};
 
-/// How often one walk tries to update descriptors that others change under it.
+/// How often one walk of one stage tries to update a descriptor that others change under it.
 const MAX_UPDATES: u32 = 64;
 
 /// One translated page or block, complete enough to be cached and to answer any later access to it.
@@ -21,45 +28,89 @@ const MAX_UPDATES: u32 = 64;
 pub struct Mapping {
     /// Output address of the page's or block's first byte.
     pub addr: u64,
-    /// Log2 of its size in bytes: 12 to 42.
+    /// Log2 of its size in bytes, the smaller of both stages': 12 to 42.
     pub log2size: u8,
-    /// Level of the descriptor: 1 to 3.
+    /// Level of the descriptor that invalidations name, 0 to 3: that of stage 1 unless it bypasses.
     pub level: u8,
-    /// Log2 of the granule: 12, 14, 16.
+    /// Log2 of that descriptor's granule: 12, 14, 16.
     pub granule_log2: u8,
+    /// Log2 of what that descriptor maps. More than [`log2size`](Self::log2size) where stage 2 has smaller pages.
+    pub leaf_log2size: u8,
     /// It holds for every ASID.
     pub global: bool,
     /// What it may be used for.
     pub perms: PagePerms,
-    /// Memory attributes, of `CD.MAIR`.
+    /// Stage 1 memory attributes, of `CD.MAIR`; 0 where stage 1 bypasses.
     pub mair: u8,
-    /// Descriptor updates made.
-    pub updates: Updates,
 }
 
 /// What hardware update wrote during one walk, for the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Updates {
-    /// The access flag was set.
+    /// An access flag was set.
     pub accessed: bool,
-    /// The page was made writable.
+    /// A page was made writable.
     pub dirtied: bool,
 }
 
-/// Translates `req.addr` by the tables of `context`, whose [action](StreamContext::action) is to translate.
+/// Which tables a descriptor is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Stage 1 tables.
+    First,
+    /// Stage 2 tables.
+    Second,
+}
+
+/// Descriptors that point to tables, as an SMMU may keep them.
+pub trait TableCache {
+    /// The descriptor by which `input` reaches the table below those of `1 << shift` bytes.
+    fn cached(&self, stage: Stage, shift: u32, input: u64) -> Option<u64>;
+    /// That descriptor was used.
+    fn remember(&self, stage: Stage, shift: u32, input: u64, descriptor: u64);
+}
+
+/// No walk cache.
+impl TableCache for () {
+    fn cached(&self, _: Stage, _: u32, _: u64) -> Option<u64> {
+        None
+    }
+
+    fn remember(&self, _: Stage, _: u32, _: u64, _: u64) {}
+}
+
+/// Translates `req.addr` by the tables of `context`, whose [action](StreamContext::action) is to translate, and says
+/// what was written, whether it succeeds or not.
 ///
-/// At most four descriptors are read and [`MAX_UPDATES`] updates tried.
+/// At most four descriptors of a stage are read for each address that goes through it: 24 if nested.
 ///
 /// # Errors
-/// `F_TRANSLATION`, `F_ADDR_SIZE`, `F_ACCESS`, `F_PERMISSION`, with what `CD.{A,R,S}` says about them; `F_WALK_EABT`.
-pub fn walk_stage1(
+/// `F_TRANSLATION`, `F_ADDR_SIZE`, `F_ACCESS`, `F_PERMISSION`, with what the stage's `A`, `R`, `S` say about them;
+/// `F_WALK_EABT`.
+pub fn walk(
+    mem: &dyn GuestMemory,
+    cache: &dyn TableCache,
+    f: &Features,
+    context: &StreamContext,
+    req: &DmaRequest,
+) -> (Result<Mapping, Fault>, Updates) {
+    let walk = Walk::new(mem, cache, f, context, req);
+    (walk.run(), walk.updates.get())
+}
+
+/// Where the L1CD or CD at `ipa` lies, of a stream with stage 2.
+///
+/// # Errors
+/// Those of stage 2, with class CD.
+pub fn locate_context(
     mem: &dyn GuestMemory,
     f: &Features,
     context: &StreamContext,
     req: &DmaRequest,
-) -> Result<Mapping, Fault> {
-    let walk = Walk { mem, f, context, access: context.effective_access(f, req.access), req };
-    walk.run()
+    ipa: u64,
+) -> Result<u64, Fault> {
+    let page = Walk::new(mem, &(), f, context, req).second_stage(ipa, Purpose::CONTEXT)?;
+    Ok(page.output(ipa))
 }
 
 /// The fault of a stage 1 translation: what happens next is up to `CD.{A,R,S}` (`IHI0070 §5.5`).
@@ -85,6 +136,7 @@ pub fn translation_fault(kind: FaultKind, f: &Features, context: &StreamContext,
         stage2: false,
         ipa: 0,
         fetch_addr: 0,
+        table_read: false,
         action,
         record: stall || cd.r() != 0,
         privileged: access.privileged,
@@ -92,165 +144,143 @@ pub fn translation_fault(kind: FaultKind, f: &Features, context: &StreamContext,
     }
 }
 
+/// The fault of a stage 2 translation of `ipa`: it stalls or aborts as `STE.{S2R,S2S}` say (`IHI0070 §5.5`).
+///
+/// For the IOTLB's use too.
+#[must_use]
+pub fn second_stage_fault(
+    kind: FaultKind,
+    f: &Features,
+    context: &StreamContext,
+    req: &DmaRequest,
+    ipa: u64,
+) -> Fault {
+    let ste = context.ste2();
+    let stall = ste.s2s() != 0;
+    Fault {
+        stage2: true,
+        ipa,
+        action: if stall { FaultAction::Stall } else { FaultAction::Abort },
+        record: stall || ste.s2r() != 0,
+        ..translation_fault(kind, f, context, req)
+    }
+}
+
 struct Walk<'a> {
     mem: &'a dyn GuestMemory,
+    cache: &'a dyn TableCache,
     f: &'a Features,
     context: &'a StreamContext,
+    /// The effective access.
     access: Access,
     req: &'a DmaRequest,
+    updates: Cell<Updates>,
 }
 
-/// What table descriptors take away from everything below them.
-#[derive(Clone, Copy, Default)]
-struct TableLimits {
-    no_unprivileged: bool,
-    read_only: bool,
-    no_privileged_exec: bool,
-    no_unprivileged_exec: bool,
+/// A page or block of one stage.
+#[derive(Clone, Copy, Debug)]
+struct Leaf {
+    addr: u64,
+    shift: u32,
+    level: u32,
+    granule: u32,
+    global: bool,
+    perms: PagePerms,
+    mair: u8,
 }
 
-impl Walk<'_> {
-    fn fault(&self, kind: FaultKind) -> Fault {
-        translation_fault(kind, self.f, self.context, self.req)
+impl Leaf {
+    /// Where an input address in the page ends up.
+    fn output(&self, input: u64) -> u64 {
+        self.addr | input & ones(self.shift)
     }
 
-    /// `F_WALK_EABT`: always recorded, never stalled; its class differs from the other stage 1 faults'
-    /// (`IHI0070 §7.3.12`).
-    fn external_abort(&self, fetch_addr: u64) -> Fault {
-        Fault {
-            class: FaultClass::TableDescriptor,
-            fetch_addr,
-            action: FaultAction::Abort,
-            record: true,
-            ..self.fault(FaultKind::WalkAbort)
+    fn mapping(&self) -> Mapping {
+        let log2size = low8(self.shift.into());
+        Mapping {
+            addr: self.addr,
+            log2size,
+            level: low8(self.level.into()),
+            granule_log2: low8(self.granule.into()),
+            leaf_log2size: log2size,
+            global: self.global,
+            perms: self.perms,
+            mair: self.mair,
         }
+    }
+}
+
+/// How an attempt to update a descriptor ended.
+enum Update {
+    Done,
+    /// The descriptor is this one by now.
+    Lost(u64),
+    /// Memory failed.
+    Failed,
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        mem: &'a dyn GuestMemory,
+        cache: &'a dyn TableCache,
+        f: &'a Features,
+        context: &'a StreamContext,
+        req: &'a DmaRequest,
+    ) -> Self {
+        let access = context.effective_access(f, req.access);
+        Self { mem, cache, f, context, access, req, updates: Cell::default() }
     }
 
     fn run(&self) -> Result<Mapping, Fault> {
-        let va = self.req.addr;
-        let region = self.context.region(va >> 55 & 1 != 0);
-        let input_bits = 64u32.saturating_sub(region.size);
-        // A reserved or absent granule is refused with the CD; here it only keeps the arithmetic sound.
-        let granule_absent = !self.f.supports_granule(region.granule_log2);
-        if !region.enabled || granule_absent || !in_range(va, &region, input_bits) {
-            return Err(self.fault(FaultKind::Translation));
-        }
-        // Bits that one level resolves, and the level to start from.
-        let granule = region.granule_log2;
-        let stride = granule.saturating_sub(3);
-        let resolved = input_bits.saturating_sub(granule);
-        let levels = resolved.div_ceil(stride.max(1)).clamp(1, 4);
-        let output_size = self.context.output_size(self.f);
-
-        let mut level = 4u32.saturating_sub(levels);
-        let mut shift = granule.saturating_add(stride.saturating_mul(levels.saturating_sub(1)));
-        let mut index_bits = input_bits.saturating_sub(shift);
-        let mut table = starting_table(&region, index_bits, output_size);
-        let mut limits = TableLimits::default();
-        let mut updates = Updates::default();
-        let mut tries = 0u32;
-
-        loop {
-            let index = va.checked_shr(shift).unwrap_or(0) & low_bits(index_bits);
-            let at = table | index.wrapping_mul(PTE_BYTES);
-            let mut pte = Pte::from(self.mem.read_u64(at).map_err(|_| self.external_abort(at))?);
-            // Where an update loses a race, the descriptor that won is judged from the start.
-            let next = loop {
-                match self.judge(pte, level, shift, granule, output_size, limits)? {
-                    Verdict::Table(next) => break next,
-                    Verdict::Leaf { mapping, wanted } => {
-                        if wanted == pte {
-                            return Ok(Mapping { updates, ..mapping });
-                        }
-                        tries = tries.saturating_add(1);
-                        if tries > MAX_UPDATES {
-                            return Err(self.external_abort(at));
-                        }
-                        match self.mem.compare_exchange_u64(at, pte.bits(), wanted.bits()) {
-                            Ok(Ok(())) => {
-                                updates =
-                                    Updates { accessed: pte.af() == 0, dirtied: pte.ap2() != wanted.ap2() };
-                                return Ok(Mapping { updates, ..mapping });
-                            }
-                            Ok(Err(found)) => pte = Pte::from(found),
-                            Err(_) => return Err(self.external_abort(at)),
-                        }
-                    }
-                }
-            };
-            if !region.table_attrs_disabled {
-                limits.no_unprivileged |= pte.aptable0() != 0;
-                limits.read_only |= pte.aptable1() != 0;
-                limits.no_privileged_exec |= pte.pxntable() != 0;
-                limits.no_unprivileged_exec |= pte.uxntable() != 0;
-            }
-            table = next;
-            level = level.saturating_add(1);
-            shift = shift.saturating_sub(stride);
-            index_bits = stride;
+        match self.context.action() {
+            StreamAction::SecondStage => self.second_stage_only(),
+            StreamAction::Nested => self.nested(),
+            _ => self.first_stage().map(|leaf| leaf.mapping()),
         }
     }
 
-    /// What one descriptor means for this access.
-    fn judge(
-        &self,
-        pte: Pte,
-        level: u32,
-        shift: u32,
-        granule: u32,
-        output_size: AddressSize,
-        limits: TableLimits,
-    ) -> Result<Verdict, Fault> {
-        if pte.valid() == 0 {
-            return Err(self.fault(FaultKind::Translation));
+    /// The input address is an IPA. It may have more bits than there are (`IHI0070 §3.4`).
+    fn second_stage_only(&self) -> Result<Mapping, Fault> {
+        let ipa = self.req.addr;
+        if !self.f.oas.contains(ipa) {
+            let fault = translation_fault(FaultKind::AddressSize, self.f, self.context, self.req);
+            return Err(Fault { action: FaultAction::Abort, record: true, ..fault });
         }
-        let is_table = pte.table() != 0 && level < 3;
-        let is_leaf = (level < 3) == (pte.table() == 0) && self.leaf_allowed(level, granule);
-        if !(is_table || is_leaf) {
-            return Err(self.fault(FaultKind::Translation));
-        }
-        let addr = self.output_address(pte, granule, if is_table { granule } else { shift });
-        if !output_size.contains(addr) {
-            return Err(self.fault(FaultKind::AddressSize));
-        }
-        if is_table {
-            return Ok(Verdict::Table(addr));
-        }
-
-        let cd = self.context.cd0();
-        let update_access = cd.ha() != 0;
-        let update_dirty = update_access && cd.hd() != 0;
-        let mut wanted = pte;
-        if pte.af() == 0 {
-            if update_access {
-                wanted = wanted.with_af(1);
-            } else if cd.affd() == 0 {
-                return Err(self.fault(FaultKind::AccessFlag));
-            }
-        }
-        let mut perms = perms::of_leaf(pte, update_dirty, limits, self.context);
-        match perms::refuses(perms, self.access) {
-            None => {}
-            Some(Refusal::Permission) => return Err(self.fault(FaultKind::Permission)),
-            Some(Refusal::Clean) => {
-                wanted = wanted.with_ap2(0);
-                perms = perms.dirtied();
-            }
-        }
-        let mapping = Mapping {
-            addr,
-            log2size: u8::try_from(shift).unwrap_or(0),
-            level: u8::try_from(level).unwrap_or(3),
-            granule_log2: u8::try_from(granule).unwrap_or(0),
-            global: pte.ng() == 0,
-            perms,
-            mair: self.mair(pte.attrindx()),
-            updates: Updates::default(),
-        };
-        Ok(Verdict::Leaf { mapping, wanted })
+        let leaf = self.second_stage(ipa, Purpose::input(self.access))?;
+        Ok(Mapping { perms: PagePerms::ALL.meet(leaf.perms), ..leaf.mapping() })
     }
 
-    /// Blocks: 4K at levels 1 and 2, 16K and 64K at level 2, 64K at level 1 where addresses have 52 bits.
+    fn nested(&self) -> Result<Mapping, Fault> {
+        let first = self.first_stage()?;
+        let ipa = first.output(self.req.addr);
+        let second = self.second_stage(ipa, Purpose::input(self.access))?;
+        let shift = first.shift.min(second.shift);
+        Ok(Mapping {
+            addr: second.output(ipa) & !ones(shift),
+            log2size: low8(shift.into()),
+            perms: first.perms.meet(second.perms),
+            ..first.mapping()
+        })
+    }
+
+    /// Replaces a descriptor at an address of memory by one with more flags.
+    fn update(&self, at: u64, found: u64, wanted: u64, updates: Updates) -> Update {
+        match self.mem.compare_exchange_u64(at, found, wanted) {
+            Ok(Ok(())) => {
+                let before = self.updates.get();
+                self.updates.set(Updates {
+                    accessed: before.accessed | updates.accessed,
+                    dirtied: before.dirtied | updates.dirtied,
+                });
+                Update::Done
+            }
+            Ok(Err(found)) => Update::Lost(found),
+            Err(_) => Update::Failed,
+        }
+    }
+
+    /// Whether a descriptor of `level` may map a page or block: 4K at levels 1 to 3, 16K and 64K at levels 2 and 3, 64K
+    /// at level 1 where addresses have 52 bits.
     fn leaf_allowed(&self, level: u32, granule: u32) -> bool {
         match level {
             3 | 2 => true,
@@ -260,47 +290,56 @@ impl Walk<'_> {
     }
 
     /// The address in a descriptor, down to bit `low`.
-    fn output_address(&self, pte: Pte, granule: u32, low: u32) -> u64 {
-        let mut addr = pte.bits() & (low_bits(48) & !low_bits(low));
+    fn output_address(&self, descriptor: u64, granule: u32, low: u32) -> u64 {
+        let mut addr = descriptor & (ones(48) & !ones(low));
         if granule == 16 && self.f.oas == AddressSize::Bits52 {
-            addr |= pte.addr_51_48() << 48;
+            addr |= (descriptor >> 12 & 0xf) << 48;
         }
         addr
     }
+}
 
-    fn mair(&self, index: u64) -> u8 {
-        let bytes = self.context.cd3().bits().to_le_bytes();
-        usize::try_from(index).ok().and_then(|index| bytes.get(index).copied()).unwrap_or(0)
+/// Where a walk has got to: a table, and which bits of the address choose its descriptor.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    level: u32,
+    /// Log2 of what a descriptor maps.
+    shift: u32,
+    index_bits: u32,
+    table: u64,
+}
+
+impl Position {
+    /// The first table, which is aligned to its size, and to 64 bytes where output addresses have 52 bits
+    /// (`IHI0070 §5.2`, `S2TTB`; `§5.4`, `TTB0`).
+    fn start(table: u64, granule: u32, level: u32, input_bits: u32, output_size: AddressSize) -> Self {
+        let shift = shift_of(granule, level);
+        let index_bits = input_bits.saturating_sub(shift);
+        let align = index_bits.saturating_add(3);
+        let align = if output_size == AddressSize::Bits52 { align.max(6) } else { align };
+        Self { level, shift, index_bits, table: table & !ones(align) }
+    }
+
+    /// Where the descriptor for `input` lies.
+    fn descriptor(&self, input: u64) -> u64 {
+        let index = input.checked_shr(self.shift).unwrap_or(0) & ones(self.index_bits);
+        self.table | index.wrapping_mul(PTE_BYTES)
+    }
+
+    /// The table below.
+    fn next(&self, table: u64, granule: u32) -> Self {
+        let index_bits = granule.saturating_sub(3);
+        Self {
+            level: self.level.saturating_add(1),
+            shift: self.shift.saturating_sub(index_bits),
+            index_bits,
+            table,
+        }
     }
 }
 
-enum Verdict {
-    /// Address of the next table.
-    Table(u64),
-    /// The end, once the descriptor in memory is `wanted`.
-    Leaf { mapping: Mapping, wanted: Pte },
-}
-
-/// Whether the bits above the input size are copies of bit 55, all but the top byte where that is ignored
-/// (`IHI0070 §3.4.1`).
-fn in_range(va: u64, region: &Region, input_bits: u32) -> bool {
-    let top = if region.top_byte_ignore { 56 } else { 64 };
-    let sign = if va >> 55 & 1 != 0 { u64::MAX } else { 0 };
-    (va ^ sign) & low_bits(top) & !low_bits(input_bits) == 0
-}
-
-/// The starting table is aligned to its size, and to 64 bytes where output addresses have 52 bits
-/// (`IHI0070 §5.4`, `TTB0`).
-fn starting_table(region: &Region, index_bits: u32, output_size: AddressSize) -> u64 {
-    let align = index_bits.saturating_add(3);
-    let align = if output_size == AddressSize::Bits52 { align.max(6) } else { align };
-    region.table & !low_bits(align)
-}
-
-/// The lowest `count` bits set.
-const fn low_bits(count: u32) -> u64 {
-    match u64::MAX.checked_shl(count) {
-        Some(high) => !high,
-        None => u64::MAX,
-    }
+/// Log2 of what a descriptor of `level` maps.
+fn shift_of(granule: u32, level: u32) -> u32 {
+    let below = 3u32.saturating_sub(level);
+    granule.saturating_add(granule.saturating_sub(3).saturating_mul(below))
 }

@@ -6,6 +6,11 @@ fn decode(first: u64, second: u64) -> Result<Command, Illegal> {
 }
 
 const SID: u64 = 0x1234 << 32;
+const EL1: Regime = Regime::El1 { vmid: 0 };
+
+fn in_vm(vmid: u16) -> Regime {
+    Regime::El1 { vmid }
+}
 
 /// Every opcode that the default features make legal, with what it decodes to from otherwise empty words.
 fn legal() -> Vec<(u8, Command)> {
@@ -17,10 +22,12 @@ fn legal() -> Vec<(u8, Command)> {
         (op::CFGI_STE_RANGE, Configuration(Invalidation::SteRange { first: 0, last: 1 })),
         (op::CFGI_CD, Configuration(Invalidation::Cd { sid: 0, ssid: 0 })),
         (op::CFGI_CD_ALL, Configuration(Invalidation::CdAll { sid: 0 })),
-        (op::TLBI_NH_ALL, Translations(Invalidation::Vmid { vmid: 0 })),
-        (op::TLBI_NH_ASID, Translations(Invalidation::Asid { vmid: 0, asid: 0 })),
+        (op::TLBI_NH_ALL, Translations(Invalidation::FirstStage { regime: EL1 })),
+        (op::TLBI_NH_ASID, Translations(Invalidation::Asid { regime: EL1, asid: 0 })),
         (op::TLBI_NH_VA, va(Some(0), 0, 4096, None, None)),
         (op::TLBI_NH_VAA, va(None, 0, 4096, None, None)),
+        (op::TLBI_S12_VMALL, Translations(Invalidation::Vmid { vmid: 0 })),
+        (op::TLBI_S2_IPA, ipa(0, 0, 4096, None, None)),
         (op::TLBI_NSNH_ALL, Translations(Invalidation::NsnhAll)),
         (op::RESUME, Command::Resume { stream: 0, stag: 0, action: Resume::Terminate }),
         (op::STALL_TERM, StallTerm { stream: 0 }),
@@ -29,7 +36,13 @@ fn legal() -> Vec<(u8, Command)> {
 }
 
 fn va(asid: Option<u16>, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Command {
-    Command::Translations(Invalidation::Va { vmid: 0, asid, addr, size, granule_log2, level, leaf: false })
+    let pages = Pages { addr, size, granule_log2, level, leaf: false };
+    Command::Translations(Invalidation::Va { regime: EL1, asid, pages })
+}
+
+fn ipa(vmid: u16, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Command {
+    let pages = Pages { addr, size, granule_log2, level, leaf: false };
+    Command::Translations(Invalidation::Ipa { vmid, pages })
 }
 
 #[test]
@@ -57,10 +70,11 @@ fn reserved_bits_are_ignored() {
         op::CFGI_STE_RANGE => (0xffff_ffff_0000_04ff, 0x1f),
         op::CFGI_CD => (0xffff_ffff_ffff_f4ff, 1),
         op::CFGI_CD_ALL | op::STALL_TERM => (0xffff_ffff_0000_04ff, 0),
-        op::TLBI_NH_ALL | op::TLBI_NSNH_ALL => (0xff, 0),
-        op::TLBI_NH_ASID => (0xffff_0000_0000_00ff, 0),
-        op::TLBI_NH_VA => (0xffff_0000_03f1_f0ff, 0xffff_ffff_ffff_ff01),
-        op::TLBI_NH_VAA => (0x0000_0000_03f1_f0ff, 0xffff_ffff_ffff_ff01),
+        op::TLBI_NSNH_ALL => (0xff, 0),
+        op::TLBI_NH_ALL | op::TLBI_S12_VMALL => (0x0000_ffff_0000_00ff, 0),
+        op::TLBI_NH_ASID => (0xffff_ffff_0000_00ff, 0),
+        op::TLBI_NH_VA => (0xffff_ffff_03f1_f0ff, 0xffff_ffff_ffff_ff01),
+        op::TLBI_NH_VAA | op::TLBI_S2_IPA => (0x0000_ffff_03f1_f0ff, 0xffff_ffff_ffff_ff01),
         op::RESUME => (0xffff_ffff_0000_34ff, 0xffff),
         op::SYNC => (0xffff_ffff_0fc0_30ff, 0x00ff_ffff_ffff_fffc),
         _ => unreachable!(),
@@ -94,23 +108,45 @@ fn configuration() {
 
 #[test]
 fn translations() {
-    let asid = 0xbeef << 48 | 0x77 << 32;
-    assert_eq!(
-        decode(asid | 0x11, 0),
-        Ok(Command::Translations(Invalidation::Asid { vmid: 0, asid: 0xbeef })),
-        "the VMID is ignored without stage 2"
-    );
+    let tags = 0xbeef << 48 | 0x77 << 32;
+    let vm = in_vm(0x77);
+    let just = |what| Ok(Command::Translations(what));
+    assert_eq!(decode(tags | 0x10, 0), just(Invalidation::FirstStage { regime: vm }));
+    assert_eq!(decode(tags | 0x11, 0), just(Invalidation::Asid { regime: vm, asid: 0xbeef }));
+    assert_eq!(decode(tags | 0x28, 0), just(Invalidation::Vmid { vmid: 0x77 }));
+    assert_eq!(decode(tags | 0x30, 0), just(Invalidation::NsnhAll));
     let addr = 0xffff_8000_1234_5000u64;
-    assert_eq!(decode(asid | 0x12, addr), Ok(va(Some(0xbeef), addr, 4096, None, None)));
-    for (tail, granule_log2) in [(1, None), (1 | 1 << 10 | 3 << 8, Some(12))] {
+    let single = Pages { addr, size: 4096, granule_log2: None, level: None, leaf: false };
+    for (tail, granule_log2) in [(0, None), (1, None), (1 | 1 << 10 | 3 << 8, Some(12))] {
         let level = granule_log2.map(|_| 3);
-        let (vmid, asid, size) = (0, None, 4096);
-        let what = Invalidation::Va { vmid, asid, addr, size, granule_log2, level, leaf: true };
-        assert_eq!(decode(0x13, addr | tail), Ok(Command::Translations(what)));
+        let pages = Pages { granule_log2, level, leaf: tail & 1 != 0, ..single };
+        let of = |asid| just(Invalidation::Va { regime: vm, asid, pages });
+        assert_eq!(decode(tags | 0x12, addr | tail), of(Some(0xbeef)));
+        assert_eq!(decode(tags | 0x13, addr | tail), of(None));
+        assert_eq!(decode(tags | 0x2a, addr | tail), just(Invalidation::Ipa { vmid: 0x77, pages }));
     }
-    assert_eq!(decode(asid | 0x13, addr), Ok(va(None, addr, 4096, None, None)));
     // Without TG the other range fields are RES0.
     assert_eq!(decode(0x12 | 31 << 12 | 3 << 20, addr | 3 << 8), Ok(va(Some(0), addr, 4096, None, None)));
+}
+
+#[test]
+fn a_stage_that_is_not_there_has_no_commands() {
+    let tags = 0xbeef << 48 | 0x77 << 32;
+    let one = Features { stage2: false, ..Features::default() };
+    let asid = Command::Translations(Invalidation::Asid { regime: EL1, asid: 0xbeef });
+    assert_eq!(Command::decode(&one, [tags | 0x11, 0]), Ok(asid), "the VMID is ignored without stage 2");
+    let two = Features { stage1: false, ..Features::default() };
+    for opcode in [0x10, 0x11, 0x12, 0x13] {
+        assert!(Command::decode(&one, [tags | opcode, 0]).is_ok());
+        assert!(Command::decode(&two, [tags | opcode, 0]).is_err(), "opcode {opcode:#x}");
+    }
+    for opcode in [0x28, 0x2a] {
+        assert!(Command::decode(&one, [tags | opcode, 0]).is_err(), "opcode {opcode:#x}");
+        assert!(Command::decode(&two, [tags | opcode, 0]).is_ok());
+    }
+    for f in [one, two] {
+        assert_eq!(Command::decode(&f, [0x30, 0]), Ok(Command::Translations(Invalidation::NsnhAll)));
+    }
 }
 
 #[test]
@@ -123,7 +159,12 @@ fn ranges() {
     assert_eq!(range(4, 2, 1, 0), ok(5 << 14, 12, None));
     assert_eq!(range(31, 4, 2, 2), ok(32 << 18, 14, Some(2)));
     assert_eq!(range(1, 0, 3, 0), ok(2 << 16, 16, None));
-    // NUM = SCALE = TTL = 0 is Reserved, with any granule.
+    // NUM = SCALE = TTL = 0 is Reserved, with any granule, ASID and VMID.
+    for opcode in [0x12, 0x13, 0x2a] {
+        let tags = 0xffff_ffff << 32;
+        let f = Features { asid16: false, vmid16: false, ..Features::default() };
+        assert!(Command::decode(&f, [tags | opcode, 0x1_0000 | 1 << 10]).is_err());
+    }
     for tg in 1..=3 {
         assert!(range(0, 0, tg, 0).is_err());
         assert!(range(1, 0, tg, 0).is_ok());
@@ -150,9 +191,19 @@ fn ranges() {
 fn short_asids() {
     let f = Features { asid16: false, ..Features::default() };
     let asid = |asid: u64, opcode: u64| Command::decode(&f, [asid << 48 | opcode, 0x1000]);
-    assert_eq!(asid(0xff, 0x11), Ok(Command::Translations(Invalidation::Asid { vmid: 0, asid: 0xff })));
+    assert_eq!(asid(0xff, 0x11), Ok(Command::Translations(Invalidation::Asid { regime: EL1, asid: 0xff })));
     assert_eq!(asid(0x100, 0x11), Ok(Command::Nothing));
     assert_eq!(asid(0x100, 0x12), Ok(Command::Nothing));
+}
+
+#[test]
+fn short_vmids() {
+    let f = Features { vmid16: false, ..Features::default() };
+    let vmid = |vmid: u64, opcode: u64| Command::decode(&f, [vmid << 32 | opcode, 0x1000]);
+    for opcode in [0x10, 0x11, 0x12, 0x13, 0x28, 0x2a] {
+        assert_ne!(vmid(0xff, opcode), Ok(Command::Nothing));
+        assert_eq!(vmid(0x100, opcode), Ok(Command::Nothing), "opcode {opcode:#x}");
+    }
 }
 
 #[test]

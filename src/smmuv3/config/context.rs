@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! CD table lookup and the validity of CDs.
 
-use super::{StreamContext, align_down, config_fault, fetch_fault, read_words};
+use super::{StreamContext, align_down, config_fault, read_context, second};
 use crate::iommu::{DmaRequest, GuestMemory};
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::features::{Features, Httu, StallModel};
@@ -26,12 +26,12 @@ pub(super) fn fetch(
         s1fmt::LEAF_64K if log2 != 0 => (10, 16),
         _ => {
             let addr = align_down(pointer, log2.saturating_add(6)).wrapping_add(index.wrapping_mul(CD_BYTES));
-            return read_cd(mem, f, addr, req);
+            return read_context(mem, f, context, addr, req);
         }
     };
     let l1_align = log2.saturating_sub(leaf_log2).saturating_add(3).max(6);
     let l1_addr = align_down(pointer, l1_align).wrapping_add((index >> leaf_log2).wrapping_mul(L1CD_BYTES));
-    let [l1] = read_words(mem, f, l1_addr).ok_or_else(|| fetch_fault(FaultKind::CdFetch, req, l1_addr))?;
+    let [l1] = read_context(mem, f, context, l1_addr, req)?;
     let l1 = L1Cd::from(l1);
     let l2 = l1.l2ptr() << 12;
     if l1.v() == 0 || !f.oas.contains(l2) {
@@ -42,11 +42,8 @@ pub(super) fn fetch(
         });
     }
     let in_leaf = index & !(u64::MAX << leaf_log2);
-    read_cd(mem, f, align_down(l2, l2_align).wrapping_add(in_leaf.wrapping_mul(CD_BYTES)), req)
-}
-
-fn read_cd(mem: &dyn GuestMemory, f: &Features, addr: u64, req: &DmaRequest) -> Result<[u64; 4], Fault> {
-    read_words(mem, f, addr).ok_or_else(|| fetch_fault(FaultKind::CdFetch, req, addr))
+    let addr = align_down(l2, l2_align).wrapping_add(in_leaf.wrapping_mul(CD_BYTES));
+    read_context(mem, f, context, addr, req)
 }
 
 /// Whether a CD is invalid or ILLEGAL for what this SMMU can do and its STE allows (`IHI0070 §5.4.2`).
@@ -140,7 +137,7 @@ impl Region {
         let smallest = if f.va52 && self.granule_log2 == 16 { 12 } else { 16 };
         let table_beyond_48_bits = self.granule_log2 != 16 && self.table >> 48 != 0;
         !f.supports_granule(self.granule_log2)
-            || !(smallest..=39).contains(&self.size)
+            || !(smallest..=second::largest_size(f, self.granule_log2)).contains(&self.size)
             || !context.output_size(f).contains(self.table)
             || table_beyond_48_bits
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Stream table lookup and the validity of STEs.
 
-use super::{StreamTable, align_down, config_fault, fetch_fault, read_words};
+use super::{StreamContext, StreamTable, align_down, config_fault, fetch_fault, read_words, second};
 use crate::iommu::{DmaRequest, GuestMemory};
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::features::{Features, StallModel};
-use crate::smmuv3::spec::ste::{L1STD_BYTES, L1Std, STE_BYTES, Ste0, Ste1, config, s1fmt};
+use crate::smmuv3::spec::ste::{L1STD_BYTES, L1Std, STE_BYTES, Ste0, Ste1, s1fmt};
 
 /// Finds and reads the STE of a request (`IHI0070 §3.3.1`, `§5.1`, `§6.3.24`, `§6.3.25`).
 pub(super) fn fetch(
@@ -55,24 +55,26 @@ fn locate(mem: &dyn GuestMemory, f: &Features, table: &StreamTable, req: &DmaReq
 
 /// Whether an STE is invalid or ILLEGAL for what this SMMU can do (`IHI0070 §5.2.2`).
 ///
-/// Without ATS, EL2 and stage 2, `EATS`, `STRW` and the fields with an S2 prefix are ignored.
+/// Without ATS and EL2, `EATS` and `STRW` are ignored.
 pub(super) fn is_illegal(f: &Features, ste: [u64; 4]) -> bool {
-    let (ste0, ste1) = (Ste0::from(ste[0]), Ste1::from(ste[1]));
-    if ste0.v() == 0 {
+    let context = StreamContext { ste, cd: [0; 4] };
+    if context.ste0().v() == 0 {
         return true;
     }
-    match ste0.config() {
-        config::BYPASS => false,
-        config::S1 => {
-            let stall_disable = ste1.s1stalld() != 0 && f.stall != StallModel::On;
-            let too_many = f.ssid_bits != 0 && ste0.s1cdmax() > f.ssid_bits.into();
-            let two_level = matches!(ste0.s1fmt(), s1fmt::LEAF_4K | s1fmt::LEAF_64K);
-            let no_two_level = f.ssid_bits != 0 && ste0.s1cdmax() != 0 && two_level && !f.two_level_contexts;
-            let out_of_range = !f.oas.contains(ste0.s1contextptr() << 6);
-            stall_disable || too_many || no_two_level || out_of_range
-        }
-        // There is no stage 2.
-        config::S2 | config::NESTED => true,
-        _ => false,
-    }
+    let action = context.action();
+    let first_illegal =
+        action.has_first_stage() && (!f.stage1 || is_first_stage_illegal(f, context.ste0(), context.ste1()));
+    let second_illegal = action.has_second_stage() && (!f.stage2 || second::is_illegal(f, &context));
+    let vmid_illegal = action.translates() && f.stage2 && !f.vmid16 && context.vmid() > 0xff;
+    first_illegal || second_illegal || vmid_illegal
+}
+
+fn is_first_stage_illegal(f: &Features, ste0: Ste0, ste1: Ste1) -> bool {
+    let stall_disable = ste1.s1stalld() != 0 && f.stall != StallModel::On;
+    let too_many = f.ssid_bits != 0 && ste0.s1cdmax() > f.ssid_bits.into();
+    let two_level = matches!(ste0.s1fmt(), s1fmt::LEAF_4K | s1fmt::LEAF_64K);
+    let no_two_level = f.ssid_bits != 0 && ste0.s1cdmax() != 0 && two_level && !f.two_level_contexts;
+    // An IPA, where there is stage 2, has as many bits.
+    let out_of_range = !f.oas.contains(ste0.s1contextptr() << 6);
+    stall_disable || too_many || no_two_level || out_of_range
 }

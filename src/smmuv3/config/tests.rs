@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+mod second;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -60,7 +62,7 @@ impl Setup {
 fn a_valid_stream_translates() {
     let s = Setup::new();
     let context = s.ask(Some(3)).unwrap();
-    assert_eq!(context.action(), StreamAction::Translate);
+    assert_eq!(context.action(), StreamAction::FirstStage);
     assert_eq!((context.asid(), context.vmid()), (7, 0));
     assert_eq!(context.region(false).table, s.tables.root);
     assert!(!context.region(true).enabled);
@@ -93,7 +95,7 @@ fn stream_ids_beyond_the_table() {
 fn the_base_is_aligned_to_the_table() {
     let mut s = Setup::new();
     s.table.base |= 0x3fc0;
-    assert_eq!(s.kind(Some(3)), Ok(StreamAction::Translate));
+    assert_eq!(s.kind(Some(3)), Ok(StreamAction::FirstStage));
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn reserved_splits_behave_as_6() {
     s.guest.set_ste(&s.table, SID, &s.ste_with(s1dss::TERMINATE));
     for split in [0, 7, 9, 11, 31] {
         s.table.split = split;
-        assert_eq!(s.kind(Some(3)), Ok(StreamAction::Translate), "split {split}");
+        assert_eq!(s.kind(Some(3)), Ok(StreamAction::FirstStage), "split {split}");
     }
 }
 
@@ -153,7 +155,7 @@ fn a_two_level_table_smaller_than_a_leaf() {
     let mut s = Setup::new();
     s.table = s.guest.two_level_streams(6, 8);
     s.guest.set_ste(&s.table, SID, &s.ste_with(s1dss::TERMINATE));
-    assert_eq!(s.kind(Some(3)), Ok(StreamAction::Translate));
+    assert_eq!(s.kind(Some(3)), Ok(StreamAction::FirstStage));
     let req = request(0x40, Some(3), 0, READ);
     let fault = lookup_stream(&s.guest.mem, &s.f, &s.table, &req).unwrap_err();
     assert_eq!(fault.kind, FaultKind::BadStreamId);
@@ -175,7 +177,7 @@ fn ste_fetch_failures_name_the_address() {
 #[test]
 fn configs() {
     use FaultKind::{BadSte, BadSubstreamId};
-    use StreamAction::{Abort, Bypass, Translate};
+    use StreamAction::{Abort, Bypass, FirstStage};
     let s = Setup::new();
     let valid = s.ste_with(s1dss::TERMINATE);
     for (config, with_ssid, without) in [
@@ -184,7 +186,7 @@ fn configs() {
         (0b010, Ok(Abort), Ok(Abort)),
         (0b011, Ok(Abort), Ok(Abort)),
         (0b100, Err(BadSubstreamId), Ok(Bypass)),
-        (0b101, Ok(Translate), Err(FaultKind::StreamDisabled)),
+        (0b101, Ok(FirstStage), Err(FaultKind::StreamDisabled)),
         (0b110, Err(BadSte), Err(BadSte)),
         (0b111, Err(BadSte), Err(BadSte)),
     ] {
@@ -232,17 +234,17 @@ fn illegal_stes() {
 #[test]
 fn default_substreams() {
     use FaultKind::StreamDisabled;
-    use StreamAction::{Bypass, Translate};
+    use StreamAction::{Bypass, FirstStage};
     let s = Setup::new();
     for (s1dss, none, zero) in [
-        (s1dss::TERMINATE, Err(StreamDisabled), Ok(Translate)),
-        (s1dss::BYPASS, Ok(Bypass), Ok(Translate)),
-        (s1dss::SSID0, Ok(Translate), Err(StreamDisabled)),
-        (3, Err(StreamDisabled), Ok(Translate)),
+        (s1dss::TERMINATE, Err(StreamDisabled), Ok(FirstStage)),
+        (s1dss::BYPASS, Ok(Bypass), Ok(FirstStage)),
+        (s1dss::SSID0, Ok(FirstStage), Err(StreamDisabled)),
+        (3, Err(StreamDisabled), Ok(FirstStage)),
     ] {
         s.ste(&s.ste_with(s1dss));
         assert_eq!((s.kind(None), s.kind(Some(0))), (none, zero), "S1DSS {s1dss}");
-        assert_eq!(s.kind(Some(3)), Ok(Translate));
+        assert_eq!(s.kind(Some(3)), Ok(FirstStage));
     }
     // A bypass by S1DSS reads no CD.
     s.ste(&s.ste_with(s1dss::BYPASS));
@@ -265,13 +267,13 @@ fn substreams_out_of_bounds() {
     // Substreams disabled: one CD for requests without, whatever S1Fmt and S1DSS say.
     for (fmt, s1dss) in [(0, 0), (1, 1), (2, 2), (3, 3)] {
         s.ste(&ste_stage1(s.contexts.base, 0, fmt, s1dss));
-        assert_eq!(s.kind(None), Ok(StreamAction::Translate));
+        assert_eq!(s.kind(None), Ok(StreamAction::FirstStage));
         assert_eq!(s.kind(Some(0)), Err(FaultKind::BadSubstreamId));
     }
     // Substreams unsupported: S1CDMax is ignored.
     s.f.ssid_bits = 0;
     s.ste(&ste_stage1(s.contexts.base, 31, 1, 0));
-    assert_eq!(s.kind(None), Ok(StreamAction::Translate));
+    assert_eq!(s.kind(None), Ok(StreamAction::FirstStage));
     assert_eq!(s.kind(Some(3)), Err(FaultKind::BadSubstreamId));
 }
 
@@ -356,8 +358,12 @@ fn illegal_cds() {
         ("HD without HTTU", |f| f.httu = Httu::None, |c| c.with_hd(1), false),
         ("16-bit ASID", none, |c| c.with_asid(0x100), true),
         ("16-bit ASID, 8 bits only", |f| f.asid16 = false, |c| c.with_asid(0x100), false),
-        ("T0SZ 39", none, |c| c.with_t0sz(39), true),
-        ("T0SZ 40", none, |c| c.with_t0sz(40), false),
+        ("T0SZ 39, no small tables", |f| f.small_tables = false, |c| c.with_t0sz(39), true),
+        ("T0SZ 40, no small tables", |f| f.small_tables = false, |c| c.with_t0sz(40), false),
+        ("T0SZ 48", none, |c| c.with_t0sz(48), true),
+        ("T0SZ 49", none, |c| c.with_t0sz(49), false),
+        ("T0SZ 47 with 64K", none, |c| c.with_t0sz(47).with_tg0(1), true),
+        ("T0SZ 48 with 64K", none, |c| c.with_t0sz(48).with_tg0(1), false),
         ("T0SZ 15", none, |c| c.with_t0sz(15), false),
         ("T0SZ 12 with 64K and VAX", none, |c| c.with_t0sz(12).with_tg0(1), true),
         ("T0SZ 11 with 64K and VAX", none, |c| c.with_t0sz(11).with_tg0(1), false),
@@ -382,7 +388,7 @@ fn illegal_cds() {
         let mut s = Setup::new();
         features(&mut s.f);
         let result = s.with_cd(|cd| edit_cd(cd, change));
-        let expected = if *legal { Ok(StreamAction::Translate) } else { Err(FaultKind::BadCd) };
+        let expected = if *legal { Ok(StreamAction::FirstStage) } else { Err(FaultKind::BadCd) };
         assert_eq!(result, expected, "{name}");
     }
 }
@@ -414,7 +420,7 @@ fn tables_out_of_range_make_the_cd_illegal() {
         })
     };
     assert_eq!(upper(1), Err(FaultKind::BadCd));
-    assert_eq!(upper(0), Ok(StreamAction::Translate));
+    assert_eq!(upper(0), Ok(StreamAction::FirstStage));
 }
 
 #[test]
@@ -422,7 +428,7 @@ fn stall_disabled_streams_refuse_cds_that_stall() {
     let s = Setup::new();
     s.ste(&edit_ste1(s.ste_with(0), |ste1| ste1.with_s1stalld(1)));
     assert_eq!(s.with_cd(|cd| edit_cd(cd, |c| c.with_s(1))), Err(FaultKind::BadCd));
-    assert_eq!(s.with_cd(|cd| cd), Ok(StreamAction::Translate));
+    assert_eq!(s.with_cd(|cd| cd), Ok(StreamAction::FirstStage));
 }
 
 #[test]
@@ -490,7 +496,7 @@ proptest! {
         prop_assert!(memory.reads.load(std::sync::atomic::Ordering::Relaxed) <= 10);
         if let Ok(context) = result {
             prop_assert_eq!(context.ste0().v(), 1);
-            if context.action() == StreamAction::Translate {
+            if context.action() == StreamAction::FirstStage {
                 prop_assert_eq!(context.cd0().v(), 1);
                 prop_assert!(!context::is_illegal(&f, &context));
             }

@@ -5,23 +5,37 @@ use super::*;
 fn defaults_are_valid_and_say_what_they_can() {
     let f = Features::default();
     f.validate().unwrap();
-    // S1P, AArch64, COHACC, HTTU 2, ASID16, MSI, SEV, CD2L, LE, stall and terminate, abort only, two levels.
-    assert_eq!(f.idr0(), 0x0c48_709a);
+    // S2P, S1P, AArch64, COHACC, HTTU 2, ASID16, MSI, SEV, VMW, VMID16, CD2L, LE, stall and terminate, abort only, two
+    // levels.
+    assert_eq!(f.idr0(), 0x0c4e_709b);
     assert_eq!(f.idr1(), (1 << 26) | (19 << 21) | (19 << 16) | (20 << 6) | 16);
-    assert_eq!(f.idr3(), 0x1404);
+    // HAD, XNX, FWB, STT, RIL, BBML 2.
+    assert_eq!(f.idr3(), 0x1714);
     assert_eq!(f.idr5(), (256 << 16) | (1 << 10) | (7 << 4) | 5);
     assert_eq!((f.idr2(), f.idr4(), f.iidr(), f.aidr()), (0, 0, 0, 1));
 }
 
 #[test]
-fn compat_is_the_c_model_without_stage_2() {
+fn compat_is_the_c_model() {
     let f = Features::compat();
     f.validate().unwrap();
-    // The C model reads 0x0d44_101b with both stages: S2P, VMID16 and XNX are what is missing.
-    assert_eq!(f.idr0(), 0x0d44_101b & !(1 | 1 << 18));
+    // Without stage 2, there are no VMIDs.
+    assert_eq!(f.idr0(), 0x0d44_101a & !(1 << 18));
     assert_eq!(f.idr1(), 0x0273_0010);
-    assert_eq!(f.idr3(), 0x0000_1414 & !(1 << 4));
+    assert_eq!(f.idr3(), 0x0000_1404);
     assert_eq!(f.idr5(), 0x0000_0074);
+    // With both, every bit is the C model's.
+    let mut nested = f;
+    nested.parse_stage("nested").unwrap();
+    nested.validate().unwrap();
+    assert_eq!([nested.idr0(), nested.idr1(), nested.idr3()], [0x0d44_101b, 0x0273_0010, 0x1414]);
+    assert_eq!(nested.idr5(), 0x0000_0074);
+    // Stage 1 has ASIDs and hierarchical attributes.
+    let mut second = f;
+    second.parse_stage("2").unwrap();
+    second.validate().unwrap();
+    assert_eq!(second.idr0(), 0x0d44_1019 & !(1 << 12));
+    assert_eq!(second.idr3(), 0x0000_1410);
 }
 
 #[test]
@@ -52,6 +66,10 @@ fn impossible_combinations_name_property_range_and_way_out() {
         })
         .contains("'granules'")
     );
+    assert!(
+        bad(|f| f.stage1 = false)
+            .contains("'ssidsize' is more than 0, which needs stage 1; set stage=nested")
+    );
     assert!(bad(|f| f.cmdq_log2 = 20).contains("'cmdq-log2'"));
     assert!(bad(|f| f.hyp = true).contains("'hyp'"));
 }
@@ -67,7 +85,12 @@ fn words_of_properties() {
     assert_eq!((f.gran4k, f.gran16k, f.gran64k), (true, false, true));
     f.parse_st_level("linear").unwrap();
     assert!(!f.two_level_streams);
+    f.parse_stage("2").unwrap();
+    assert_eq!((f.stage1, f.stage2), (false, true));
+    f.parse_stage("1").unwrap();
+    assert_eq!((f.stage1, f.stage2), (true, false));
     for error in [
+        f.parse_stage("3").unwrap_err(),
         AddressSize::parse("45").unwrap_err(),
         StallModel::parse("yes").unwrap_err(),
         Httu::parse("both").unwrap_err(),

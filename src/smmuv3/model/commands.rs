@@ -7,10 +7,10 @@ use super::super::registers::Registers;
 use super::super::spec::command::{CERROR_ABT, CERROR_ILL};
 use super::super::spec::registers::{CmdqCons, IRQ_SYNC};
 use super::super::stats::add;
-use super::super::translate::Invalidation;
+use super::super::translate::{Invalidation, Pages};
 use super::events::CMDQ_ERR;
 use super::{Engine, Smmu, State, resolve};
-use crate::iommu::narrow::ones;
+use crate::iommu::narrow::{low16, ones};
 use crate::iommu::{Effect, Effects, GuestMemory};
 
 /// Commands per call; what is left is for the next [`Smmu::run_pending`], so that one register write does not hold the
@@ -18,6 +18,20 @@ use crate::iommu::{Effect, Effects, GuestMemory};
 pub(super) const COMMANDS_AT_ONCE: u32 = 4096;
 /// Invalidations that an adversarial SMMU keeps back until the next SYNC.
 pub(super) const DEFERRED: usize = 4096;
+
+/// An invalidation for every VMID that `CR0.VMW` does not tell from the one it names (`IHI0070 §3.17.6`).
+fn same_vmids(what: Invalidation, wildcard: u32) -> impl Iterator<Item = Invalidation> {
+    let bits = if wildcard <= 4 { wildcard } else { 0 };
+    let named = { what }.vmid_mut().copied();
+    let others = if named.is_some() { low16(ones(bits)) } else { 0 };
+    (0..=others).map(move |low| {
+        let mut what = what;
+        if let Some(vmid) = what.vmid_mut() {
+            *vmid = *vmid & !others | low;
+        }
+        what
+    })
+}
 
 /// Two adjacent words of a queue entry.
 fn words(bytes: [u8; 16]) -> [u64; 2] {
@@ -70,8 +84,11 @@ impl<E: Engine> Smmu<E> {
             match command {
                 Command::Nothing | Command::Sync(_) => {}
                 Command::Translations(Invalidation::Va { .. }) if cfg!(feature = "mutation-drop-tlbi") => {}
-                Command::Configuration(what) | Command::Translations(what) => {
-                    self.invalidate(state, what, &mut notified, effects);
+                Command::Configuration(what) => self.invalidate(state, what, &mut notified, effects),
+                Command::Translations(what) => {
+                    for what in same_vmids(what, state.registers.enables().vmw()) {
+                        self.invalidate(state, what, &mut notified, effects);
+                    }
                 }
                 Command::Resume { stream, stag, action } => self.resume(state, stream, stag, action, effects),
                 Command::StallTerm { stream } => self.terminate(state, Some(stream), effects),
@@ -110,7 +127,7 @@ impl<E: Engine> Smmu<E> {
     ) {
         if !self.features.adversarial {
             self.engine.invalidate(&what);
-            notified.notify(&what, effects);
+            notified.notify(&what, self.engine.ignored_bits(), effects);
             return;
         }
         // As late as the specification allows: until a SYNC, or until there are too many.
@@ -124,7 +141,7 @@ impl<E: Engine> Smmu<E> {
     fn invalidate_deferred(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) {
         while let Some(what) = state.deferred.pop() {
             self.engine.invalidate(&what);
-            notified.notify(&what, effects);
+            notified.notify(&what, self.engine.ignored_bits(), effects);
         }
     }
 
@@ -192,7 +209,8 @@ struct Notified {
 }
 
 impl Notified {
-    fn notify(&mut self, what: &Invalidation, effects: &mut Effects) {
+    /// `ignored_bits`: see [`Engine::ignored_bits`].
+    fn notify(&mut self, what: &Invalidation, ignored_bits: u32, effects: &mut Effects) {
         let everything = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
         let notice = match *what {
             Invalidation::Ste { sid } | Invalidation::Cd { sid, ssid: 0 } | Invalidation::CdAll { sid } => {
@@ -200,9 +218,12 @@ impl Notified {
             }
             // Only address spaces without PASID are cached outside, and they use no other CD.
             Invalidation::Cd { .. } => return,
-            Invalidation::Va { addr, size, .. } => {
+            Invalidation::Va { pages: Pages { addr, size, .. }, .. }
+            | Invalidation::Ipa { pages: Pages { addr, size, .. }, .. } => {
                 // The smallest aligned power of two that holds the range.
-                let last = addr.saturating_add(size.saturating_sub(1));
+                let least = if matches!(what, Invalidation::Va { .. }) { ones(ignored_bits) } else { 0 };
+                let last = addr.saturating_add(size.saturating_sub(1)) | least;
+                let addr = addr & !least;
                 let mask = ones(u64::BITS.saturating_sub((addr ^ last).leading_zeros()));
                 Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
             }

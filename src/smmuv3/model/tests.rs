@@ -31,6 +31,7 @@ pub(super) struct Script {
     pub mapped: Mutex<HashSet<u64>>,
     pub fault: Mutex<(FaultKind, FaultAction, bool)>,
     pub invalidations: Mutex<Vec<Invalidation>>,
+    pub ignored_bits: AtomicU32,
     pub tables: Mutex<Vec<StreamTable>>,
     pub changes: AtomicU64,
 }
@@ -41,6 +42,7 @@ impl Default for Script {
             mapped: Mutex::default(),
             fault: Mutex::new((FaultKind::Translation, FaultAction::Abort, true)),
             invalidations: Mutex::default(),
+            ignored_bits: AtomicU32::new(0),
             tables: Mutex::default(),
             changes: AtomicU64::new(0),
         }
@@ -69,6 +71,7 @@ impl Engine for Script {
             stage2: false,
             ipa: 0,
             fetch_addr: 0,
+            table_read: false,
             action,
             record,
             privileged: req.access.privileged,
@@ -86,6 +89,10 @@ impl Engine for Script {
 
     fn reset(&self) {
         lock(&self.invalidations).clear();
+    }
+
+    fn ignored_bits(&self) -> u32 {
+        self.ignored_bits.load(Ordering::Relaxed)
     }
 
     fn stats(&self) -> TranslatorStats {

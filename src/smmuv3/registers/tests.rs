@@ -4,7 +4,7 @@ use crate::smmuv3::features::AddressSize;
 
 /// Words that software can write: offset, reset value, bits that take.
 const WRITABLE: &[(&str, u64, u32, u32)] = &[
-    ("CR0", 0x20, 0, 0xd),
+    ("CR0", 0x20, 0, 0x1cd),
     ("CR1", 0x28, 0, 0xfff),
     ("CR2", 0x2c, 0, 0x2),
     ("GBPA", 0x44, 0x1000, 0x001f_3f1f),
@@ -97,12 +97,12 @@ fn acknowledgements_follow_at_once_and_are_read_only() {
     let (f, mut r) = fresh();
     assert_eq!(r.write32(&f, reg::CR0, 0xffff_ffff), Written::Enables(Cr0::default()));
     r.write32(&f, IRQ_CTRL, 0xffff_ffff);
-    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0xd, 0x5));
+    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0x1cd, 0x5));
     r.write32(&f, CR0ACK, 0);
     r.write32(&f, IRQ_CTRLACK, 0);
     r.write32(&f, GERROR, 0xffff_ffff);
     r.write32(&f, STATUSR, 0xffff_ffff);
-    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0xd, 0x5));
+    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0x1cd, 0x5));
     assert_eq!((r.read32(&f, GERROR), r.read32(&f, STATUSR)), (0, 0));
 }
 

@@ -37,7 +37,7 @@ layout! {
         /// Page request interface.
         16:16 pri with_pri,
         /// VMID wildcards.
-        17:17 vmw,
+        17:17 vmw with_vmw,
         /// 16-bit VMIDs.
         18:18 vmid16 with_vmid16,
         /// Two-level CD tables.
@@ -99,7 +99,7 @@ layout! {
         /// Stage 2 forced write-back.
         8:8 fwb with_fwb,
         /// Small translation tables.
-        9:9 stt,
+        9:9 stt with_stt,
         /// Range invalidation and level hints.
         10:10 ril with_ril,
         /// Break-before-make level.

@@ -101,7 +101,7 @@ layout! {
         /// CDs may enable stage 1 permission indirection.
         24:24 s1pie,
         /// Stage 2 memory attributes are forced.
-        25:25 s2fwb,
+        25:25 s2fwb with_s2fwb,
         /// MPAM identifiers come from the CD.
         26:26 s1mpam,
         /// CDs may not enable the stall model.
@@ -131,9 +131,9 @@ layout! {
         /// VMID.
         15:0 s2vmid with_s2vmid,
         /// Stage 2 input size.
-        37:32 s2t0sz,
+        37:32 s2t0sz with_s2t0sz,
         /// Stage 2 starting level.
-        39:38 s2sl0,
+        39:38 s2sl0 with_s2sl0,
         /// Stage 2 walk inner cacheability.
         41:40 s2ir0,
         /// Stage 2 walk outer cacheability.
@@ -141,25 +141,25 @@ layout! {
         /// Stage 2 walk shareability.
         45:44 s2sh0,
         /// Stage 2 granule.
-        47:46 s2tg,
+        47:46 s2tg with_s2tg,
         /// Stage 2 output size.
-        50:48 s2ps,
+        50:48 s2ps with_s2ps,
         /// Stage 2 uses VMSAv8-64.
-        51:51 s2aa64,
+        51:51 s2aa64 with_s2aa64,
         /// Stage 2 tables are big-endian.
-        52:52 s2endi,
+        52:52 s2endi with_s2endi,
         /// Stage 2 access flag faults are disabled.
-        53:53 s2affd,
+        53:53 s2affd with_s2affd,
         /// Protected table walks.
-        54:54 s2ptw,
+        54:54 s2ptw with_s2ptw,
         /// Stage 2 dirty state is updated by the SMMU.
-        55:55 s2hd,
+        55:55 s2hd with_s2hd,
         /// Stage 2 access flag is updated by the SMMU.
-        56:56 s2ha,
+        56:56 s2ha with_s2ha,
         /// Stage 2 faults stall.
-        57:57 s2s,
+        57:57 s2s with_s2s,
         /// Stage 2 faults are recorded.
-        58:58 s2r,
+        58:58 s2r with_s2r,
         /// Access flag of stage 2 table descriptors.
         59:59 s2haft,
         /// Stage 2 permission indirection.
@@ -181,7 +181,7 @@ layout! {
         /// Stage 2 52-bit addresses with 4K and 16K granules.
         3:3 s2ds,
         /// Address bits 55:4 of the stage 2 table.
-        55:4 s2ttb,
+        55:4 s2ttb with_s2ttb,
         /// Stage 2 skip level.
         62:61 s2skl,
     }

@@ -3,83 +3,57 @@
 //! for leaves only (`IHI0070 §3.17`, `§4.4`).
 //!
 //! Only an adversarial SMMU has one. It shows a driver that frees a table and invalidates its pages, but not
-//! the table.
+//! the table. A descriptor of stage 1 under stage 2 is found by its input address, like the pages below it.
 
-use core::cell::Cell;
-
+use super::{STAGE_2, canonical, granule_kind, is_upper, tag};
 use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
+use crate::iommu::narrow::{low8, ones};
 use crate::iommu::sequence::{Moment, Sequence};
-use crate::iommu::{GuestMemory, MemoryError};
-use crate::smmuv3::config::Region;
-use crate::smmuv3::spec::pte::Pte;
+use crate::smmuv3::config::StreamContext;
+use crate::smmuv3::walk::{Stage, TableCache};
 
-/// Guest memory as one walk sees it, which reads one descriptor a level, from the top: those of tables come
-/// from the cache if it has them.
-pub(super) struct WalkMemory<'a> {
-    pub mem: &'a dyn GuestMemory,
+/// The walk cache as one walk uses it.
+pub(super) struct WalkedTables<'a> {
     pub cache: &'a Iotlb,
     pub sequence: &'a Sequence,
     /// When the translation began.
     pub now: Moment,
-    pub tag: Tag,
-    /// The canonical input address.
-    pub addr: u64,
-    pub kind: u8,
-    pub granule_log2: u32,
-    /// Log2 of what the next descriptor maps; the granule's at the last level.
-    pub shift: Cell<u32>,
+    pub context: &'a StreamContext,
 }
 
-/// Log2 of what a descriptor of the first level maps.
-pub(super) fn first_shift(region: &Region) -> u32 {
-    let granule = region.granule_log2;
-    let stride = granule.saturating_sub(3).max(1);
-    let resolved = 64u32.saturating_sub(region.size).saturating_sub(granule);
-    let levels = resolved.div_ceil(stride).clamp(1, 4);
-    granule.saturating_add(stride.saturating_mul(levels.saturating_sub(1)))
+impl WalkedTables<'_> {
+    fn key(&self, stage: Stage, input: u64) -> (Tag, u64) {
+        match stage {
+            Stage::First => (tag(self.context), canonical(input)),
+            Stage::Second => (Tag { domain: u32::from(self.context.vmid()) | STAGE_2, space: 0 }, input),
+        }
+    }
+
+    fn granule_log2(&self, stage: Stage, input: u64) -> u32 {
+        match stage {
+            Stage::First => self.context.region(is_upper(input)).granule_log2,
+            Stage::Second => self.context.second_stage().granule_log2,
+        }
+    }
 }
 
-impl GuestMemory for WalkMemory<'_> {
-    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {
-        self.mem.read(addr, buf)
+impl TableCache for WalkedTables<'_> {
+    fn cached(&self, stage: Stage, shift: u32, input: u64) -> Option<u64> {
+        let (tag, input) = self.key(stage, input);
+        let entry = self.cache.lookup_size(self.now, tag, input, low8(shift.into()), false)?;
+        Some(entry.output)
     }
 
-    fn write(&self, addr: u64, buf: &[u8]) -> Result<(), MemoryError> {
-        self.mem.write(addr, buf)
-    }
-
-    fn read_u64(&self, addr: u64) -> Result<u64, MemoryError> {
-        let shift = self.shift.get();
-        self.shift.set(shift.saturating_sub(self.granule_log2.saturating_sub(3)));
-        if shift <= self.granule_log2 {
-            return self.mem.read_u64(addr);
-        }
-        let log2size = u8::try_from(shift).unwrap_or(0);
-        if let Some(entry) = self.cache.lookup_size(self.now, self.tag, self.addr, log2size, false) {
-            return Ok(entry.output);
-        }
-        let descriptor = self.mem.read_u64(addr)?;
-        let pte = Pte::from(descriptor);
-        if pte.valid() != 0 && pte.table() != 0 {
-            let entry = CachedPage {
-                input: self.addr,
-                output: descriptor,
-                log2size,
-                global: false,
-                kind: self.kind,
-                attributes: 0,
-            };
-            let _ = self.cache.insert(self.sequence, self.now, self.tag, &entry);
-        }
-        Ok(descriptor)
-    }
-
-    fn compare_exchange_u64(
-        &self,
-        addr: u64,
-        current: u64,
-        new: u64,
-    ) -> Result<Result<(), u64>, MemoryError> {
-        self.mem.compare_exchange_u64(addr, current, new)
+    fn remember(&self, stage: Stage, shift: u32, input: u64, descriptor: u64) {
+        let (tag, addr) = self.key(stage, input);
+        let entry = CachedPage {
+            input: addr & !ones(shift),
+            output: descriptor,
+            log2size: low8(shift.into()),
+            global: false,
+            kind: granule_kind(low8(self.granule_log2(stage, input).into())),
+            attributes: 0,
+        };
+        let _ = self.cache.insert(self.sequence, self.now, tag, &entry);
     }
 }

@@ -3,6 +3,8 @@
 //! histories and under threads.
 
 mod histories;
+mod nested_histories;
+mod stage2;
 mod threads;
 
 use super::*;
@@ -57,16 +59,20 @@ impl Rig {
     }
 }
 
+fn va_of(vmid: u16, asid: Option<u16>, pages: Pages) -> Invalidation {
+    Invalidation::Va { regime: Regime::El1 { vmid }, asid, pages }
+}
+
 fn va(asid: Option<u16>, addr: u64) -> Invalidation {
-    Invalidation::Va { vmid: 0, asid, addr, size: 4096, granule_log2: None, level: None, leaf: false }
+    va_of(0, asid, Pages { addr, size: 4096, granule_log2: None, level: None, leaf: false })
 }
 
 fn range(asid: u16, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Invalidation {
-    Invalidation::Va { vmid: 0, asid: Some(asid), addr, size, granule_log2, level, leaf: false }
+    va_of(0, Some(asid), Pages { addr, size, granule_log2, level, leaf: false })
 }
 
 fn asid(asid: u16) -> Invalidation {
-    Invalidation::Asid { vmid: 0, asid }
+    Invalidation::Asid { regime: Regime::El1 { vmid: 0 }, asid }
 }
 
 #[test]
@@ -145,15 +151,7 @@ fn an_adversarial_smmu_forgets_no_more_than_asked() {
         va(None, VA + 0x1000),
         asid(6),
         Invalidation::Vmid { vmid: 1 },
-        Invalidation::Va {
-            vmid: 1,
-            asid: Some(5),
-            addr: VA,
-            size: 4096,
-            granule_log2: None,
-            level: None,
-            leaf: false,
-        },
+        va_of(1, Some(5), Pages { addr: VA, size: 4096, granule_log2: None, level: None, leaf: false }),
         range(5, 0, VA, Some(12), None),
         range(5, VA + 0x1000, 1 << 40, Some(12), None),
         range(5, VA, 4096, Some(12), Some(2)),
@@ -413,8 +411,8 @@ fn a_table_that_is_switched_off_is_not_used_unless_the_smmu_is_adversarial() {
 #[test]
 fn a_table_stays_until_it_is_invalidated_in_an_adversarial_smmu() {
     let leaves_only = |what| match what {
-        Invalidation::Va { vmid, asid, addr, size, granule_log2, level, .. } => {
-            Invalidation::Va { vmid, asid, addr, size, granule_log2, level, leaf: true }
+        Invalidation::Va { regime, asid, pages } => {
+            Invalidation::Va { regime, asid, pages: Pages { leaf: true, ..pages } }
         }
         other => other,
     };
@@ -442,7 +440,7 @@ fn a_table_stays_until_it_is_invalidated_in_an_adversarial_smmu() {
             rig.smmu.invalidate(&what);
             assert_eq!(rig.read(1, VA + 0x18), {
                 // The page itself may have been entered again, if only its neighbour was named.
-                let named = !matches!(what, Invalidation::Va { addr, .. } if addr == VA + 0x3000);
+                let named = !matches!(what, Invalidation::Va { pages, .. } if pages.addr == VA + 0x3000);
                 Ok(if named { 0xa000_0018 } else { old + 0x18 })
             });
             rig.smmu.invalidate(&leaves_only(va(Some(5), VA)));
@@ -458,7 +456,7 @@ struct Meddler<'a> {
     event: &'a (dyn Fn() + Sync),
 }
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 
 impl GuestMemory for Meddler<'_> {
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {

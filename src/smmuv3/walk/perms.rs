@@ -1,37 +1,88 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Stage 1 permissions (EL1&0, direct permission scheme: Arm ARM §D8.4; `IHI0070 §13.4.1`), for walks and for cache
-//! hits alike.
+//! Permissions (direct permission scheme: Arm ARM §D8.4; `IHI0070 §13.4.1`, `§13.4.3`), for walks and for cache hits
+//! alike.
 
-use super::TableLimits;
+use super::Stage;
+use super::first::TableLimits;
 use crate::iommu::{Access, Permissions};
 use crate::smmuv3::config::StreamContext;
 use crate::smmuv3::features::Features;
-use crate::smmuv3::spec::pte::Pte;
+use crate::smmuv3::spec::pte::{Pte, S2Pte};
 
-/// Everything stage 1 says about who may do what with a page: what `AP`, `PXN`, `UXN`, the table attributes above
-/// them and `CD.{WXN,PAN,HD}` leave. Seven bits, so that it can be cached whole.
+/// Everything that the tables say about who may do what with a page: of stage 1, what `AP`, `PXN`, `UXN`, the table
+/// attributes above them and `CD.{WXN,PAN,HD}` leave; of stage 2, `S2AP`, `XN` and `STE.S2HD`. Seven bits, and the same
+/// seven of stage 1 alone, so that it can be cached whole.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct PagePerms(u8);
+pub struct PagePerms(u16);
 
 impl PagePerms {
-    const PRIVILEGED_READ: u8 = 1 << 0;
-    const PRIVILEGED_WRITE: u8 = 1 << 1;
-    const PRIVILEGED_EXEC: u8 = 1 << 2;
-    const READ: u8 = 1 << 3;
-    const WRITE: u8 = 1 << 4;
-    const EXEC: u8 = 1 << 5;
-    const CLEAN: u8 = 1 << 6;
+    const PRIVILEGED_READ: u16 = 1 << 0;
+    const PRIVILEGED_WRITE: u16 = 1 << 1;
+    const PRIVILEGED_EXEC: u16 = 1 << 2;
+    const READ: u16 = 1 << 3;
+    const WRITE: u16 = 1 << 4;
+    const EXEC: u16 = 1 << 5;
+    const CLEAN: u16 = 1 << 6;
+    /// What no stage 1 at all allows.
+    pub(super) const ALL: Self = Self::of_stage(0x3f);
+    /// Where stage 1's own begin.
+    const FIRST: u32 = 8;
 
-    /// As a byte, for a cache entry.
+    /// As a number, for a cache entry.
     #[must_use]
-    pub const fn bits(self) -> u8 {
+    pub const fn bits(self) -> u16 {
         self.0
     }
 
     /// The inverse of [`bits`](Self::bits).
     #[must_use]
-    pub const fn from_bits(bits: u8) -> Self {
-        Self(bits & 0x7f)
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits & 0x7f7f)
+    }
+
+    /// The permissions of one stage alone.
+    const fn of_stage(bits: u16) -> Self {
+        Self(bits | bits << Self::FIRST)
+    }
+
+    /// What stage 1 says by itself.
+    #[must_use]
+    const fn first(self) -> Self {
+        Self::of_stage(self.0 >> Self::FIRST)
+    }
+
+    /// What `self`, of stage 1, and stage 2 both allow.
+    #[must_use]
+    pub const fn meet(self, second: Self) -> Self {
+        let both = self.0 & second.0 & !Self::CLEAN;
+        let writes = both & (Self::PRIVILEGED_WRITE | Self::WRITE) != 0;
+        let clean = if writes { (self.0 | second.0) & Self::CLEAN } else { 0 };
+        Self(both & 0x7f | clean | self.0 & 0x7f00)
+    }
+
+    /// The permissions of a stage 2 page or block (Arm ARM §D8.4.2; `IHI0070 §3.13.3.1`). Without `IDR3.XNX` privilege
+    /// makes no difference.
+    #[must_use]
+    pub(super) const fn of_second(pte: S2Pte, update_dirty: bool, xnx: bool) -> Self {
+        let modifiable = update_dirty && pte.dbm() != 0;
+        let mut bits = 0;
+        if pte.s2ap0() != 0 {
+            bits |= Self::PRIVILEGED_READ | Self::READ;
+        }
+        if pte.s2ap1() != 0 || modifiable {
+            bits |= Self::PRIVILEGED_WRITE | Self::WRITE;
+        }
+        if pte.s2ap1() == 0 && modifiable {
+            bits |= Self::CLEAN;
+        }
+        if pte.xn1() == 0 {
+            bits |= Self::EXEC;
+        }
+        let no_privileged_exec = if xnx { pte.xn1() ^ pte.xn0() } else { pte.xn1() };
+        if no_privileged_exec == 0 {
+            bits |= Self::PRIVILEGED_EXEC;
+        }
+        Self::of_stage(bits)
     }
 
     /// Writable, but the descriptor does not say dirty yet: a write has to walk, to set it.
@@ -43,7 +94,14 @@ impl PagePerms {
     /// The same page once its descriptor says dirty.
     #[must_use]
     pub const fn dirtied(self) -> Self {
-        Self(self.0 & !Self::CLEAN)
+        Self(self.0 & !(Self::CLEAN | Self::CLEAN << Self::FIRST))
+    }
+
+    const fn denies(self, access: Access) -> bool {
+        let allowed = self.dirtied().permissions(access.privileged);
+        (access.write && !allowed.write)
+            || (access.exec && !allowed.exec)
+            || (access.read && !access.exec && !allowed.read)
     }
 
     /// What is allowed to privileged or unprivileged requests without another walk.
@@ -60,7 +118,7 @@ impl PagePerms {
 
 impl core::fmt::Debug for PagePerms {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let bit = |bit: u8, name: char| if self.0 & bit != 0 { name } else { '-' };
+        let bit = |bit: u16, name: char| if self.0 & bit != 0 { name } else { '-' };
         write!(
             f,
             "priv={}{}{} user={}{}{}{}",
@@ -78,8 +136,8 @@ impl core::fmt::Debug for PagePerms {
 /// Why a page cannot serve an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is forbidden: `F_PERMISSION`.
-    Permission,
+    /// It is forbidden by that stage: `F_PERMISSION`.
+    Permission(Stage),
     /// It is a write to a writable-clean page: walk, so that the descriptor says dirty.
     Clean,
 }
@@ -88,7 +146,7 @@ pub enum Refusal {
 /// the same privilege.
 ///
 /// # Errors
-/// The [`Refusal`]. Of a cached page, [`Refusal::Permission`] may be out of date only as far as the guest owes an
+/// The [`Refusal`], of stage 1 if both refuse. Of a cached page, [`Refusal::Permission`] may be out of date only as far as the guest owes an
 /// invalidation, so it can be reported as it stands.
 pub fn check(
     perms: PagePerms,
@@ -105,12 +163,9 @@ pub fn check(
 
 /// [`check`] of an access that is already [effective](StreamContext::effective_access).
 pub(super) fn refuses(perms: PagePerms, access: Access) -> Option<Refusal> {
-    let allowed = perms.dirtied().permissions(access.privileged);
-    let denied = (access.write && !allowed.write)
-        || (access.exec && !allowed.exec)
-        || (access.read && !access.exec && !allowed.read);
-    if denied {
-        Some(Refusal::Permission)
+    if perms.denies(access) {
+        let stage = if perms.first().denies(access) { Stage::First } else { Stage::Second };
+        Some(Refusal::Permission(stage))
     } else if access.write && perms.is_clean() {
         Some(Refusal::Clean)
     } else {
@@ -142,8 +197,8 @@ pub(super) fn of_leaf(
     // PAN is about data; execution is not affected.
     let privileged_data = !(pan && read);
 
-    let bit = |on: bool, bit: u8| if on { bit } else { 0 };
-    PagePerms(
+    let bit = |on: bool, bit: u16| if on { bit } else { 0 };
+    PagePerms::of_stage(
         bit(privileged_data, PagePerms::PRIVILEGED_READ)
             | bit(privileged_data && writable, PagePerms::PRIVILEGED_WRITE)
             | bit(!no_privileged_exec, PagePerms::PRIVILEGED_EXEC)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 mod httu;
+mod nested;
 mod permissions;
+mod random;
+mod second;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,6 +12,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::iommu::{MemoryError, Permissions};
 use crate::smmuv3::spec::cd::{Cd0, Cd1, Cd2};
+use crate::smmuv3::spec::pte::Pte;
+use crate::smmuv3::spec::ste::{Ste0, config};
 use crate::smmuv3::testing::*;
 
 const VA: u64 = 0x1234_5678_9000;
@@ -51,11 +56,15 @@ impl Space {
     }
 
     fn walk(&self, va: u64, access: Access) -> Result<Mapping, Fault> {
-        walk_stage1(&self.guest.mem, &self.f, &self.context(), &request(1, Some(5), va, access))
+        self.watch(va, access).0
+    }
+
+    fn watch(&self, va: u64, access: Access) -> (Result<Mapping, Fault>, Updates) {
+        walk(&self.guest.mem, &(), &self.f, &self.context(), &request(1, Some(5), va, access))
     }
 
     fn kind(&self, va: u64, access: Access) -> Result<u64, FaultKind> {
-        self.walk(va, access).map(|m| m.addr | va & low_bits(m.log2size.into())).map_err(|fault| fault.kind)
+        self.walk(va, access).map(|m| m.addr | va & ones(m.log2size.into())).map_err(|fault| fault.kind)
     }
 
     fn pte(&self) -> Pte {
@@ -91,8 +100,8 @@ fn pages_and_blocks_of_every_granule() {
         (16, 25, 3, 16),
     ] {
         let s = Space::new(granule, input_bits);
-        let va = 0xd_1234_5678_9abc & low_bits(input_bits);
-        let pa = 0xffff_ffff_ffff & !low_bits(log2size);
+        let va = 0xd_1234_5678_9abc & ones(input_bits);
+        let pa = 0xffff_ffff_ffff & !ones(log2size);
         s.guest.map(&s.tables, va, pa, level, user_rw().with_attrindx(1));
         let before = s.guest.mem.reads();
         let m = s.walk(va, READ).unwrap_or_else(|e| panic!("{granule} {input_bits} {level}: {e:?}"));
@@ -103,17 +112,17 @@ fn pages_and_blocks_of_every_granule() {
                 log2size: log2size as u8,
                 level: level as u8,
                 granule_log2: granule as u8,
+                leaf_log2size: log2size as u8,
                 global: false,
                 perms: m.perms,
                 mair: 0x44,
-                updates: Updates::default(),
             }
         );
         assert_eq!(s.guest.mem.reads() - before, u64::from(level - s.tables.root_level() + 1));
         // The ends of the page, and its neighbours.
-        let first = va & !low_bits(log2size);
+        let first = va & !ones(log2size);
         assert_eq!(s.kind(first, READ), Ok(pa));
-        assert_eq!(s.kind(first | low_bits(log2size), READ), Ok(pa | low_bits(log2size)));
+        assert_eq!(s.kind(first | ones(log2size), READ), Ok(pa | ones(log2size)));
         if log2size < input_bits {
             assert_eq!(s.kind(first ^ 1 << log2size, READ), Err(FaultKind::Translation));
         }
@@ -150,7 +159,7 @@ fn output_addresses_of_52_bits() {
     s.cd = edit_cd(s.cd, |c| c.with_ips(5));
     assert_eq!(s.kind(VA, READ), Err(FaultKind::AddressSize));
     s.f.oas = AddressSize::Bits48;
-    assert_eq!(s.kind(VA & !0xffff, READ), Ok(pa & low_bits(48)));
+    assert_eq!(s.kind(VA & !0xffff, READ), Ok(pa & ones(48)));
     // Next-level tables carry those bits too.
     let s = Space::new(16, 48).edit(|c| c.with_ips(6));
     let high_table = 0x5_0000_0001_0000;
@@ -243,7 +252,7 @@ fn top_byte_ignore_is_per_half() {
     for tbi in 0..4u64 {
         s.cd = edit_cd(cd, |c| c.with_tbi0(tbi & 1).with_tbi1(tbi >> 1));
         for tag in [0x00, 0x01, 0x5a, 0xff] {
-            let tagged = |va: u64| va & low_bits(56) | tag << 56;
+            let tagged = |va: u64| va & ones(56) | tag << 56;
             let expect = |ok: bool, pa| if ok { Ok(pa) } else { Err(FaultKind::Translation) };
             assert_eq!(s.kind(tagged(low), READ), expect(tbi & 1 != 0 || tag == 0, PA), "{tbi} {tag:#x}");
             assert_eq!(s.kind(tagged(high), READ), expect(tbi & 2 != 0 || tag == 0xff, PA + 0x1000));
@@ -305,6 +314,7 @@ fn external_aborts_name_the_descriptor() {
                 stage2: false,
                 ipa: 0,
                 fetch_addr: at,
+                table_read: false,
                 action: FaultAction::Abort,
                 record: true,
                 privileged: false,
@@ -375,18 +385,19 @@ proptest! {
             let (tg0, tg1) = (word.tg0() % 3, word.tg1().max(1));
             cd[0] = word.with_tg0(tg0).with_tg1(tg1).with_tbi0(1).with_tbi1(1).bits();
         }
-        let va = if valid_cd { va << 9 & low_bits(55) >> size | va & 1 << 55 } else { va };
+        let va = if valid_cd { va << 9 & ones(55) >> size | va & 1 << 55 } else { va };
         let va = if va >> 55 != 0 { va | u64::MAX << 24 } else { va };
         let f = Features { oas: AddressSize::from_encoding(oas), ..Features::default() };
         let memory = Noise { words, keep_valid, hostile, reads: 0.into(), updates: 0.into() };
-        let context = StreamContext { ste: [0, ste1, 0, 0], cd };
-        let result = walk_stage1(&memory, &f, &context, &request(0, None, va, access));
+        let ste0 = Ste0::default().with_config(config::S1).bits();
+        let context = StreamContext { ste: [ste0, ste1, 0, 0], cd };
+        let (result, _) = walk(&memory, &(), &f, &context, &request(0, None, va, access));
         prop_assert!(memory.reads.load(Ordering::Relaxed) <= 4);
         prop_assert!(memory.updates.load(Ordering::Relaxed) <= u64::from(MAX_UPDATES));
         if let Ok(m) = result {
             prop_assert!(context.output_size(&f).contains(m.addr));
             prop_assert!((12..=42).contains(&m.log2size));
-            prop_assert_eq!(m.addr & low_bits(m.log2size.into()), 0);
+            prop_assert_eq!(m.addr & ones(m.log2size.into()), 0);
             prop_assert!(check(m.perms, &f, &context, access).is_ok());
         }
     }

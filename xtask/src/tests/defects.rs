@@ -19,7 +19,8 @@ type Start<R> = fn(&MachineArgs, &Parts, &Path, &str) -> Result<R>;
 /// The suite; `--json` gets the list of rows `{id, c, rust}`.
 pub fn run(runner: &mut Runner, own_file: bool) {
     let mut rows: Vec<Value> = Vec::new();
-    let smmu = plain_machine(&runner.source);
+    let mut smmu = plain_machine(&runner.source);
+    smmu.iommu.push("stage=nested".into());
     shown(runner, &mut rows, &smmu, smmuv3::Rig::start, smmuv3::defects::SHOWN);
     excluded(runner, &mut rows, smmuv3::defects::EXCLUDED);
     let unit = plain_vtd(&runner.source);

@@ -237,3 +237,62 @@ fn the_mutation_acknowledges_and_does_nothing() {
     assert!(rig.is_drained());
     assert_eq!(rig.invalidations().is_empty(), cfg!(feature = "mutation-drop-tlbi"));
 }
+
+/// `IHI0070 §3.17.6`.
+#[test]
+#[cfg(not(feature = "mutation-drop-tlbi"))]
+fn vmid_wildcards() {
+    let command = |opcode: u8, vmid: u64| {
+        [TlbiCommand0::default().with_opcode(opcode.into()).with_vmid(vmid).bits(), 0x1000]
+    };
+    for (vmw, group) in [(0, 1), (1, 2), (2, 4), (3, 8), (4, 16), (5, 1), (7, 1)] {
+        let mut rig = Rig::new(6);
+        rig.write(reg::CR0, 0xd | vmw << 6);
+        for opcode in [
+            op::TLBI_NH_ALL,
+            op::TLBI_NH_ASID,
+            op::TLBI_NH_VA,
+            op::TLBI_NH_VAA,
+            op::TLBI_S12_VMALL,
+            op::TLBI_S2_IPA,
+        ] {
+            let before = rig.invalidations().len();
+            rig.command(command(opcode, 0x1235));
+            let mut vmids: Vec<u16> = rig.invalidations()[before..]
+                .iter()
+                .map(|what| what.clone().vmid_mut().copied().unwrap())
+                .collect();
+            vmids.sort_unstable();
+            let first = 0x1235 & !(group - 1);
+            assert_eq!(vmids, (first..first + group).collect::<Vec<_>>(), "VMW {vmw}, opcode {opcode:#x}");
+        }
+        let before = rig.invalidations().len();
+        rig.command(command(op::TLBI_NSNH_ALL, 0));
+        assert_eq!(rig.invalidations().len(), before + 1, "what names no VMID is done once");
+    }
+    // Without stage 2 there are no such bits.
+    let mut rig = Rig::with(Features { stage2: false, ..Features::default() }, 6, 6);
+    rig.write(reg::CR0, 0xd | 4 << 6);
+    assert_eq!(rig.read(reg::CR0ACK), 0xd);
+    rig.command(command(op::TLBI_NH_ALL, 0x1235));
+    assert_eq!(rig.invalidations().len(), 1);
+}
+
+/// The C model's defect S8: caches outside heard nothing of `TLBI_NH_ALL` where there was a stage 2.
+#[test]
+#[cfg(not(feature = "mutation-drop-tlbi"))]
+fn the_outside_hears_of_every_stage() {
+    let mut rig = Rig::new(6);
+    let everything = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
+    for opcode in [op::TLBI_NH_ALL, op::TLBI_S12_VMALL, op::TLBI_NSNH_ALL] {
+        assert_eq!(rig.command([opcode.into(), 0]), [everything.clone()], "opcode {opcode:#x}");
+    }
+    let page = Effect::UnmapNotify { stream: None, substream: None, addr: 0x5000, mask: 0xfff };
+    assert_eq!(rig.command([op::TLBI_S2_IPA.into(), 0x5000]), [page]);
+    // Where stage 2 cuts pages of stage 1 up, a command by address concerns all of such a page.
+    rig.smmu.engine.ignored_bits.store(21, Ordering::Relaxed);
+    let block = Effect::UnmapNotify { stream: None, substream: None, addr: 0x20_0000, mask: 0x1f_ffff };
+    assert_eq!(rig.command([op::TLBI_NH_VAA.into(), 0x20_5000]), [block]);
+    let page = Effect::UnmapNotify { stream: None, substream: None, addr: 0x20_5000, mask: 0xfff };
+    assert_eq!(rig.command([op::TLBI_S2_IPA.into(), 0x20_5000]), [page]);
+}

@@ -11,14 +11,14 @@ const PROCESSES: usize = 3;
 const PAGES: u64 = 6;
 
 /// Translation that caches nothing.
-fn uncached(rig: &Rig, req: &DmaRequest) -> Result<Translation, Fault> {
+pub(super) fn uncached(rig: &Rig, req: &DmaRequest) -> Result<Translation, Fault> {
     let f = rig.smmu.features();
     let context = config::lookup_stream(&rig.guest.mem, f, &rig.streams, req)?;
     match context.action() {
         StreamAction::Abort => Err(config::silent_abort(req)),
         StreamAction::Bypass => config::bypass(f, &context, req),
-        StreamAction::Translate => {
-            let mapping = walk::walk_stage1(&rig.guest.mem, f, &context, req)?;
+        _ => {
+            let mapping = walk::walk(&rig.guest.mem, &(), f, &context, req).0?;
             let perm = walk::check(mapping.perms, f, &context, req.access).unwrap();
             Ok(translation(req.addr, mapping.addr, mapping.log2size, perm))
         }
@@ -143,7 +143,7 @@ impl World {
     fn process(&self, req: &DmaRequest) -> Option<usize> {
         let f = self.rig.smmu.features();
         let context = config::lookup_stream(&self.rig.guest.mem, f, &self.rig.streams, req).ok()?;
-        (context.action() == StreamAction::Translate).then(|| usize::from(context.asid()) - 1)
+        context.action().translates().then(|| usize::from(context.asid()) - 1)
     }
 }
 

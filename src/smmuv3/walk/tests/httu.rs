@@ -8,11 +8,11 @@ fn access_flag() {
     // HA, AFFD: outcome and AF afterwards.
     for (ha, affd, ok, af) in [(0, 0, false, 0), (0, 1, true, 0), (1, 0, true, 1), (1, 1, true, 1)] {
         let s = Space::with_page(user_rw().with_af(0)).edit(|c| c.with_ha(ha).with_affd(affd));
-        let result = s.walk(VA, READ);
+        let (result, updates) = s.watch(VA, READ);
         assert_eq!(result.is_ok(), ok);
         assert_eq!(s.pte(), user_rw().with_af(af).with_valid(1).with_table(1).with_addr_47_12(PA >> 12));
         match result {
-            Ok(m) => assert_eq!(m.updates, Updates { accessed: af == 1, dirtied: false }),
+            Ok(_) => assert_eq!(updates, Updates { accessed: af == 1, dirtied: false }),
             Err(fault) => assert_eq!(fault.kind, FaultKind::AccessFlag),
         }
     }
@@ -45,15 +45,16 @@ fn dirty_state() {
         let granted = check(m.perms, &s.f, &s.context(), READ).unwrap();
         assert_eq!(granted, Permissions { read: true, write: false, exec: false });
         let refusal = check(m.perms, &s.f, &s.context(), WRITE).unwrap_err();
-        assert_eq!(refusal, if writable { Refusal::Clean } else { Refusal::Permission });
+        assert_eq!(refusal, if writable { Refusal::Clean } else { Refusal::Permission(Stage::First) });
         assert_eq!(s.pte().ap2(), 1);
         // A write makes it dirty.
         for access in [WRITE, ATOMIC] {
             let s =
                 Space::with_page(user_ro().with_dbm(dbm).with_af(1 - ha)).edit(|c| c.with_ha(ha).with_hd(hd));
-            match s.walk(VA, access) {
+            let (result, updates) = s.watch(VA, access);
+            match result {
                 Ok(m) if writable => {
-                    assert_eq!(m.updates, Updates { accessed: true, dirtied: true });
+                    assert_eq!(updates, Updates { accessed: true, dirtied: true });
                     assert!(!m.perms.is_clean());
                     assert!(check(m.perms, &s.f, &s.context(), WRITE).unwrap().write);
                     assert_eq!((s.pte().ap2(), s.pte().dbm(), s.pte().af()), (0, 1, 1));
@@ -86,10 +87,10 @@ fn lost_races_are_judged_again() {
     // Somebody else sets the access flag.
     let s = new();
     s.guest.mem.race(s.pte_addr(), s.pte().with_af(1).bits());
-    assert_eq!(s.walk(VA, READ).unwrap().updates, Updates::default());
+    assert_eq!(s.watch(VA, READ).1, Updates::default());
     let s = new();
     s.guest.mem.race(s.pte_addr(), s.pte().with_af(1).bits());
-    assert_eq!(s.walk(VA, WRITE).unwrap().updates, Updates { accessed: false, dirtied: true });
+    assert_eq!(s.watch(VA, WRITE).1, Updates { accessed: false, dirtied: true });
     // The page goes away, becomes read-only, or another one.
     let s = new();
     s.guest.mem.race(s.pte_addr(), 0);

@@ -18,7 +18,7 @@ fn table_attributes_accumulate() {
                 let context = StreamContext { cd: [cd[0], cd[1], cd[2], cd[3]], ..s.context() };
                 // Privileged, so that it is the table that decides.
                 let req = request(1, None, VA, privileged(READ));
-                walk_stage1(&s.guest.mem, &s.f, &context, &req).unwrap().perms
+                walk(&s.guest.mem, &(), &s.f, &context, &req).0.unwrap().perms
             };
             let all = with(|pte| pte);
             let rights = |perms: PagePerms| {
@@ -171,7 +171,7 @@ proptest! {
                     prop_assert!(!bit || reference(leaf, &above, cd, had, access));
                 }
             }
-            Err(Refusal::Permission) => prop_assert_eq!(again.unwrap_err().kind, FaultKind::Permission),
+            Err(Refusal::Permission(_)) => prop_assert_eq!(again.unwrap_err().kind, FaultKind::Permission),
             Err(Refusal::Clean) => prop_assert!(again.is_ok() && second.write && !dirty_before),
         }
         prop_assert_eq!(PagePerms::from_bits(mapping.perms.bits()), mapping.perms);

@@ -56,6 +56,8 @@ pub struct Event(pub [u64; 4]);
 pub mod event {
     /// `C_BAD_STREAMID`.
     pub const BAD_STREAM_ID: u64 = 0x02;
+    /// `C_BAD_STE`.
+    pub const BAD_STE: u64 = 0x04;
     /// `C_BAD_SUBSTREAMID`.
     pub const BAD_SUBSTREAM_ID: u64 = 0x08;
     /// `F_TRANSLATION`.
@@ -230,6 +232,19 @@ impl Rig {
         }
         // CMD_CFGI_ALL.
         self.command([0x04, 0x1f])?;
+        self.invalidate_all()
+    }
+
+    /// Gives the endpoint's stream stage 2 alone: the third and fourth doubleword of its stream table entry
+    /// (`IHI0070 §5.2`).
+    pub fn change_to_stage_2(&mut self, fields: u64, table: u64) -> Result<()> {
+        let ste = STREAM_TABLE + 64 * STREAM;
+        self.qtest.writeq(ste + 16, fields)?;
+        self.qtest.writeq(ste + 24, table)?;
+        // V, Config = stage 2.
+        self.qtest.writeq(ste, 1 | 0b110 << 1)?;
+        // CMD_CFGI_STE.
+        self.command([0x03 | STREAM << 32, 1])?;
         self.invalidate_all()
     }
 

@@ -71,11 +71,11 @@ pub enum Signal {
 pub struct Illegal(pub u64);
 
 impl Command {
-    /// Decodes one entry of the command queue.
+    /// Decodes one entry of the command queue, with `CR2.E2H` as it is.
     ///
     /// # Errors
     /// The command raises `CERROR_ILL`.
-    pub fn decode(f: &Features, [first, second]: [u64; 2]) -> Result<Self, Illegal> {
+    pub fn decode(f: &Features, e2h: bool, [first, second]: [u64; 2]) -> Result<Self, Illegal> {
         let illegal = Err(Illegal(first));
         let head = StreamCommand0::from(first);
         let opcode = low8(head.opcode());
@@ -97,6 +97,7 @@ impl Command {
             op::CFGI_CD_ALL => Self::Configuration(Invalidation::CdAll { sid: stream }),
             op::TLBI_NSNH_ALL => Self::Translations(Invalidation::NsnhAll),
             op::TLBI_NH_ALL..=op::TLBI_NH_VAA if f.stage1 => stage1(f, opcode, [first, second])?,
+            op::TLBI_EL2_ALL..=op::TLBI_EL2_VAA if f.hyp => el2(f, e2h, opcode, [first, second])?,
             op::TLBI_S12_VMALL | op::TLBI_S2_IPA if f.stage2 => stage2(f, opcode, [first, second])?,
             op::RESUME | op::STALL_TERM if f.stall == StallModel::Off => return illegal,
             op::RESUME => {
@@ -126,7 +127,7 @@ impl Command {
                     _ => return illegal,
                 })
             }
-            // Reserved, or of what is not there: a stage, EL2 contexts, Secure state, ATS, PRI, MPAM, DPT.
+            // Reserved, or of what is not there: a stage, EL2, Secure state, ATS, PRI, MPAM, DPT.
             _ => return illegal,
         })
     }
@@ -157,6 +158,25 @@ fn stage1(f: &Features, opcode: u8, command: [u64; 2]) -> Result<Command, Illega
         (_, None, _) => Command::Nothing,
         (_, Some(asid), None) => Command::Translations(Invalidation::Asid { regime, asid }),
         (_, asid, Some(pages)) => Command::Translations(Invalidation::Va { regime, asid, pages }),
+    })
+}
+
+/// `TLBI_EL2_*` (`IHI0070 §4.4.2.7` to `§4.4.2.10`).
+fn el2(f: &Features, e2h: bool, opcode: u8, command: [u64; 2]) -> Result<Command, Illegal> {
+    let by_address = matches!(opcode, op::TLBI_EL2_VA | op::TLBI_EL2_VAA);
+    let pages = if by_address { Some(pages(f, command)?) } else { None };
+    let regime = Regime::El2;
+    let [first, _] = command;
+    Ok(match (opcode, asid(f, first), pages) {
+        (op::TLBI_EL2_ALL, _, _) => Command::Translations(Invalidation::FirstStage { regime }),
+        (op::TLBI_EL2_VA, None, _) if e2h => Command::Nothing,
+        // Without E2H there are no ASIDs.
+        (op::TLBI_EL2_VA, asid, Some(pages)) => {
+            Command::Translations(Invalidation::Va { regime, asid: asid.filter(|_| e2h), pages })
+        }
+        (_, _, Some(pages)) => Command::Translations(Invalidation::Va { regime, asid: None, pages }),
+        (_, Some(asid), None) => Command::Translations(Invalidation::Asid { regime, asid }),
+        (_, None, None) => Command::Nothing,
     })
 }
 

@@ -30,6 +30,26 @@ pub struct StreamTable {
     pub two_level: bool,
     /// `CR2.RECINVSID`: `C_BAD_STREAMID` is recorded.
     pub record_bad_stream: bool,
+    /// `CR2.E2H`: streams of EL2 have EL2's host regime.
+    pub e2h: bool,
+}
+
+/// Whose translations a stream has, and how they are tagged (`IHI0070 §3.3.3`, StreamWorld).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamWorld {
+    /// EL1 and EL0: two tables, ASIDs, VMIDs.
+    El1,
+    /// EL2: one table, no ASIDs, no unprivileged accesses.
+    El2,
+    /// EL2 and EL0, as a host has it: two tables, ASIDs.
+    El2Host,
+}
+
+/// `STE.STRW` as a [`StreamContext`] has it. In an STE, [`EL2_HOST`](strw::EL2_HOST) is Reserved.
+mod strw {
+    pub const EL1: u64 = 0b00;
+    pub const EL2: u64 = 0b10;
+    pub const EL2_HOST: u64 = 0b11;
 }
 
 /// What happens to the traffic of a stream.
@@ -68,7 +88,8 @@ impl StreamAction {
 }
 
 /// The valid STE, and with stage 1 the valid CD, of one StreamID and SubstreamID: the words that matter, decoded by
-/// getters. Stage 1 that is bypassed for this SubstreamID (`S1DSS`) is represented as an STE without stage 1.
+/// getters. Stage 1 that is bypassed for this SubstreamID (`S1DSS`) is represented as an STE without stage 1, and the
+/// [world](StreamContext::world), for which `CR2.E2H` counts too, in `STRW`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamContext {
     /// STE bits 255:0.
@@ -149,6 +170,16 @@ impl StreamContext {
         }
     }
 
+    /// Whose translations these are.
+    #[must_use]
+    pub fn world(&self) -> StreamWorld {
+        match self.ste1().strw() {
+            strw::EL2 => StreamWorld::El2,
+            strw::EL2_HOST => StreamWorld::El2Host,
+            _ => StreamWorld::El1,
+        }
+    }
+
     /// `CD.ASID`, the tag of non-global translations.
     #[must_use]
     pub fn asid(&self) -> u16 {
@@ -156,7 +187,7 @@ impl StreamContext {
     }
 
     /// `STE.S2VMID`, the tag of the virtual machine: of stage 1 by itself too (`IHI0070 §3.17`). The lookup clears it
-    /// where there is no stage 2 to be had.
+    /// where there is no stage 2 to be had, and where the world is not EL1's.
     #[must_use]
     pub fn vmid(&self) -> u16 {
         u16::try_from(self.ste2().s2vmid()).unwrap_or(0)
@@ -174,7 +205,15 @@ impl StreamContext {
         AddressSize::from_encoding(self.cd0().ips()).min(f.oas)
     }
 
-    /// The access as translation sees it: writes are data, and `STE.PRIVCFG` and `STE.INSTCFG` override
+    /// The access as permissions are checked: at EL2 everything is privileged (`IHI0070 §13.4.1`).
+    #[must_use]
+    pub fn checked_access(&self, f: &Features, access: Access) -> Access {
+        let mut checked = self.effective_access(f, access);
+        checked.privileged |= self.world() == StreamWorld::El2;
+        checked
+    }
+
+    /// The access as events show it: writes are data, and `STE.PRIVCFG` and `STE.INSTCFG` override
     /// (`IHI0070 §13.1.2`, `§13.1.4`).
     #[must_use]
     pub fn effective_access(&self, f: &Features, access: Access) -> Access {
@@ -218,7 +257,14 @@ pub fn lookup_stream(
         return Err(config_fault(FaultKind::BadSte, req));
     }
     let mut context = StreamContext { ste, cd: [0; 4] };
-    if !f.stage2 {
+    let is_el2 = f.hyp && context.action() == StreamAction::FirstStage && context.ste1().strw() == strw::EL2;
+    let world = match (is_el2, table.e2h) {
+        (false, _) => strw::EL1,
+        (true, false) => strw::EL2,
+        (true, true) => strw::EL2_HOST,
+    };
+    context.ste[1] = context.ste1().with_strw(world).bits();
+    if !f.stage2 || is_el2 {
         context.ste[2] = context.ste2().with_s2vmid(0).bits();
     }
     match context.action() {

@@ -13,8 +13,8 @@ use crate::iommu::Effect;
 use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, function, iotlb_entries};
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, ClassInit, DeviceImpl, Error, IrqLine, Link,
-    MemoryAttributes, MemoryRegion, OnOffAuto, PciBus, Qom, Result, SmmuInfo, SysBusDevice, Text, dl,
-    properties, qom,
+    MemoryAttributes, MemoryRegion, Object, ObjectLike, OnOffAuto, PciBus, Qom, Result, SmmuInfo,
+    SysBusDevice, Text, dl, properties, qom,
 };
 
 properties! {
@@ -42,6 +42,8 @@ properties! {
         pub cd2l: OnOffAuto = OnOffAuto::Auto, c"cd2l", c"2-level CD tables";
         /// See `Features::va52`.
         pub vax: OnOffAuto = OnOffAuto::Auto, c"vax", c"52-bit input addresses with 64 KiB pages";
+        /// See `Features::hyp`.
+        pub hyp: OnOffAuto = OnOffAuto::Auto, c"hyp", c"streams of EL2, with E2H too: auto (if the CPUs have EL2), on, off";
         /// See `Features::stall_max`.
         pub stall_max: u16 = 256, c"stall-max", c"most stalled transactions at a time (1-65535)";
         /// Entries of the IOTLB.
@@ -77,8 +79,8 @@ pub trait Variant: Send + Sync + 'static {
     const REGION_TYPE_NAME: &'static CStr;
     /// For `-device help`.
     const DESCRIPTION: &'static CStr;
-    /// Whether `oas=auto` follows the CPUs.
-    const OAS_FOLLOWS_CPU: bool;
+    /// Whether `oas=auto` and `hyp=auto` follow the CPUs.
+    const FOLLOWS_CPU: bool;
     /// Features where no property says otherwise.
     fn features() -> Features;
 }
@@ -90,7 +92,7 @@ impl Variant for Rich {
     const TYPE_NAME: &'static CStr = c"arm-smmuv3-rs";
     const REGION_TYPE_NAME: &'static CStr = c"arm-smmuv3-rs-iommu-memory-region";
     const DESCRIPTION: &'static CStr = c"Arm SMMUv3 with substreams and stall";
-    const OAS_FOLLOWS_CPU: bool = true;
+    const FOLLOWS_CPU: bool = true;
 
     fn features() -> Features {
         Features::default()
@@ -104,7 +106,7 @@ impl Variant for Compat {
     const TYPE_NAME: &'static CStr = c"arm-smmuv3-rs-compat";
     const REGION_TYPE_NAME: &'static CStr = c"arm-smmuv3-rs-compat-iommu-memory-region";
     const DESCRIPTION: &'static CStr = c"Arm SMMUv3 with the defaults of arm-smmuv3";
-    const OAS_FOLLOWS_CPU: bool = false;
+    const FOLLOWS_CPU: bool = false;
 
     fn features() -> Features {
         Features::compat()
@@ -141,7 +143,7 @@ impl<V: Variant> SmmuDevice<V> {
         let oas = p.oas.get().map(AddressSize::parse).transpose()?.flatten();
         match oas {
             Some(oas) => f.oas = oas,
-            None if V::OAS_FOLLOWS_CPU => {
+            None if V::FOLLOWS_CPU => {
                 if let Some(oas) = cpu_address_size() {
                     f.oas = oas;
                 }
@@ -166,6 +168,11 @@ impl<V: Variant> SmmuDevice<V> {
         f.two_level_contexts = p.cd2l.get().unwrap_or(f.two_level_contexts && f.ssid_bits > 0);
         // 52-bit input addresses exist with the 64 KiB granule only, and 52-bit output.
         f.va52 = p.vax.get().unwrap_or(f.va52 && f.gran64k && f.oas == AddressSize::Bits52);
+        f.hyp = match p.hyp.get() {
+            OnOffAuto::On => true,
+            OnOffAuto::Off => false,
+            OnOffAuto::Auto => V::FOLLOWS_CPU && f.stage1 && cpu_has_el2(),
+        };
         f.stall_max = p.stall_max.get();
         f.adversarial = p.adversarial.get();
         if p.ats.get() == OnOffAuto::On {
@@ -181,6 +188,22 @@ impl<V: Variant> SmmuDevice<V> {
         f.validate()?;
         Ok(f)
     }
+}
+
+/// Whether the first CPU has EL2, as its property says. A machine has set it by the time it has devices.
+fn cpu_has_el2() -> bool {
+    type GetCpu = unsafe extern "C" fn(c_int) -> *mut c_void;
+    let Some(get_cpu) = dl::symbol(c"qemu_get_cpu") else { return false };
+    // SAFETY: QEMU's function of this name has this signature; what it returns is an object that lives as long as the
+    // machine, or null.
+    let cpu = unsafe {
+        let cpu = core::mem::transmute::<*mut c_void, GetCpu>(get_cpu)(0);
+        if cpu.is_null() {
+            return false;
+        }
+        Object::from_ptr(cpu.cast())
+    };
+    cpu.property_bool(c"has_el2").unwrap_or(false)
 }
 
 /// The physical address size of the first CPU, in a QEMU that has Arm CPUs.

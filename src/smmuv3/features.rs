@@ -150,7 +150,7 @@ pub struct Features {
     pub msi: bool,
     /// Wake-up events on `CMD_SYNC`.
     pub sev: bool,
-    /// EL2 contexts. Not there yet.
+    /// Streams of EL2.
     pub hyp: bool,
     /// 16-bit ASIDs.
     pub asid16: bool,
@@ -458,8 +458,8 @@ impl Features {
         if self.ssid_bits != 0 && !self.stage1 {
             return needs("ssidsize", "more than 0", "stage 1", "set stage=nested, or ssidsize=0");
         }
-        if self.hyp {
-            return needs("hyp", "on", "EL2 contexts, which this model does not have", "set hyp=off");
+        if self.hyp && !self.stage1 {
+            return needs("hyp", "on", "stage 1", "set stage=nested, or hyp=off");
         }
         Ok(())
     }
@@ -488,6 +488,7 @@ impl Features {
                 Httu::Access => 1,
                 Httu::Dirty => 2,
             })
+            .with_hyp(self.hyp.into())
             .with_asid16((self.stage1 && self.asid16).into())
             .with_vmid16((self.stage2 && self.vmid16).into())
             .with_vmw((self.stage2 && self.vmid_wildcards).into())

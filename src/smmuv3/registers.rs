@@ -31,6 +31,8 @@ pub enum Written {
 layout! {
     /// All that translation reads of the registers, in one word, so that one atomic load is one consistent sample.
     pub struct Gate(u64) {
+        /// `CR2.E2H`.
+        63:63 e2h with_e2h,
         /// `STRTAB_BASE_CFG.SPLIT`.
         62:58 split with_split,
         /// `STRTAB_BASE_CFG.LOG2SIZE`.
@@ -58,6 +60,7 @@ impl Gate {
             split: low8(self.split()),
             two_level: self.two_level() != 0,
             record_bad_stream: self.record_bad_stream() != 0,
+            e2h: self.e2h() != 0,
         }
     }
 }
@@ -245,6 +248,7 @@ impl Registers {
             .with_enabled(self.enables().smmuen().into())
             .with_abort(Gbpa::from(self.gbpa).abort().into())
             .with_record_bad_stream(Cr2::from(self.cr2).recinvsid().into())
+            .with_e2h(Cr2::from(self.cr2).e2h().into())
             .with_two_level((cfg.format() == 1).into())
             .with_addr(StrtabBase::from(self.strtab_base).addr())
             .with_log2size(cfg.log2size().into())

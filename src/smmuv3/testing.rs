@@ -235,6 +235,7 @@ impl TestGuest {
             split,
             two_level: true,
             record_bad_stream: true,
+            e2h: false,
         }
     }
 

@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 pub use invalidate::{Invalidation, Pages, Regime};
 
 use self::tables::WalkedTables;
-use super::config::{self, CONTEXT_WORDS, StreamAction, StreamContext, StreamTable};
+use super::config::{self, CONTEXT_WORDS, StreamAction, StreamContext, StreamTable, StreamWorld};
 use super::fault::{Fault, FaultKind};
 use super::features::Features;
 use super::walk::{self, Mapping, PagePerms, Refusal, Stage};
@@ -37,13 +37,15 @@ pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
 const CONTEXT_ENTRIES: usize = 512;
 /// Table descriptors of the walk cache.
 const TABLE_ENTRIES: usize = 1024;
-/// A number for every VMID, and another for its stage 2 by itself.
-const DOMAIN_STAMPS_LOG2: u32 = 17;
+/// A number for every VMID, another for its stage 2 by itself, and one for EL2.
+const DOMAIN_STAMPS_LOG2: u32 = 18;
 const SPACE_STAMPS_LOG2: u32 = 16;
 /// In a tag's domain: pages of stage 2 by itself.
 const STAGE_2: u32 = 1 << 16;
-/// A tag's domain: pages of EL2. It shares its stamp with VMID 0.
+/// A tag's domain: pages of EL2.
 const EL2: u32 = 1 << 17;
+/// A tag's space: EL2 where it has no ASIDs.
+const NO_ASID: u32 = 1 << 16;
 
 /// Where the registers say that the stream table is. `None`: translation is off, and no table may be read
 /// (`IHI0070 §6.3.9.6`). Let [`Translator::tables_changed`] follow where they change.
@@ -255,7 +257,7 @@ impl Translator {
             attributes: u32::from(mapping.perms.bits()),
         };
         let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
-        let privileged = context.effective_access(&self.features, req.access).privileged;
+        let privileged = context.checked_access(&self.features, req.access).privileged;
         Ok(translation(req.addr, mapping.addr, mapping.log2size, mapping.perms.permissions(privileged)))
     }
 
@@ -298,7 +300,7 @@ impl Translator {
     }
 }
 
-/// An IOTLB where every VMID has two numbers.
+/// An IOTLB where every domain has a number of its own.
 fn iotlb(entries: usize, exact: bool) -> Iotlb {
     Iotlb::with_stamps(entries, exact, DOMAIN_STAMPS_LOG2, SPACE_STAMPS_LOG2)
 }
@@ -307,9 +309,12 @@ fn iotlb(entries: usize, exact: bool) -> Iotlb {
 #[inline(always)]
 fn tag(context: &StreamContext) -> Tag {
     let vmid = u32::from(context.vmid());
-    match context.action() {
-        StreamAction::SecondStage => Tag { domain: vmid | STAGE_2, space: 0 },
-        _ => Tag { domain: vmid, space: u32::from(context.asid()) },
+    let space = u32::from(context.asid());
+    match (context.action(), context.world()) {
+        (StreamAction::SecondStage, _) => Tag { domain: vmid | STAGE_2, space: 0 },
+        (_, StreamWorld::El1) => Tag { domain: vmid, space },
+        (_, StreamWorld::El2) => Tag { domain: EL2, space: NO_ASID },
+        (_, StreamWorld::El2Host) => Tag { domain: EL2, space },
     }
 }
 

@@ -171,7 +171,7 @@ struct Walk<'a> {
     cache: &'a dyn TableCache,
     f: &'a Features,
     context: &'a StreamContext,
-    /// The effective access.
+    /// The access as permissions are checked.
     access: Access,
     req: &'a DmaRequest,
     updates: Cell<Updates>,
@@ -227,7 +227,7 @@ impl<'a> Walk<'a> {
         context: &'a StreamContext,
         req: &'a DmaRequest,
     ) -> Self {
-        let access = context.effective_access(f, req.access);
+        let access = context.checked_access(f, req.access);
         Self { mem, cache, f, context, access, req, updates: Cell::default() }
     }
 

@@ -181,6 +181,9 @@ pub struct MachineArgs {
     /// The guest's CPU model
     #[arg(long, default_value = "max")]
     pub cpu: String,
+    /// The guest's kernel starts at EL2, and is a VHE host (SMMUv3)
+    #[arg(long)]
+    pub el2: bool,
     /// The IOMMU caches all it may, forgets no more than asked and answers as late as allowed
     #[arg(long)]
     pub adversarial: bool,

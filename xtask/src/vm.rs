@@ -165,6 +165,7 @@ impl Machine {
 
     fn machine(&self, c: &mut Words) {
         let machine = match (self.args.model, &self.sockets.qtest) {
+            (Model::Smmuv3, None) if self.args.el2 => "virt,gic-version=3,virtualization=on",
             (Model::Smmuv3, None) => "virt,gic-version=3",
             // Everything below 4 GiB, at addresses that are known beforehand.
             (Model::Smmuv3, Some(_)) => "virt,gic-version=3,highmem=off",
@@ -226,6 +227,9 @@ impl Machine {
                 "--stall: VT-d stalls nothing",
                 "leave it out: endpoints ask for pages by page requests",
             ));
+        }
+        if a.model == Model::Vtd && a.el2 {
+            return Err(coded(exit::USAGE, "--el2: VT-d's CPUs have no EL2", "leave it out"));
         }
         let mut properties: Vec<String> = Vec::new();
         let name = match (a.model, a.implementation) {

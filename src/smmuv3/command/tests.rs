@@ -2,7 +2,7 @@
 use super::*;
 
 fn decode(first: u64, second: u64) -> Result<Command, Illegal> {
-    Command::decode(&Features::default(), [first, second])
+    Command::decode(&Features::default(), false, [first, second])
 }
 
 const SID: u64 = 0x1234 << 32;
@@ -134,18 +134,22 @@ fn a_stage_that_is_not_there_has_no_commands() {
     let tags = 0xbeef << 48 | 0x77 << 32;
     let one = Features { stage2: false, ..Features::default() };
     let asid = Command::Translations(Invalidation::Asid { regime: EL1, asid: 0xbeef });
-    assert_eq!(Command::decode(&one, [tags | 0x11, 0]), Ok(asid), "the VMID is ignored without stage 2");
+    assert_eq!(
+        Command::decode(&one, false, [tags | 0x11, 0]),
+        Ok(asid),
+        "the VMID is ignored without stage 2"
+    );
     let two = Features { stage1: false, ..Features::default() };
     for opcode in [0x10, 0x11, 0x12, 0x13] {
-        assert!(Command::decode(&one, [tags | opcode, 0]).is_ok());
-        assert!(Command::decode(&two, [tags | opcode, 0]).is_err(), "opcode {opcode:#x}");
+        assert!(Command::decode(&one, false, [tags | opcode, 0]).is_ok());
+        assert!(Command::decode(&two, false, [tags | opcode, 0]).is_err(), "opcode {opcode:#x}");
     }
     for opcode in [0x28, 0x2a] {
-        assert!(Command::decode(&one, [tags | opcode, 0]).is_err(), "opcode {opcode:#x}");
-        assert!(Command::decode(&two, [tags | opcode, 0]).is_ok());
+        assert!(Command::decode(&one, false, [tags | opcode, 0]).is_err(), "opcode {opcode:#x}");
+        assert!(Command::decode(&two, false, [tags | opcode, 0]).is_ok());
     }
     for f in [one, two] {
-        assert_eq!(Command::decode(&f, [0x30, 0]), Ok(Command::Translations(Invalidation::NsnhAll)));
+        assert_eq!(Command::decode(&f, false, [0x30, 0]), Ok(Command::Translations(Invalidation::NsnhAll)));
     }
 }
 
@@ -163,7 +167,7 @@ fn ranges() {
     for opcode in [0x12, 0x13, 0x2a] {
         let tags = 0xffff_ffff << 32;
         let f = Features { asid16: false, vmid16: false, ..Features::default() };
-        assert!(Command::decode(&f, [tags | opcode, 0x1_0000 | 1 << 10]).is_err());
+        assert!(Command::decode(&f, false, [tags | opcode, 0x1_0000 | 1 << 10]).is_err());
     }
     for tg in 1..=3 {
         assert!(range(0, 0, tg, 0).is_err());
@@ -181,7 +185,7 @@ fn ranges() {
 
     let plain = Features { range_invalidation: false, ..Features::default() };
     assert_eq!(
-        Command::decode(&plain, [0x12, 0x1_0000 | 1 << 10]),
+        Command::decode(&plain, false, [0x12, 0x1_0000 | 1 << 10]),
         Ok(va(Some(0), 0x1_0000, 4096, None, None)),
         "without IDR3.RIL the fields are RES0"
     );
@@ -190,7 +194,7 @@ fn ranges() {
 #[test]
 fn short_asids() {
     let f = Features { asid16: false, ..Features::default() };
-    let asid = |asid: u64, opcode: u64| Command::decode(&f, [asid << 48 | opcode, 0x1000]);
+    let asid = |asid: u64, opcode: u64| Command::decode(&f, false, [asid << 48 | opcode, 0x1000]);
     assert_eq!(asid(0xff, 0x11), Ok(Command::Translations(Invalidation::Asid { regime: EL1, asid: 0xff })));
     assert_eq!(asid(0x100, 0x11), Ok(Command::Nothing));
     assert_eq!(asid(0x100, 0x12), Ok(Command::Nothing));
@@ -199,7 +203,7 @@ fn short_asids() {
 #[test]
 fn short_vmids() {
     let f = Features { vmid16: false, ..Features::default() };
-    let vmid = |vmid: u64, opcode: u64| Command::decode(&f, [vmid << 32 | opcode, 0x1000]);
+    let vmid = |vmid: u64, opcode: u64| Command::decode(&f, false, [vmid << 32 | opcode, 0x1000]);
     for opcode in [0x10, 0x11, 0x12, 0x13, 0x28, 0x2a] {
         assert_ne!(vmid(0xff, opcode), Ok(Command::Nothing));
         assert_eq!(vmid(0x100, opcode), Ok(Command::Nothing), "opcode {opcode:#x}");
@@ -216,10 +220,10 @@ fn stalls() {
     assert_eq!(resume(0b11), ok(Resume::Retry), "Ab is ignored for a retry");
     assert_eq!(decode(SID | 0x45, 0), Ok(Command::StallTerm { stream: 0x1234 }));
     let off = Features { stall: StallModel::Off, ..Features::default() };
-    assert!(Command::decode(&off, [0x44, 0]).is_err());
-    assert!(Command::decode(&off, [0x45, 0]).is_err());
+    assert!(Command::decode(&off, false, [0x44, 0]).is_err());
+    assert!(Command::decode(&off, false, [0x45, 0]).is_err());
     let force = Features { stall: StallModel::Force, ..Features::default() };
-    assert!(Command::decode(&force, [0x44, 0]).is_ok());
+    assert!(Command::decode(&force, false, [0x44, 0]).is_ok());
 }
 
 #[test]
@@ -231,5 +235,32 @@ fn sync() {
     assert_eq!(sync(2), Ok(Command::Sync(Signal::Sev)));
     assert!(sync(3).is_err());
     let wired = Features { msi: false, ..Features::default() };
-    assert_eq!(Command::decode(&wired, [0xcafe_f00d << 32 | 1 << 12 | 0x46, 0x1000]), irq(0));
+    assert_eq!(Command::decode(&wired, false, [0xcafe_f00d << 32 | 1 << 12 | 0x46, 0x1000]), irq(0));
+}
+
+/// `IHI0070 §4.4.2.7` to `§4.4.2.10`.
+#[test]
+fn el2() {
+    let f = Features { hyp: true, ..Features::default() };
+    let tags = 0xbeef_0077 << 32;
+    let addr = 0x1234_5000u64;
+    let pages = Pages { addr, size: 4096, granule_log2: None, level: None, leaf: true };
+    let regime = Regime::El2;
+    let just = |what| Ok(Command::Translations(what));
+    for e2h in [false, true] {
+        let decode = |opcode: u64, second| Command::decode(&f, e2h, [tags | opcode, second]);
+        assert_eq!(decode(0x20, 0), just(Invalidation::FirstStage { regime }));
+        assert_eq!(decode(0x21, 0), just(Invalidation::Asid { regime, asid: 0xbeef }));
+        let asid = e2h.then_some(0xbeef);
+        assert_eq!(decode(0x22, addr | 1), just(Invalidation::Va { regime, asid, pages }));
+        assert_eq!(decode(0x23, addr | 1), just(Invalidation::Va { regime, asid: None, pages }));
+        assert!(decode(0x22, addr | 1 << 10).is_err() && decode(0x23, addr | 1 << 10).is_err());
+        for opcode in [0x18, 0x1a] {
+            assert!(decode(opcode, 0).is_err(), "EL3 is the Secure queue's");
+        }
+    }
+    let short = Features { asid16: false, ..f };
+    assert_eq!(Command::decode(&short, true, [tags | 0x21, 0]), Ok(Command::Nothing));
+    assert_eq!(Command::decode(&short, true, [tags | 0x22, addr]), Ok(Command::Nothing));
+    assert!(matches!(Command::decode(&short, false, [tags | 0x22, addr]), Ok(Command::Translations(_))));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! CD table lookup and the validity of CDs.
 
-use super::{StreamContext, align_down, config_fault, read_context, second};
+use super::{StreamContext, StreamWorld, align_down, config_fault, read_context, second};
 use crate::iommu::{DmaRequest, GuestMemory};
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::features::{Features, Httu, StallModel};
@@ -59,19 +59,20 @@ pub(super) fn is_illegal(f: &Features, context: &StreamContext) -> bool {
         StallModel::Force => !stall,
     };
     let termination_illegal = cd.a() == 0 && !f.raz_wi;
-    let endian_illegal = cd.endi() != 0 && (cd.epd0() == 0 || cd.epd1() == 0);
+    let regions = [false, true].map(|upper| context.region(upper));
+    let endian_illegal = cd.endi() != 0 && regions.iter().any(|region| region.enabled);
     let httu_illegal = match f.httu {
         Httu::None => cd.ha() != 0 || cd.hd() != 0,
         Httu::Access => cd.hd() != 0,
         Httu::Dirty => false,
     };
-    let asid_illegal = !f.asid16 && cd.asid() > 0xff;
+    let asid_illegal = !f.asid16 && cd.asid() > 0xff && context.world() != StreamWorld::El2;
     stall_illegal
         || termination_illegal
         || endian_illegal
         || httu_illegal
         || asid_illegal
-        || [false, true].into_iter().any(|upper| context.region(upper).is_illegal(f, context))
+        || regions.iter().any(|region| region.is_illegal(f, context))
 }
 
 /// Half of the input address space, with what its table is made of: `TTB0` and its fields, or `TTB1`.
@@ -92,13 +93,15 @@ pub struct Region {
 }
 
 impl StreamContext {
-    /// What the CD says about the lower (`TTB0`) or upper (`TTB1`) half of the input address space.
+    /// What the CD says about the lower (`TTB0`) or upper (`TTB1`) half of the input address space. EL2 has the lower one
+    /// alone, always.
     #[must_use]
     pub fn region(&self, upper: bool) -> Region {
         let (cd0, cd1, cd2) = (self.cd0(), self.cd1(), self.cd2());
+        let el2 = self.world() == StreamWorld::El2;
         if upper {
             Region {
-                enabled: cd0.epd1() == 0,
+                enabled: cd0.epd1() == 0 && !el2,
                 size: u32::try_from(cd0.t1sz()).unwrap_or(0),
                 granule_log2: match cd0.tg1() {
                     0b01 => 14,
@@ -112,7 +115,7 @@ impl StreamContext {
             }
         } else {
             Region {
-                enabled: cd0.epd0() == 0,
+                enabled: cd0.epd0() == 0 || el2,
                 size: u32::try_from(cd0.t0sz()).unwrap_or(0),
                 granule_log2: match cd0.tg0() {
                     0b00 => 12,

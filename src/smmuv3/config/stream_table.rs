@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Stream table lookup and the validity of STEs.
 
-use super::{StreamContext, StreamTable, align_down, config_fault, fetch_fault, read_words, second};
+use super::{
+    StreamAction, StreamContext, StreamTable, align_down, config_fault, fetch_fault, read_words, second,
+};
 use crate::iommu::{DmaRequest, GuestMemory};
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::features::{Features, StallModel};
@@ -55,7 +57,7 @@ fn locate(mem: &dyn GuestMemory, f: &Features, table: &StreamTable, req: &DmaReq
 
 /// Whether an STE is invalid or ILLEGAL for what this SMMU can do (`IHI0070 §5.2.2`).
 ///
-/// Without ATS and EL2, `EATS` and `STRW` are ignored.
+/// Without ATS, `EATS` is ignored; `STRW` without EL2, and where stage 1 does not translate alone.
 pub(super) fn is_illegal(f: &Features, ste: [u64; 4]) -> bool {
     let context = StreamContext { ste, cd: [0; 4] };
     if context.ste0().v() == 0 {
@@ -65,8 +67,10 @@ pub(super) fn is_illegal(f: &Features, ste: [u64; 4]) -> bool {
     let first_illegal =
         action.has_first_stage() && (!f.stage1 || is_first_stage_illegal(f, context.ste0(), context.ste1()));
     let second_illegal = action.has_second_stage() && (!f.stage2 || second::is_illegal(f, &context));
-    let vmid_illegal = action.translates() && f.stage2 && !f.vmid16 && context.vmid() > 0xff;
-    first_illegal || second_illegal || vmid_illegal
+    let world = if f.hyp && action == StreamAction::FirstStage { context.ste1().strw() } else { 0 };
+    let world_illegal = world & 1 != 0;
+    let vmid_illegal = action.translates() && world == 0 && f.stage2 && !f.vmid16 && context.vmid() > 0xff;
+    first_illegal || second_illegal || world_illegal || vmid_illegal
 }
 
 fn is_first_stage_illegal(f: &Features, ste0: Ste0, ste1: Ste1) -> bool {

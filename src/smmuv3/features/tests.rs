@@ -71,7 +71,14 @@ fn impossible_combinations_name_property_range_and_way_out() {
             .contains("'ssidsize' is more than 0, which needs stage 1; set stage=nested")
     );
     assert!(bad(|f| f.cmdq_log2 = 20).contains("'cmdq-log2'"));
-    assert!(bad(|f| f.hyp = true).contains("'hyp'"));
+    assert!(
+        bad(|f| {
+            f.hyp = true;
+            f.stage1 = false;
+            f.ssid_bits = 0;
+        })
+        .contains("'hyp' is on, which needs stage 1")
+    );
 }
 
 #[test]
@@ -116,6 +123,8 @@ fn nothing_is_advertised_that_is_off() {
     assert_eq!(Idr0::from(f.idr0()).stall_model(), 1);
     f.stall = StallModel::Force;
     assert_eq!(Idr0::from(f.idr0()).stall_model(), 2);
+    f.hyp = true;
+    assert_eq!(Idr0::from(f.idr0()).hyp(), 1);
     f.raz_wi = true;
     assert_eq!(Idr0::from(f.idr0()).term_model(), 0);
 }

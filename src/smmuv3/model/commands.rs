@@ -5,7 +5,7 @@ use super::super::command::{Command, Resume, Signal};
 use super::super::queue::Ring;
 use super::super::registers::Registers;
 use super::super::spec::command::{CERROR_ABT, CERROR_ILL};
-use super::super::spec::registers::{CmdqCons, IRQ_SYNC};
+use super::super::spec::registers::{CmdqCons, Cr2, IRQ_SYNC};
 use super::super::stats::add;
 use super::super::translate::{Invalidation, Pages};
 use super::events::CMDQ_ERR;
@@ -49,6 +49,7 @@ impl<E: Engine> Smmu<E> {
         let queued = self.queued(&state.registers, ring).min(ring.entries());
         let budget = queued.min(COMMANDS_AT_ONCE);
         let mut notified = Notified::default();
+        let e2h = Cr2::from(state.registers.cr2).e2h() != 0;
         for _ in 0..budget {
             if state.registers.enables().cmdqen() == 0 || state.registers.errors().cmdq_err() != 0 {
                 return;
@@ -62,7 +63,7 @@ impl<E: Engine> Smmu<E> {
                 self.command_error(&mut state.registers, CERROR_ABT, effects);
                 return;
             }
-            let command = match Command::decode(&self.features, words(bytes)) {
+            let command = match Command::decode(&self.features, e2h, words(bytes)) {
                 Ok(command) => command,
                 Err(_) => {
                     self.command_error(&mut state.registers, CERROR_ILL, effects);

@@ -2,6 +2,7 @@
 //! The model, driven through its registers and queues, with an engine that answers as it is told.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicU32;
 
 use super::super::config::StreamTable;
 use super::super::event::Record;
@@ -347,8 +348,14 @@ fn translation_sees_the_registers() {
     rig.write(reg::CR2, 0);
     rig.write(reg::CR0, 0xd);
     rig.translate(0x1000, None);
-    let expected =
-        StreamTable { base: 0x1240_0000, log2size: 16, split: 8, two_level: true, record_bad_stream: false };
+    let expected = StreamTable {
+        base: 0x1240_0000,
+        log2size: 16,
+        split: 8,
+        two_level: true,
+        record_bad_stream: false,
+        e2h: false,
+    };
     assert_eq!(lock(&rig.smmu.engine.tables).last(), Some(&expected));
 }
 

@@ -208,9 +208,18 @@ fn gate_is_one_word() {
             log2size: 16,
             split: 8,
             two_level: true,
-            record_bad_stream: true
+            record_bad_stream: true,
+            e2h: false
         }
     );
+    let el2 = Features { hyp: true, ..f };
+    for cr2 in [0b01, 0b11] {
+        r.cr0 = 0;
+        r.write32(&el2, CR2, cr2);
+        assert!(r.gate().table().e2h && r.read32(&el2, CR2) == cr2);
+        r.write32(&f, CR2, cr2);
+        assert!(!r.gate().table().e2h, "without EL2 there is no such bit");
+    }
     for (format, two_level) in [(0, false), (1, true), (2, false), (3, false)] {
         r.strtab_base_cfg = format << 16;
         assert_eq!(r.gate().table().two_level, two_level, "FMT {format}");

@@ -136,7 +136,7 @@ layout! {
         /// Record `C_BAD_STREAMID`.
         1:1 recinvsid with_recinvsid,
         /// EL2-E2H regime; RES0 without `IDR0.Hyp`.
-        0:0 e2h,
+        0:0 e2h with_e2h,
     }
 
     /// `SMMU_GBPA`. Reset: IMPLEMENTATION DEFINED, here "use incoming" attributes and no abort.

@@ -7,7 +7,7 @@ use super::{
     Update, Updates, Walk, perms, translation_fault,
 };
 use crate::iommu::narrow::ones;
-use crate::smmuv3::config::Region;
+use crate::smmuv3::config::{Region, StreamWorld};
 use crate::smmuv3::spec::pte::Pte;
 
 /// What table descriptors take away from everything below them.
@@ -158,15 +158,9 @@ impl Walk<'_> {
                 perms = perms.dirtied();
             }
         }
-        let leaf = Leaf {
-            addr,
-            shift,
-            level,
-            granule,
-            global: pte.ng() == 0,
-            perms,
-            mair: self.mair(pte.attrindx()),
-        };
+        // There is but one address space at EL2, which every page belongs to.
+        let global = pte.ng() == 0 && self.context.world() != StreamWorld::El2;
+        let leaf = Leaf { addr, shift, level, granule, global, perms, mair: self.mair(pte.attrindx()) };
         Ok(Verdict::Leaf { leaf, wanted })
     }
 

@@ -5,7 +5,7 @@
 use super::Stage;
 use super::first::TableLimits;
 use crate::iommu::{Access, Permissions};
-use crate::smmuv3::config::StreamContext;
+use crate::smmuv3::config::{StreamContext, StreamWorld};
 use crate::smmuv3::features::Features;
 use crate::smmuv3::spec::pte::{Pte, S2Pte};
 
@@ -154,14 +154,14 @@ pub fn check(
     context: &StreamContext,
     access: Access,
 ) -> Result<Permissions, Refusal> {
-    let access = context.effective_access(f, access);
+    let access = context.checked_access(f, access);
     match refuses(perms, access) {
         Some(refusal) => Err(refusal),
         None => Ok(perms.permissions(access.privileged)),
     }
 }
 
-/// [`check`] of an access that is already [effective](StreamContext::effective_access).
+/// [`check`] of an access that is [to be checked](StreamContext::checked_access) as it is.
 pub(super) fn refuses(perms: PagePerms, access: Access) -> Option<Refusal> {
     if perms.denies(access) {
         let stage = if perms.first().denies(access) { Stage::First } else { Stage::Second };
@@ -183,6 +183,9 @@ pub(super) fn of_leaf(
     limits: TableLimits,
     context: &StreamContext,
 ) -> PagePerms {
+    if context.world() == StreamWorld::El2 {
+        return of_el2_leaf(pte, update_dirty, limits, context);
+    }
     let cd = context.cd0();
     let (wxn, pan) = (cd.wxn() != 0, cd.pan() != 0);
     let modifiable = update_dirty && pte.dbm() != 0;
@@ -205,6 +208,23 @@ pub(super) fn of_leaf(
             | bit(read, PagePerms::READ)
             | bit(write, PagePerms::WRITE)
             | bit(!no_exec, PagePerms::EXEC)
+            | bit(clean, PagePerms::CLEAN),
+    )
+}
+
+/// [`of_leaf`] at EL2, where `AP[1]`, `PXN` and their like in tables mean nothing and `UXN` is `XN` (`IHI0070 §13.4.1`;
+/// Arm ARM §D8.4). Privilege makes no difference.
+fn of_el2_leaf(pte: Pte, update_dirty: bool, limits: TableLimits, context: &StreamContext) -> PagePerms {
+    let modifiable = update_dirty && pte.dbm() != 0;
+    let writable = (pte.ap2() == 0 || modifiable) && !limits.read_only;
+    let clean = writable && pte.ap2() != 0;
+    let no_exec = pte.uxn() != 0 || limits.no_unprivileged_exec || (context.cd0().wxn() != 0 && writable);
+    let bit = |on: bool, bit: u16| if on { bit } else { 0 };
+    PagePerms::of_stage(
+        PagePerms::PRIVILEGED_READ
+            | PagePerms::READ
+            | bit(writable, PagePerms::PRIVILEGED_WRITE | PagePerms::WRITE)
+            | bit(!no_exec, PagePerms::PRIVILEGED_EXEC | PagePerms::EXEC)
             | bit(clean, PagePerms::CLEAN),
     )
 }

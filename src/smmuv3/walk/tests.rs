@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+mod el2;
 mod httu;
 mod nested;
 mod permissions;

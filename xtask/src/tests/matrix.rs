@@ -34,6 +34,12 @@ const ROWS: &[(&str, Change)] = &[
         m.pasid_bits = Some(10);
     }),
     ("cpu-48-bit", |m| m.cpu = "neoverse-n1".into()),
+    ("el2", |m| m.el2 = true),
+    ("el2-adversarial", |m| {
+        m.el2 = true;
+        m.adversarial = true;
+    }),
+    ("no-stage-2", |m| m.iommu.push("stage=1".into())),
     ("no-httu", |m| m.iommu.push("httu=off".into())),
     ("no-range-invalidation", |m| m.iommu.push("ril=off".into())),
     ("adversarial", |m| m.adversarial = true),

@@ -158,7 +158,8 @@ fn illegal_stes() {
 #[test]
 fn start_levels_and_sizes() {
     // Granule, S2SL0: the level, and the sizes it can resolve with one to sixteen tables.
-    let rows: &[(u64, u64, Option<(u32, u32)>)] = &[
+    type Row = (u64, u64, Option<(u32, u32)>);
+    let rows: &[Row] = &[
         (0, 0, Some((22, 34))),
         (0, 1, Some((31, 43))),
         (0, 2, Some((40, 52))),

@@ -285,7 +285,7 @@ fn the_outside_hears_of_every_stage() {
     let mut rig = Rig::new(6);
     let everything = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
     for opcode in [op::TLBI_NH_ALL, op::TLBI_S12_VMALL, op::TLBI_NSNH_ALL] {
-        assert_eq!(rig.command([opcode.into(), 0]), [everything.clone()], "opcode {opcode:#x}");
+        assert_eq!(rig.command([opcode.into(), 0]), std::slice::from_ref(&everything), "opcode {opcode:#x}");
     }
     let page = Effect::UnmapNotify { stream: None, substream: None, addr: 0x5000, mask: 0xfff };
     assert_eq!(rig.command([op::TLBI_S2_IPA.into(), 0x5000]), [page]);

@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Two blocks and two pages of each stage, with a page where the other has a block.
 fn level(first: bool, page: u64) -> u32 {
-    if (page % 2 == 0) == first { 2 } else { 3 }
+    if page.is_multiple_of(2) == first { 2 } else { 3 }
 }
 
 fn va(page: u64) -> u64 {

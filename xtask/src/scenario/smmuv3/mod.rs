@@ -243,8 +243,8 @@ impl Rig {
         self.qtest.writeq(ste + 24, table)?;
         // V, Config = stage 2.
         self.qtest.writeq(ste, 1 | 0b110 << 1)?;
-        // CMD_CFGI_STE.
-        self.command([0x03 | STREAM << 32, 1])?;
+        // CMD_CFGI_ALL.
+        self.command([0x04, 0x1f])?;
         self.invalidate_all()
     }
 

@@ -104,6 +104,12 @@ pub trait Model: Send + Sync {
     /// Does what was put off: reports of other threads, commands, whatever waits. Under the BQL.
     fn run_pending(&self, mem: &dyn GuestMemory) -> Effects;
 
+    /// The machine stops: answers that the model keeps back for endpoints, so that they have them before they are saved.
+    /// Under the BQL.
+    fn rest(&self) -> Effects {
+        Effects::default()
+    }
+
     /// An endpoint gives requests up that wait: those of `stream`, of one address space or of all (`None`), with one tag or
     /// with any (`None`). No [`Effect::Resolved`](super::Effect::Resolved) will follow. Under the BQL.
     fn cancel(&self, _stream: StreamId, _substream: Option<Option<SubstreamId>>, _tag: Option<u64>) {}

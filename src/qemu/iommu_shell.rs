@@ -373,6 +373,7 @@ fn run_state_changed<D: IommuDevice>(this: &Qom<D>, running: bool) {
         return;
     }
     // What is owed to memory, interrupt controllers and endpoints is theirs before anything is saved.
+    core.accept(core.model.rest());
     for _ in 0..FLUSHES {
         work(this, core);
         if !core.has_work() && !core.model.needs_run() {

@@ -66,6 +66,8 @@ pub struct Wait {
     pub status: Option<(u64, u32)>,
     /// An interrupt is asked for.
     pub interrupt: bool,
+    /// Page requests are to be drained.
+    pub drain: bool,
 }
 
 /// The descriptor cannot be: `IQERCD.IQEI`.
@@ -249,7 +251,7 @@ fn wait(head: Wait0, tail: Wait1) -> Result<Wait, Illegal> {
         return Err(Illegal(iqei::RESERVED));
     }
     let status = (head.sw() != 0).then_some((tail.addr().wrapping_shl(2), low32(head.status())));
-    Ok(Wait { status, interrupt: head.interrupt() != 0 })
+    Ok(Wait { status, interrupt: head.interrupt() != 0, drain: head.pd() != 0 })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::features::Features;
 use super::interrupt::CachedEntries;
 use super::registers::{Gate, InterruptGate, Registers, Written};
-use super::spec::registers::{Ccmd, Global, Iotlb, REGION_SIZE};
+use super::spec::registers::{Ccmd, Global, Iotlb, Prs, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
@@ -30,6 +30,7 @@ use crate::iommu::{
 };
 
 pub(crate) use self::queue::OUTSTANDING;
+use self::requests::Group;
 pub use self::requests::InterruptOutcome;
 
 /// What translates. The model is generic in it so that tests of the one need not set up the other.
@@ -148,6 +149,9 @@ struct State {
     wait_put_off: bool,
     /// It waits for accesses that were in flight when it was first looked at.
     is_draining: bool,
+    /// Page request groups that found the queue full. Their answers wait until software has made room, for it is then
+    /// that asking again makes sense. Empty unless `PRS.PRO` is set and translation is on.
+    held: Vec<Group>,
 }
 
 /// An invalidation that is done as late as allowed.
@@ -193,6 +197,7 @@ impl<E: Engine> Vtd<E> {
                 deferred: Vec::new(),
                 wait_put_off: false,
                 is_draining: false,
+                held: Vec::new(),
             }),
         }
     }
@@ -243,6 +248,11 @@ impl<E: Engine> Vtd<E> {
             Written::Contexts => self.invalidate_contexts(state, effects),
             Written::Translations => self.invalidate_translations(state, effects),
             Written::Descriptors | Written::Errors => self.run_queue(state, mem, effects),
+            Written::PageStatus => {
+                if Prs::from(state.registers.prs).pro() == 0 {
+                    self.release(state, effects);
+                }
+            }
             Written::Control(kind) => {
                 let message = state.registers.release(kind);
                 send(message, effects);
@@ -274,6 +284,9 @@ impl<E: Engine> Vtd<E> {
             state.wait_put_off = false;
         }
         self.publish(&state.registers);
+        if status.te() == 0 {
+            self.release(state, effects);
+        }
         if command.srtp() != 0 {
             // CAP.ESRTPS: nothing from before is used.
             self.engine.invalidate(&Invalidation::All);
@@ -351,6 +364,7 @@ impl<E: Engine> Vtd<E> {
             deferred,
             wait_put_off,
             is_draining,
+            held,
         } = state;
         *registers = new;
         // Answers that are still on their way are to nothing that anybody waits for.
@@ -364,6 +378,7 @@ impl<E: Engine> Vtd<E> {
         deferred.clear();
         *wait_put_off = false;
         *is_draining = false;
+        held.clear();
         self.epochs.abandon();
         self.publish(registers);
         self.engine.reset();
@@ -377,7 +392,8 @@ impl<E: Engine> Vtd<E> {
     pub fn save(&self) -> SavedState {
         let state = lock(&self.state);
         // Deferred invalidations and waits need not travel: caches are empty after a load, nothing is in flight, and a
-        // wait descriptor that was not consumed is read again. Endpoints are asked again under new itags.
+        // wait descriptor that was not consumed is read again. Endpoints are asked again under new itags. Nothing is held
+        // back while the machine is stopped.
         let State {
             registers,
             outstanding,
@@ -387,6 +403,7 @@ impl<E: Engine> Vtd<E> {
             deferred: _,
             wait_put_off: _,
             is_draining: _,
+            held: _,
         } = &*state;
         SavedState {
             identification: identification(&self.features),
@@ -555,6 +572,12 @@ impl<E: Engine> Model for Vtd<E> {
 
     fn needs_run(&self) -> bool {
         self.pending.take()
+    }
+
+    fn rest(&self) -> Effects {
+        let mut effects = Effects::default();
+        self.release(&mut lock(&self.state), &mut effects);
+        effects
     }
 
     fn run_pending(&self, mem: &dyn GuestMemory) -> Effects {

@@ -30,6 +30,8 @@ pub enum Written {
     Errors,
     /// A control register of an event: its message may be due.
     Control(EventKind),
+    /// `PRS`: an overflow may have been acknowledged.
+    PageStatus,
 }
 
 /// The three events that are signalled by messages.
@@ -480,6 +482,7 @@ impl Registers {
             PRS => {
                 self.prs &= !(value & masks::PRS);
                 self.settle(EventKind::Page);
+                return Written::PageStatus;
             }
             PECTL..=0xec => {
                 self.page_event.write(f, offset.wrapping_sub(PECTL) >> 2, value);

@@ -78,7 +78,8 @@ fn waits() {
         (0b1011 << 4, status, true),
         (1 << 6, None, false),
     ] {
-        let expected = Command::Wait(Wait { status, interrupt });
+        let drain = flags & 1 << 7 != 0;
+        let expected = Command::Wait(Wait { status, interrupt, drain });
         assert_eq!(decode([2 << 32 | flags | 5, 0x1234_5678, 0, 0]), Ok(expected), "{flags:#x}");
     }
     assert_eq!(decode([5, 0, 0, 0]), Err(Illegal(iqei::RESERVED)), "waits for nothing");

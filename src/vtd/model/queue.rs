@@ -104,6 +104,10 @@ impl<E: Engine> Vtd<E> {
     fn complete(&self, state: &mut State, wait: Wait, effects: &mut Effects) {
         add(&self.counters.waits, 1);
         state.wait_put_off = false;
+        if wait.drain {
+            // §7.10: what was answered in software's place is no longer on its way either.
+            self.release(state, effects);
+        }
         if let Some((addr, data)) = wait.status {
             let addr = addr & ones(u32::from(self.features.host_bits()));
             effects.push(Effect::WriteMemory { addr, data });
@@ -156,7 +160,7 @@ impl<E: Engine> Vtd<E> {
 
     /// Whether everything before a wait descriptor is done: invalidations, the endpoints' too, and accesses that may have
     /// used what they took away (`VTD §6.5.2.8`). If not, somebody will want a run when it may be. Page requests are in
-    /// their queue, or answered, when [`Vtd::page_request`] returns: they need no draining.
+    /// their queue, or answered or held, when [`Vtd::page_request`] returns: only the held ones need draining.
     fn wait_done(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) -> bool {
         if self.features.adversarial && !state.wait_put_off {
             state.wait_put_off = true;

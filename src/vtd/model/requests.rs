@@ -6,10 +6,10 @@ use super::super::event;
 use super::super::interrupt::{self, Blocked, CachedEntries, EntryCache, Remapped};
 use super::super::page_request::Queued;
 use super::super::stats::add;
-use super::{Engine, Vtd, lock, send};
+use super::{Engine, State, Vtd, lock, send};
 use crate::iommu::{
     AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode,
-    Permissions, Translation,
+    Permissions, StreamId, SubstreamId, Translation,
 };
 
 /// What becomes of an interrupt request.
@@ -21,6 +21,29 @@ pub enum InterruptOutcome {
     Posted,
     /// It is blocked.
     Blocked,
+}
+
+/// Groups whose answer may wait for software to clear `PRS.PRO`; what comes beyond is answered at once.
+pub(super) const HELD: usize = 4096;
+
+/// A page request group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    stream: StreamId,
+    substream: Option<SubstreamId>,
+    group: u16,
+}
+
+impl Group {
+    fn of(request: &PageRequest) -> Self {
+        let PageRequest { stream, substream, group, .. } = *request;
+        Self { stream, substream, group }
+    }
+}
+
+/// It completes its group, which has an answer.
+fn is_answered(request: &PageRequest) -> bool {
+    request.last && !request.is_stop_marker()
 }
 
 /// Without translation.
@@ -87,6 +110,7 @@ impl<E: Engine> Vtd<E> {
     ///
     /// What the tables forbid is answered with Invalid Request. If the queue is full the group is answered with Success
     /// without having been looked at: the endpoint asks for the translation again, and for the page if there still is none.
+    /// That answer waits until software has cleared `PRS.PRO`, for until then asking again is in vain.
     /// Without translation, or without a queue in memory, it is Response Failure.
     pub(super) fn take_page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects {
         let mut effects = Effects::default();
@@ -102,12 +126,15 @@ impl<E: Engine> Vtd<E> {
         }
         let mut state = lock(&self.state);
         let (queued, message) = state.registers.queue_page_request(mem, request);
-        drop(state);
         match queued {
             Queued::Queued => add(&self.counters.page_requests, 1),
             Queued::Overflow => {
                 add(&self.counters.page_request_overflows, 1);
-                self.answer(request, PageResponseCode::Success, &mut effects);
+                if state.held.len() >= HELD {
+                    self.answer(request, PageResponseCode::Success, &mut effects);
+                } else if is_answered(request) {
+                    state.held.push(Group::of(request));
+                }
             }
             Queued::Inaccessible => self.answer(request, PageResponseCode::Failure, &mut effects),
         }
@@ -117,12 +144,22 @@ impl<E: Engine> Vtd<E> {
 
     /// Answers a group in software's place, once it is complete.
     fn answer(&self, request: &PageRequest, code: PageResponseCode, effects: &mut Effects) {
-        if !request.last || request.is_stop_marker() {
-            return;
+        if is_answered(request) {
+            self.answer_group(Group::of(request), code, effects);
         }
+    }
+
+    fn answer_group(&self, group: Group, code: PageResponseCode, effects: &mut Effects) {
         add(&self.counters.auto_responses, 1);
-        let PageRequest { stream, substream, group, .. } = *request;
+        let Group { stream, substream, group } = group;
         effects.push(Effect::PageResponse { stream, substream, group, code });
+    }
+
+    /// Answers the groups that found the queue full.
+    pub(super) fn release(&self, state: &mut State, effects: &mut Effects) {
+        for group in state.held.drain(..) {
+            self.answer_group(group, PageResponseCode::Success, effects);
+        }
     }
 
     /// Remaps or posts the interrupt request that a 32-bit write of `data` to `addr` (`0xfeexxxxx`) by `source` is. Where

@@ -77,31 +77,64 @@ fn a_full_queue_loses_nothing_for_good() {
     }
     assert_eq!(rig.read(reg::PRS), PPR);
     // PPR has been signalled and not been seen: software will see both.
-    assert_eq!(rig.ask(&page(0x1000, 9, true)), [answered(9, PageResponseCode::Success)]);
+    assert_eq!(rig.ask(&page(0x1000, 9, true)), [], "asking again at once would be in vain");
     assert_eq!(rig.read(reg::PRS), PPR | PRO);
     // Before its last request a group is not answered.
     assert_eq!(rig.ask(&page(0x1000, 10, false)), []);
     // There is room again, but software has not said that it knows.
     rig.write64(reg::PQH, rig.read64(reg::PQT));
-    rig.write(reg::PRS, PPR);
-    assert_eq!(rig.ask(&page(0x1000, 11, true)), [answered(11, PageResponseCode::Success)]);
-    rig.write(reg::PRS, PRO);
+    assert_eq!(rig.write(reg::PRS, PPR), []);
+    assert_eq!(rig.ask(&page(0x1000, 11, true)), []);
+    let answers = [answered(9, PageResponseCode::Success), answered(11, PageResponseCode::Success)];
+    assert_eq!(rig.write(reg::PRS, PRO), answers);
+    assert_eq!(rig.write(reg::PRS, PRO), [], "answered twice");
     assert_eq!(rig.ask(&page(0x1000, 11, true)), [msi(PAGE_MSI)]);
     let stats = rig.vtd.stats();
     assert_eq!((stats.page_requests, stats.page_request_overflows, stats.auto_responses), (128, 3, 2));
 }
 
-#[test]
-fn an_overflow_is_signalled() {
+/// A unit whose queue has overflowed, with one group's answer held back.
+fn overflowed() -> Rig {
     let rig = Rig::new();
     for n in 0..ENTRIES - 1 {
         rig.ask(&page(n << 12, 0, true));
     }
     rig.write(reg::PRS, PPR);
-    let effects = rig.ask(&page(0x1000, 9, true));
-    assert_eq!(effects, [answered(9, PageResponseCode::Success), msi(PAGE_MSI)]);
+    assert_eq!(rig.ask(&page(0x1000, 9, true)), [msi(PAGE_MSI)], "an overflow is signalled");
     assert_eq!(rig.read(reg::PRS), PRO);
-    assert_eq!(rig.ask(&page(0x1000, 9, true)), [answered(9, PageResponseCode::Success)]);
+    assert_eq!(rig.ask(&page(0x1000, 10, true)), [], "once");
+    rig
+}
+
+#[test]
+fn what_is_held_back_ends_with_what_it_waits_for() {
+    let answers = [answered(9, PageResponseCode::Success), answered(10, PageResponseCode::Success)];
+    let rig = overflowed();
+    assert_eq!(rig.write(reg::GCMD, 1 << 26), answers_and(&answers, &[EVERYTHING]), "translation off");
+    let rig = overflowed();
+    assert_eq!(rig.vtd.rest().0, answers, "the machine stops");
+    assert_eq!(rig.vtd.rest().0, []);
+    let mut rig = overflowed();
+    let drain = [4 << 32 | 1 << 7 | 1 << 5 | 5, STATUS, 0, 0];
+    assert_eq!(rig.submit(&[drain]), answers_and(&answers, &[status(4)]), "drained");
+    let rig = overflowed();
+    rig.vtd.reset();
+    assert_eq!(rig.write(reg::PRS, PRO), [], "endpoints are reset as well");
+}
+
+fn answers_and(answers: &[Effect], more: &[Effect]) -> Vec<Effect> {
+    [answers, more].concat()
+}
+
+#[test]
+fn no_more_is_held_back_than_there_is_room_for() {
+    let rig = overflowed();
+    let held = u32::try_from(super::super::requests::HELD).unwrap();
+    for n in 2..held {
+        assert_eq!(rig.ask(&PageRequest { stream: n, ..page(0x1000, 9, true) }), []);
+    }
+    assert_eq!(rig.ask(&page(0x1000, 12, true)), [answered(12, PageResponseCode::Success)]);
+    assert_eq!(rig.write(reg::PRS, PRO).len(), held as usize);
 }
 
 #[test]

@@ -302,8 +302,6 @@ pub enum Suite {
     Interrupts,
     /// What no Linux does and the specification has, by registers and tables alone
     Registers,
-    /// Registers, commands and events against the letter of the specification
-    Conformance,
     /// Save and restore with a stall open
     Snapshot,
     /// What a hostile guest tries, and QEMU has to live through

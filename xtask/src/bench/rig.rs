@@ -60,7 +60,7 @@ pub enum Mode {
 pub struct Setup {
     /// Which tables.
     pub mode: Mode,
-    /// Who translates by them, devfn.
+    /// Who translates by them: device and function.
     pub requesters: Vec<u64>,
     /// Several address spaces, by PASID.
     pub pasids: bool,
@@ -153,7 +153,7 @@ impl Rig {
         map(&mut q, args.model, mode)?;
         let setup = Setup {
             mode,
-            requesters: functions.iter().map(|function| function.devfn).collect(),
+            requesters: functions.iter().map(|function| function.source).collect(),
             pasids: args.implementation == Implementation::Rust && mode == Mode::FirstStage,
         };
         let queue = match args.model {

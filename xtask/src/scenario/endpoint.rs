@@ -14,6 +14,8 @@ pub mod opcode {
     pub const FILL: u32 = 2;
     /// Checksum of the source: reads alone.
     pub const CRC32C: u32 = 4;
+    /// Compare-and-swap at destination.
+    pub const CAS: u32 = 5;
 }
 
 /// Causes of completion records.
@@ -24,6 +26,8 @@ pub mod cause {
     pub const PAGE_INVALID: u32 = 3;
     /// A page request was answered FAILURE.
     pub const PAGE_FAILURE: u32 = 4;
+    /// The IOMMU in front cannot do what the fault mode asks.
+    pub const UNSUPPORTED: u32 = 11;
 }
 
 /// `FAULT_MODE`.
@@ -57,8 +61,10 @@ pub struct Descriptor {
     pub destination: u64,
     /// Bytes.
     pub length: u64,
-    /// Pattern of a fill.
+    /// Pattern of a fill; what a compare-and-swap expects.
     pub pattern: u64,
+    /// What a compare-and-swap writes.
+    pub new: u64,
     /// PASID of source and destination.
     pub pasid: Option<u32>,
     /// Privileged accesses; with a PASID only.
@@ -93,6 +99,34 @@ impl Descriptor {
     /// The same, with an interrupt at the end.
     pub fn interrupt(self) -> Self {
         Self { interrupt: true, ..self }
+    }
+
+    /// A compare-and-swap of eight bytes.
+    pub fn compare_and_swap(destination: u64, pattern: u64, new: u64) -> Self {
+        Self { opcode: opcode::CAS, new, ..Self::store(destination, pattern) }
+    }
+
+    fn words(&self, record: u64, cookie: u32) -> [u64; 8] {
+        let mut control = self.opcode;
+        let flags = [
+            (self.pasid.is_some(), PASID_VALID),
+            (self.privileged, PRIVILEGED),
+            (self.execute, EXECUTE),
+            (self.interrupt, INTERRUPT),
+        ];
+        for (on, bit) in flags {
+            control |= if on { bit } else { 0 };
+        }
+        [
+            u64::from(control) | u64::from(self.pasid.unwrap_or(0)) << 32,
+            self.source,
+            self.destination,
+            self.length,
+            self.pattern,
+            self.new,
+            record,
+            u64::from(cookie),
+        ]
     }
 
     /// The same in a PASID.
@@ -170,6 +204,11 @@ impl Engine {
 
     /// Offers a descriptor.
     pub fn submit(&mut self, q: &mut Qtest, d: Descriptor) -> Result<()> {
+        self.submit_all(q, &[d])
+    }
+
+    /// Offers several descriptors at once, fewer than the ring has.
+    pub fn submit_all(&mut self, q: &mut Qtest, descriptors: &[Descriptor]) -> Result<()> {
         if !self.started {
             q.writeq(self.registers + 0x08, self.ring)?;
             q.writel(self.registers + 0x10, RING_LOG2)?;
@@ -178,30 +217,14 @@ impl Engine {
             q.writel(self.registers, RUN)?;
             self.started = true;
         }
-        let slot = self.ring + 64 * u64::from(self.tail % (1 << RING_LOG2));
-        self.tail = self.tail.wrapping_add(1);
-        q.memset(self.record(), 40, 0)?;
-        let mut control = d.opcode;
-        for (on, bit) in [
-            (d.pasid.is_some(), PASID_VALID),
-            (d.privileged, PRIVILEGED),
-            (d.execute, EXECUTE),
-            (d.interrupt, INTERRUPT),
-        ] {
-            control |= if on { bit } else { 0 };
+        for d in descriptors {
+            let slot = self.ring + 64 * u64::from(self.tail % (1 << RING_LOG2));
+            self.tail = self.tail.wrapping_add(1);
+            q.memset(self.record(), 40, 0)?;
+            let words = d.words(self.record(), self.tail);
+            let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+            q.write(slot, &bytes)?;
         }
-        let words = [
-            u64::from(control) | u64::from(d.pasid.unwrap_or(0)) << 32,
-            d.source,
-            d.destination,
-            d.length,
-            d.pattern,
-            0,
-            self.record(),
-            u64::from(self.tail),
-        ];
-        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-        q.write(slot, &bytes)?;
         q.writel(self.registers + 0x1c, self.tail)
     }
 

@@ -30,28 +30,33 @@ pub enum Capability {
     Pri,
 }
 
-/// A function on the root bus.
+/// An endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
-    ecam: u64,
-    /// Device and function: on the root bus its source-id or StreamID.
-    pub devfn: u64,
+    /// Its configuration space in memory.
+    pub config: u64,
+    /// Bus, device and function: its source-id or StreamID.
+    pub source: u64,
     /// Its registers.
     pub bar: u64,
 }
 
+/// Where configuration space and the endpoints' registers are.
+fn places(model: Model) -> (u64, u64) {
+    match model {
+        Model::Smmuv3 => (ARM_ECAM, 0x1000_0000),
+        Model::Vtd => (PC_ECAM, 0xe000_0000),
+    }
+}
+
 impl Function {
-    /// Endpoint `n` of a machine, with its registers in reach, as a bus master.
+    /// Endpoint `n` on the root bus of a machine, with its registers in reach, as a bus master.
     pub fn start(q: &mut Qtest, model: Model, n: u64) -> Result<Self> {
         Self::start_other(q, model, n, IDENTITY)
     }
 
     /// The same for another kind of function, by its vendor and device.
     pub fn start_other(q: &mut Qtest, model: Model, n: u64, wanted: u32) -> Result<Self> {
-        let (ecam, bars) = match model {
-            Model::Smmuv3 => (ARM_ECAM, 0x1000_0000),
-            Model::Vtd => (PC_ECAM, 0xe000_0000),
-        };
         if model == Model::Vtd {
             // By ports, to the host bridge 00:00.0: base and enable.
             for (register, value) in [(PCIEXBAR + 4, 0), (PCIEXBAR, u32::try_from(PC_ECAM)? | 1)] {
@@ -59,30 +64,32 @@ impl Function {
                 q.outl(0xcfc, value)?;
             }
         }
-        let function = Self { ecam, devfn: (4 + n) << 3, bar: bars + BAR_STEP * n };
-        let identity = function.read(q, 0)?;
-        if identity != wanted {
-            bail!("not {wanted:#010x} at 00:{:02x}.0, but {identity:#010x}", function.devfn >> 3);
-        }
-        function.write(q, 0x10, u32::try_from(function.bar)?)?;
-        // Memory space and bus master.
-        function.write(q, 0x04, 0x6)?;
+        let (ecam, bars) = places(model);
+        let source = (4 + n) << 3;
+        let function = Self { config: ecam + (source << 12), source, bar: bars + BAR_STEP * n };
+        function.bring_up(q, wanted)?;
         Ok(function)
     }
 
-    /// Where its configuration space is in memory.
-    pub fn config(&self) -> u64 {
-        self.ecam + (self.devfn << 12)
+    fn bring_up(&self, q: &mut Qtest, wanted: u32) -> Result<()> {
+        let identity = self.read(q, 0)?;
+        if identity != wanted {
+            bail!("not {wanted:#010x} with source-id {:#x}, but {identity:#010x}", self.source);
+        }
+        self.write(q, 0x10, u32::try_from(self.bar)?)?;
+        self.write(q, 0x18, u32::try_from(self.bar)? + 0x2_0000)?;
+        // Memory space and bus master.
+        self.write(q, 0x04, 0x6)
     }
 
     /// Reads configuration space.
     pub fn read(&self, q: &mut Qtest, offset: u64) -> Result<u32> {
-        q.readl(self.config() + offset)
+        q.readl(self.config + offset)
     }
 
     /// Writes configuration space.
     pub fn write(&self, q: &mut Qtest, offset: u64, value: u32) -> Result<()> {
-        q.writel(self.config() + offset, value)
+        q.writel(self.config + offset, value)
     }
 
     /// Offset of an extended capability.
@@ -149,6 +156,12 @@ impl Function {
         Ok(self.read(q, at + 4)? >> 16)
     }
 
+    /// Clears Response Failure, which is RW1C, so that pages are asked for again.
+    pub fn clear_page_failure(&self, q: &mut Qtest) -> Result<()> {
+        let at = self.extended(q, 0x13)?;
+        self.write(q, at + 4, 1 << 16 | 1)
+    }
+
     /// A counter of the endpoint, by its offset.
     pub fn counter(&self, q: &mut Qtest, offset: u64) -> Result<u64> {
         q.readq(self.bar + offset)
@@ -157,6 +170,47 @@ impl Function {
     /// Engine `n` of the endpoint, with the first ring of a scene.
     pub fn engine(&self, n: u64) -> Engine {
         Engine::new(self.bar, n)
+    }
+}
+
+/// The root port `00:02.0`, with an endpoint behind it.
+pub struct Port {
+    slot: u64,
+}
+
+impl Port {
+    /// Numbers the bus below it, and brings the endpoint's registers into reach. After [`Function::start`].
+    pub fn start(q: &mut Qtest, model: Model) -> Result<(Self, Function)> {
+        let (ecam, bars) = places(model);
+        let (config, bar) = (ecam + (2 << 15), bars + BAR_STEP * 8);
+        let window = u32::try_from(bar >> 16)? & 0xfff0;
+        // Bus 1, a window for its memory; memory space and bus master.
+        q.writel(config + 0x18, 0x01_0100)?;
+        q.writel(config + 0x20, window << 16 | window)?;
+        q.writel(config + 0x04, 6)?;
+        let function = Function { config: ecam + (1 << 20), source: 0x100, bar };
+        function.bring_up(q, IDENTITY)?;
+        let mut offset = u64::from(q.readl(config + 0x34)? & 0xff);
+        for _ in 0..16 {
+            let head = q.readl(config + offset)?;
+            if head & 0xff == 0x10 {
+                return Ok((Self { slot: config + offset + 0x18 }, function));
+            }
+            offset = u64::from(head >> 8 & 0xff);
+        }
+        bail!("the root port at {config:#x} has no PCI Express capability")
+    }
+
+    /// The slot control register, and what switches the slot off when it is written there: power and power indicator
+    /// off (`PCIe §6.7`).
+    pub fn off(&self, q: &mut Qtest) -> Result<(u64, u32)> {
+        Ok((self.slot, q.readl(self.slot)? & 0xffff | 0x700))
+    }
+
+    /// Switches the slot off: the endpoint is unplugged.
+    pub fn unplug(&self, q: &mut Qtest) -> Result<()> {
+        let (slot, value) = self.off(q)?;
+        q.writel(slot, value)
     }
 }
 

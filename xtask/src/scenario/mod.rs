@@ -6,9 +6,6 @@
 //! models are judged from outside, by the specifications' words (`IHI0070`, `VTD`, `PCIe`, `docs/sva-testdev.md`),
 //! and not by their own constants.
 
-// What the VT-d scenes to come need is here already.
-#![allow(dead_code, unused_imports)]
-
 mod endpoint;
 mod function;
 pub mod smmuv3;
@@ -21,8 +18,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-pub use endpoint::{Completion, Descriptor, Engine, FaultMode, cause, opcode};
-pub use function::{Capability, Function, counter};
+pub use endpoint::{Completion, Descriptor, Engine, FaultMode, cause};
+pub use function::{Capability, Function, Port, counter};
 pub use tree::{Format, Pages, Tree};
 
 use crate::cli::{MachineArgs, Model};
@@ -40,8 +37,6 @@ pub mod place {
     pub const SLOT: u64 = 0x2000;
     /// Engines that may have a ring at the same time.
     pub const SLOTS: u64 = 8;
-    /// Completion records of the first ring.
-    pub const RECORDS: u64 = RING + 0x1000;
     /// Data of the scenes.
     pub const DATA: u64 = 0x4210_0000;
 }

@@ -82,7 +82,7 @@ fn expect(rig: &mut Rig, vectors: &[u64]) -> Result<()> {
 fn blocked(rig: &mut Rig, engine: &mut Engine, address: u64, why: u64, entry: u64) -> Result<()> {
     let _ = rig.run(engine, Descriptor::message(address, 0x41))?;
     let fault = rig.expect_fault(why)?;
-    let (source, info) = (rig.endpoint().devfn, entry << 48);
+    let (source, info) = (rig.endpoint().source, entry << 48);
     ensure!(fault.0[0] == info && fault.source() == source, "expected entry {entry}: {fault:x?}");
     Ok(())
 }
@@ -91,13 +91,13 @@ fn blocked(rig: &mut Rig, engine: &mut Engine, address: u64, why: u64, entry: u6
 fn msix(rig: &mut Rig) -> Result<Verdict> {
     let endpoint = rig.endpoint();
     endpoint.enable_msix(&mut rig.qtest, remappable(5), 0)?;
-    rig.set_interrupt(5, Entry::vector(0x51).for_source(endpoint.devfn))?;
+    rig.set_interrupt(5, Entry::vector(0x51).for_source(endpoint.source))?;
     let mut engine = rig.engine(0);
     rig.must(&mut engine, Descriptor::load(place::DATA).interrupt())?;
     rig.settle()?;
     expect(rig, &[0x51])?;
     // Without an invalidation: nothing but an adversarial unit keeps entries.
-    rig.set_interrupt(5, Entry::vector(0x61).for_source(endpoint.devfn))?;
+    rig.set_interrupt(5, Entry::vector(0x61).for_source(endpoint.source))?;
     rig.qtest.writel(endpoint.bar + 0x10, u32::MAX)?;
     rig.must(&mut engine, Descriptor::load(place::DATA).interrupt())?;
     rig.settle()?;
@@ -112,14 +112,14 @@ fn msix(rig: &mut Rig) -> Result<Verdict> {
 /// An endpoint writes what another one would: the entry is not for it (`VTD §5.1.3`, SVT and SID).
 fn forged(rig: &mut Rig) -> Result<Verdict> {
     let [owner, forger] = [rig.endpoints[0], rig.endpoints[1]];
-    rig.set_interrupt(5, Entry::vector(0x51).for_source(owner.devfn))?;
+    rig.set_interrupt(5, Entry::vector(0x51).for_source(owner.source))?;
     let mut engine = forger.engine(1).slot(1);
     let _ = rig.run(&mut engine, Descriptor::message(remappable(5), 0))?;
     let fault = rig.expect_fault(reason::INTERRUPT_SOURCE)?;
     ensure!(
-        fault.0[0] == 5 << 48 && fault.source() == forger.devfn,
+        fault.0[0] == 5 << 48 && fault.source() == forger.source,
         "expected entry 5 and source-id {:#x}: {fault:x?}",
-        forger.devfn
+        forger.source
     );
     expect(rig, &[])?;
     let counts = (rig.stat("interrupts-blocked")?, rig.stat("interrupts-remapped")?);
@@ -156,8 +156,8 @@ fn posted(rig: &mut Rig) -> Result<Verdict> {
     const NOTIFICATION: u64 = 0xf2;
     let (outstanding, suppressed) = (1, 1 << 1);
     let endpoint = rig.endpoint();
-    rig.set_interrupt(5, Entry::posted(0x51).for_source(endpoint.devfn))?;
-    rig.set_interrupt(6, Entry::posted(0xa2).for_source(endpoint.devfn))?;
+    rig.set_interrupt(5, Entry::posted(0x51).for_source(endpoint.source))?;
+    rig.set_interrupt(6, Entry::posted(0xa2).for_source(endpoint.source))?;
     rig.set_interrupt(7, Entry::posted(0x13).urgent())?;
     let control = NOTIFICATION << 16;
     rig.qtest.memset(POSTED, 64, 0)?;

@@ -3,7 +3,6 @@
 
 mod avocado;
 mod boots;
-mod conformance;
 mod controls;
 mod defects;
 mod hostile;
@@ -183,9 +182,6 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Registers) {
         registers::run(&mut runner);
-    }
-    if wants(Suite::Conformance) {
-        conformance::run(&mut runner);
     }
     if wants(Suite::Snapshot) {
         snapshot::run(&mut runner);

@@ -9,6 +9,7 @@ pub const CONTEXT_GLOBAL: [u64; 4] = [0x1 | 1 << 4, 0, 0, 0];
 pub const IOTLB_GLOBAL: [u64; 4] = [0x2 | 1 << 4, 0, 0, 0];
 /// PASID-cache invalidation, global.
 pub const PASID_GLOBAL: [u64; 4] = [0x7 | 3 << 4, 0, 0, 0];
+
 /// Interrupt entry cache invalidation, global.
 pub const INTERRUPTS_GLOBAL: [u64; 4] = [0x4, 0, 0, 0];
 

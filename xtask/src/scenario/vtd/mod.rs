@@ -29,7 +29,7 @@ use crate::vm::Parts;
 pub const UNIT: u64 = 0xfed9_0000;
 /// Root table.
 pub const ROOT: u64 = 0x4100_0000;
-/// Context table of bus 0; in scalable mode of its devices 0 to 15.
+/// Context tables of buses 0 and 1; in scalable mode of their devices 0 to 15.
 pub const CONTEXTS: u64 = 0x4100_1000;
 /// Invalidation queue.
 pub const QUEUE: u64 = 0x4102_0000;
@@ -38,7 +38,7 @@ pub const PAGE_QUEUE: u64 = 0x4103_0000;
 /// What wait descriptors write to.
 const STATUS: u64 = 0x4104_0000;
 /// PASID directory.
-const DIRECTORY: u64 = 0x4180_0000;
+pub const DIRECTORY: u64 = 0x4180_0000;
 /// PASID tables grow from here.
 const PASID_TABLES: u64 = 0x4184_0000;
 /// What the second stage maps one to one: all memory that the scenes use.
@@ -103,7 +103,8 @@ pub struct Rig {
     pub first: Tree,
     /// Second stage.
     pub second: Tree,
-    pages: Pages,
+    /// Where tables come from.
+    pub pages: Pages,
     pasid_tables: BTreeMap<u32, u64>,
     pasids: BTreeSet<u32>,
     setup: Setup,
@@ -154,6 +155,15 @@ impl Rig {
             tail: 0,
             waits: 0,
         })
+    }
+
+    /// Endpoints and the unit begin anew after a reset of the machine; tables in memory are as they were.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.tail = 0;
+        let count = self.endpoints.len() as u64;
+        self.endpoints =
+            (0..count).map(|n| Function::start(&mut self.qtest, Model::Vtd, n)).collect::<Result<_>>()?;
+        Ok(())
     }
 
     /// A scene restored into a new QEMU: what this side knew of queues and tables goes on.
@@ -238,12 +248,18 @@ impl Rig {
             q.memset(next, 0x1000, 0)?;
             q.writeq(DIRECTORY + 8 * u64::from(number), next | 1)?;
         }
-        let at = self.pasid_tables[&number] + 64 * u64::from(pasid & 0x3f);
+        let at = self.pasid_entry(pasid);
+        let q = &mut self.qtest;
         // The word with the Present bit comes last.
         for (n, word) in entry.0.iter().enumerate().rev() {
             q.writeq(at + 8 * n as u64, *word)?;
         }
         Ok(())
+    }
+
+    /// Where the entry of a PASID lies that was written before.
+    pub fn pasid_entry(&self, pasid: u32) -> u64 {
+        self.pasid_tables.get(&(pasid >> 6)).copied().unwrap_or(PASID_TABLES) + 64 * u64::from(pasid & 0x3f)
     }
 
     /// The PASID table entry is another; what the unit may hold of the old one is invalidated.
@@ -298,7 +314,7 @@ impl Rig {
     pub fn enable(&mut self, setup: Setup) -> Result<()> {
         self.setup = setup;
         let q = &mut self.qtest;
-        q.memset(ROOT, 0x2000, 0)?;
+        q.memset(ROOT, 0x4000, 0)?;
         self.write_contexts()?;
         if setup.mode != Mode::Legacy && !self.pasids.contains(&setup.rid_pasid) {
             self.set_pasid(setup.rid_pasid, PasidEntry::first_stage(&self.first.clone()))?;
@@ -307,9 +323,7 @@ impl Rig {
         self.command(command::SRTP)?;
         self.start_queue(setup.wide)?;
         if self.ecap >> 29 & 1 != 0 {
-            self.write64(register::PQH, 0)?;
-            self.write64(register::PQT, 0)?;
-            self.write64(register::PQA, PAGE_QUEUE | setup.page_queue_log2)?;
+            self.set_page_queue(setup.page_queue_log2)?;
         }
         self.command(command::TE)
     }
@@ -330,19 +344,21 @@ impl Rig {
         let setup = self.setup;
         let second = self.second.root;
         let q = &mut self.qtest;
-        q.writeq(ROOT, CONTEXTS | 1)?;
         for endpoint in &self.endpoints {
+            let (bus, function) = (endpoint.source >> 8, endpoint.source & 0xff);
+            let contexts = CONTEXTS + 0x1000 * bus;
+            q.writeq(ROOT + 16 * bus, contexts | 1)?;
             if setup.mode == Mode::Legacy {
                 // Present; device-TLBs if they are there; 48 bits, domain 1.
                 let tt = u64::from(setup.device_tlb && self.ecap >> 2 & 1 != 0);
-                let at = CONTEXTS + 16 * endpoint.devfn;
+                let at = contexts + 16 * function;
                 q.writeq(at + 8, 2 | 1 << 8)?;
                 q.writeq(at, second | tt << 2 | 1)?;
             } else {
                 let flags = u64::from(setup.device_tlb) << 2
                     | u64::from(setup.pasids) << 3
                     | u64::from(setup.page_requests) << 4;
-                let at = CONTEXTS + 32 * endpoint.devfn;
+                let at = contexts + 32 * function;
                 q.writeq(at + 8, setup.rid_pasid.into())?;
                 q.writeq(at, DIRECTORY | setup.directory_size << 9 | flags | 1)?;
             }
@@ -463,6 +479,14 @@ impl Rig {
 
     // Page requests.
 
+    /// The page request queue has that size from now on, and is empty.
+    pub fn set_page_queue(&mut self, log2: u64) -> Result<()> {
+        self.setup.page_queue_log2 = log2;
+        self.write64(register::PQH, 0)?;
+        self.write64(register::PQT, 0)?;
+        self.write64(register::PQA, PAGE_QUEUE | log2)
+    }
+
     /// The next page request, if there is one; it is consumed.
     pub fn page_request(&mut self) -> Result<Option<PageRequest>> {
         let (head, tail) = (self.read64(register::PQH)?, self.read64(register::PQT)?);
@@ -502,6 +526,12 @@ impl Rig {
     /// Engine `n` of the first endpoint, with ring `n`.
     pub fn engine(&self, n: u64) -> Engine {
         self.endpoint().engine(n).slot(n)
+    }
+
+    /// Engine `n` again, as if it had never worked: one that was halted, for instance.
+    pub fn fresh_engine(&mut self, n: u64) -> Result<Engine> {
+        self.qtest.writel(self.endpoint().bar + 0x1034 + 0x100 * n, 1)?;
+        Ok(self.engine(n))
     }
 
     /// Runs one descriptor on an engine to its end.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What no Linux does and the specification has: by registers and tables alone, without a kernel.
+//! The SMMUv3 (`IHI0070`).
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use super::{Runner, Verdict, plain_machine};
 use crate::scenario::smmuv3::{Context, Leaves, Rig, event};
 use crate::scenario::{Descriptor, place};
 use crate::setup;
+use crate::tests::{Runner, Verdict, plain_machine};
 
-/// The suite.
+/// The scenes.
 pub fn run(runner: &mut Runner) {
     // Linux takes 64K leaves for wide PASIDs and never 4K ones.
     runner.test("registers/context-leaves-4k", |r, dir| leaves(r, &dir, Leaves::K4, 8));

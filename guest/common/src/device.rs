@@ -30,6 +30,8 @@ pub mod register {
     pub const CANCEL: usize = 0x018;
     pub const REARM: usize = 0x01c;
     pub const IOVA_HALTED: usize = 0x024;
+    pub const DMA_READS: usize = 0x100;
+    pub const DMA_WRITES: usize = 0x108;
     pub const BYTES_WRITTEN: usize = 0x118;
     pub const STALLS: usize = 0x120;
     pub const RESUMED: usize = 0x128;
@@ -232,6 +234,11 @@ impl Device {
     /// Held-back accesses that were given up.
     pub fn aborts(&self) -> u64 {
         self.read64(register::ABORTED)
+    }
+
+    /// How many accesses the function has made so far.
+    pub fn moved(&self) -> u64 {
+        self.read64(register::DMA_READS).wrapping_add(self.read64(register::DMA_WRITES))
     }
 
     /// Waits for the function's interrupt; the kernel's count of them, or `None` after `timeout`.
@@ -598,9 +605,12 @@ impl<'d> Ring<'d> {
         self.record(ticket)
     }
 
-    /// Waits for the completion of a descriptor, or for the engine to halt. An error after `timeout`.
+    /// Waits for the completion of a descriptor, or for the engine to halt. An error after `timeout`, if the function has
+    /// moved nothing in its second half: on a busy host many megabytes with a fault for every page take long, and no
+    /// single fault does.
     pub fn wait(&self, ticket: u32, timeout: Duration) -> Result<Outcome, String> {
-        let begin = Instant::now();
+        let mut begin = Instant::now();
+        let mut moved = None;
         let mut turn = 0u32;
         loop {
             if let Some(outcome) = self.record(ticket) {
@@ -617,8 +627,14 @@ impl<'d> Ring<'d> {
                 // a record that was written just before the engine halted is the better answer
                 return Ok(self.record(ticket).unwrap_or(halted));
             }
+            if moved.is_none() && begin.elapsed() > timeout / 2 {
+                moved = Some(self.device.moved());
+            }
             if begin.elapsed() > timeout {
-                return Err(self.lament(ticket, timeout));
+                if moved == Some(self.device.moved()) {
+                    return Err(self.lament(ticket, timeout));
+                }
+                (begin, moved) = (Instant::now(), None);
             }
             std::thread::sleep(Duration::from_micros(30));
         }

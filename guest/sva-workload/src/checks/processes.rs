@@ -345,7 +345,7 @@ pub fn multi_process(context: &Context) -> CheckResult {
         send_byte(sign)?;
     }
     for (number, child) in workers.into_iter().enumerate() {
-        match child.join(Duration::from_secs(40)) {
+        match child.join(context.limit) {
             End::Result(text) if text.starts_with("good") => {}
             End::Result(text) => return Err(text.into()),
             other => return Err(format!("process {number} ended with {other:?}").into()),

@@ -42,6 +42,10 @@ properties! {
         pub cd2l: OnOffAuto = OnOffAuto::Auto, c"cd2l", c"2-level CD tables";
         /// See `Features::va52`.
         pub vax: OnOffAuto = OnOffAuto::Auto, c"vax", c"52-bit input addresses with 64 KiB pages";
+        /// See `Features::small_tables`.
+        pub stt: OnOffAuto = OnOffAuto::Auto, c"stt", c"translation tables for less than 25 bits of input address";
+        /// See `Features::big_endian`.
+        pub big_endian: OnOffAuto = OnOffAuto::Auto, c"big-endian", c"big-endian translation tables too";
         /// See `Features::hyp`.
         pub hyp: OnOffAuto = OnOffAuto::Auto, c"hyp", c"streams of EL2, with E2H too: auto (if the CPUs have EL2), on, off";
         /// See `Features::stall_max`.
@@ -168,6 +172,8 @@ impl<V: Variant> SmmuDevice<V> {
         f.two_level_contexts = p.cd2l.get().unwrap_or(f.two_level_contexts && f.ssid_bits > 0);
         // 52-bit input addresses exist with the 64 KiB granule only, and 52-bit output.
         f.va52 = p.vax.get().unwrap_or(f.va52 && f.gran64k && f.oas == AddressSize::Bits52);
+        f.small_tables = p.stt.get().unwrap_or(f.small_tables);
+        f.big_endian = p.big_endian.get().unwrap_or(f.big_endian);
         f.hyp = match p.hyp.get() {
             OnOffAuto::On => true,
             OnOffAuto::Off => false,

@@ -164,6 +164,8 @@ pub struct Features {
     pub fwb: bool,
     /// Tables for less than 25 bits of input address.
     pub small_tables: bool,
+    /// Big-endian translation tables as well as little-endian ones.
+    pub big_endian: bool,
     /// `STE.PRIVCFG`, `STE.INSTCFG` and their like in `GBPA` have effect.
     pub attr_perms_override: bool,
     /// `CD.A = 0` is allowed: terminated transactions read as zero and write nothing, without an abort.
@@ -209,6 +211,7 @@ impl Default for Features {
             xnx: true,
             fwb: true,
             small_tables: true,
+            big_endian: true,
             attr_perms_override: true,
             raz_wi: false,
             bbml: 2,
@@ -415,6 +418,7 @@ impl Features {
             vmid_wildcards: false,
             fwb: false,
             small_tables: false,
+            big_endian: false,
             attr_perms_override: false,
             ..Self::default()
         }
@@ -495,7 +499,7 @@ impl Features {
             .with_msi(self.msi.into())
             .with_sev(self.sev.into())
             .with_cd2l((self.two_level_contexts && self.ssid_bits != 0).into())
-            .with_ttendian(0b10)
+            .with_ttendian(if self.big_endian { 0b00 } else { 0b10 })
             .with_stall_model(match self.stall {
                 StallModel::On => 0,
                 StallModel::Off => 1,

@@ -18,7 +18,7 @@ use super::fault::{Fault, FaultAction, FaultClass, FaultKind};
 use super::features::{AddressSize, Features};
 use super::spec::pte::PTE_BYTES;
 use crate::iommu::narrow::{low8, ones};
-use crate::iommu::{Access, DmaRequest, GuestMemory};
+use crate::iommu::{Access, DmaRequest, GuestMemory, MemoryError};
 
 /// How often one walk of one stage tries to update a descriptor that others change under it.
 const MAX_UPDATES: u32 = 64;
@@ -210,6 +210,27 @@ impl Leaf {
     }
 }
 
+/// How a stage's descriptors lie in memory (`CD.ENDI`, `STE.S2ENDI`).
+#[derive(Clone, Copy, Debug)]
+enum ByteOrder {
+    Little,
+    Big,
+}
+
+impl ByteOrder {
+    fn new(endi: u64) -> Self {
+        if endi == 0 { Self::Little } else { Self::Big }
+    }
+
+    /// From memory, or to memory.
+    fn convert(self, word: u64) -> u64 {
+        match self {
+            Self::Little => word,
+            Self::Big => word.swap_bytes(),
+        }
+    }
+}
+
 /// How an attempt to update a descriptor ended.
 enum Update {
     Done,
@@ -263,9 +284,14 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Replaces a descriptor at an address of memory by one with more flags.
-    fn update(&self, at: u64, found: u64, wanted: u64, updates: Updates) -> Update {
-        match self.mem.compare_exchange_u64(at, found, wanted) {
+    /// Reads the descriptor at an address of memory.
+    fn read(&self, at: u64, order: ByteOrder) -> Result<u64, MemoryError> {
+        self.mem.read_u64(at).map(|word| order.convert(word))
+    }
+
+    /// Replaces it by one with more flags.
+    fn update(&self, at: u64, order: ByteOrder, found: u64, wanted: u64, updates: Updates) -> Update {
+        match self.mem.compare_exchange_u64(at, order.convert(found), order.convert(wanted)) {
             Ok(Ok(())) => {
                 let before = self.updates.get();
                 self.updates.set(Updates {
@@ -274,7 +300,7 @@ impl<'a> Walk<'a> {
                 });
                 Update::Done
             }
-            Ok(Err(found)) => Update::Lost(found),
+            Ok(Err(found)) => Update::Lost(order.convert(found)),
             Err(_) => Update::Failed,
         }
     }

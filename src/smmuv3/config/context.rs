@@ -60,7 +60,7 @@ pub(super) fn is_illegal(f: &Features, context: &StreamContext) -> bool {
     };
     let termination_illegal = cd.a() == 0 && !f.raz_wi;
     let regions = [false, true].map(|upper| context.region(upper));
-    let endian_illegal = cd.endi() != 0 && regions.iter().any(|region| region.enabled);
+    let endian_illegal = cd.endi() != 0 && !f.big_endian && regions.iter().any(|region| region.enabled);
     let httu_illegal = match f.httu {
         Httu::None => cd.ha() != 0 || cd.hd() != 0,
         Httu::Access => cd.hd() != 0,

@@ -87,7 +87,7 @@ pub(super) fn largest_size(f: &Features, granule_log2: u32) -> u32 {
 pub(super) fn is_illegal(f: &Features, context: &StreamContext) -> bool {
     let (ste2, tables) = (context.ste2(), context.second_stage());
     let format_illegal = ste2.s2aa64() == 0;
-    let endian_illegal = ste2.s2endi() != 0;
+    let endian_illegal = ste2.s2endi() != 0 && !f.big_endian;
     let stall_illegal = match f.stall {
         StallModel::On => false,
         StallModel::Off => ste2.s2s() != 0,

@@ -5,9 +5,9 @@ use super::*;
 fn defaults_are_valid_and_say_what_they_can() {
     let f = Features::default();
     f.validate().unwrap();
-    // S2P, S1P, AArch64, COHACC, HTTU 2, ASID16, MSI, SEV, VMW, VMID16, CD2L, LE, stall and terminate, abort only, two
-    // levels.
-    assert_eq!(f.idr0(), 0x0c4e_709b);
+    // S2P, S1P, AArch64, COHACC, HTTU 2, ASID16, MSI, SEV, VMW, VMID16, CD2L, both endiannesses, stall and terminate, abort
+    // only, two levels.
+    assert_eq!(f.idr0(), 0x0c0e_709b);
     assert_eq!(f.idr1(), (1 << 26) | (19 << 21) | (19 << 16) | (20 << 6) | 16);
     // HAD, XNX, FWB, STT, RIL, BBML 2.
     assert_eq!(f.idr3(), 0x1714);

@@ -3,8 +3,8 @@
 
 use super::second::Purpose;
 use super::{
-    Fault, FaultAction, FaultClass, FaultKind, Leaf, MAX_UPDATES, Position, Refusal, Stage, StreamAction,
-    Update, Updates, Walk, perms, translation_fault,
+    ByteOrder, Fault, FaultAction, FaultClass, FaultKind, Leaf, MAX_UPDATES, Position, Refusal, Stage,
+    StreamAction, Update, Updates, Walk, perms, translation_fault,
 };
 use crate::iommu::narrow::ones;
 use crate::smmuv3::config::{Region, StreamWorld};
@@ -70,6 +70,7 @@ impl Walk<'_> {
         let level = 4u32.saturating_sub(levels);
         let output_size = self.context.output_size(self.f);
         let mut position = Position::start(region.table, granule, level, input_bits, output_size);
+        let order = ByteOrder::new(self.context.cd0().endi());
         let mut limits = TableLimits::default();
         let mut tries = 0u32;
         loop {
@@ -80,7 +81,7 @@ impl Walk<'_> {
                 Some(descriptor) => descriptor,
                 None => {
                     let host = self.locate_first(at, false)?;
-                    self.mem.read_u64(host).map_err(|_| self.first_stage_abort(host))?
+                    self.read(host, order).map_err(|_| self.first_stage_abort(host))?
                 }
             });
             // Where an update loses a race, the descriptor that won is judged from the start.
@@ -98,7 +99,7 @@ impl Walk<'_> {
                             return Err(self.first_stage_abort(host));
                         }
                         let updates = Updates { accessed: pte.af() == 0, dirtied: pte.ap2() != wanted.ap2() };
-                        match self.update(host, pte.bits(), wanted.bits(), updates) {
+                        match self.update(host, order, pte.bits(), wanted.bits(), updates) {
                             Update::Done => return Ok(leaf),
                             Update::Lost(found) => pte = Pte::from(found),
                             Update::Failed => return Err(self.first_stage_abort(host)),

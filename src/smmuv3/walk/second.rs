@@ -3,8 +3,8 @@
 //! context descriptors lie.
 
 use super::{
-    Fault, FaultAction, FaultClass, FaultKind, Leaf, MAX_UPDATES, PagePerms, Position, Refusal, Stage,
-    Update, Updates, Walk, perms, second_stage_fault,
+    ByteOrder, Fault, FaultAction, FaultClass, FaultKind, Leaf, MAX_UPDATES, PagePerms, Position, Refusal,
+    Stage, Update, Updates, Walk, perms, second_stage_fault,
 };
 use crate::iommu::Access;
 use crate::iommu::narrow::ones;
@@ -74,6 +74,7 @@ impl Walk<'_> {
         };
         let output_size = self.context.second_stage_output_size(self.f);
         let mut position = Position::start(tables.table, granule, level, input_bits, output_size);
+        let order = ByteOrder::new(self.context.ste2().s2endi());
         let mut tries = 0u32;
         loop {
             let at = position.descriptor(ipa);
@@ -81,7 +82,7 @@ impl Walk<'_> {
                 if position.level < 3 { self.cache.cached(Stage::Second, position.shift, ipa) } else { None };
             let mut pte = S2Pte::from(match cached {
                 Some(descriptor) => descriptor,
-                None => self.mem.read_u64(at).map_err(|_| self.second_abort(at, ipa, purpose))?,
+                None => self.read(at, order).map_err(|_| self.second_abort(at, ipa, purpose))?,
             });
             let next = loop {
                 match self.judge_second(pte, &position, granule, ipa, purpose)? {
@@ -96,7 +97,7 @@ impl Walk<'_> {
                         }
                         let updates =
                             Updates { accessed: pte.af() == 0, dirtied: pte.s2ap1() != wanted.s2ap1() };
-                        match self.update(at, pte.bits(), wanted.bits(), updates) {
+                        match self.update(at, order, pte.bits(), wanted.bits(), updates) {
                             Update::Done => return Ok(leaf),
                             Update::Lost(found) => pte = S2Pte::from(found),
                             Update::Failed => return Err(self.second_abort(at, ipa, purpose)),

@@ -94,7 +94,8 @@ fn which_world() {
 #[test]
 fn el2_has_one_table() {
     for e2h in [false, true] {
-        let h = Host::new(e2h);
+        let mut h = Host::new(e2h);
+        h.f.big_endian = false;
         h.map(user_rw());
         h.guest.map(&h.upper, VA, PA, 3, user_rw());
         let high = VA | 0xffff << 48;

@@ -287,3 +287,57 @@ fn a_page_is_clean_while_either_stage_says_so() {
         }
     }
 }
+
+/// Memory whose words have their bytes the other way round.
+struct Swapped<'a>(&'a crate::iommu::testing::TestMemory);
+
+impl GuestMemory for Swapped<'_> {
+    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {
+        self.0.read(addr, buf)
+    }
+
+    fn write(&self, addr: u64, buf: &[u8]) -> Result<(), MemoryError> {
+        self.0.write(addr, buf)
+    }
+
+    fn read_u64(&self, addr: u64) -> Result<u64, MemoryError> {
+        self.0.read_u64(addr).map(u64::swap_bytes)
+    }
+
+    fn compare_exchange_u64(
+        &self,
+        addr: u64,
+        current: u64,
+        new: u64,
+    ) -> Result<Result<(), u64>, MemoryError> {
+        let result = self.0.compare_exchange_u64(addr, current.swap_bytes(), new.swap_bytes())?;
+        Ok(result.map_err(u64::swap_bytes))
+    }
+}
+
+/// Either stage, with hardware update and with a race that is lost.
+#[test]
+fn big_endian_tables() {
+    let new = || {
+        let g = Guest::with_page(user_clean().with_af(0), s2_clean().with_af(0));
+        g.edit_cd(|c| c.with_ha(1).with_hd(1)).edit_ste(|s| s.with_s2ha(1).with_s2hd(1))
+    };
+    let req = request(1, Some(5), VA + 8, WRITE);
+    for race in [false, true] {
+        let g = new();
+        let expected = walk(&g.guest.mem, &(), &g.f, &g.context(), &req);
+        assert!(expected.0.is_ok());
+        let g = new().edit_cd(|c| c.with_endi(1)).edit_ste(|s| s.with_s2endi(1));
+        if race {
+            g.guest.mem.race(g.first_at(3), g.first_pte().with_af(1).bits());
+        }
+        let swapped = Swapped(&g.guest.mem);
+        let (result, _) = walk(&swapped, &(), &g.f, &g.context(), &req);
+        assert_eq!(result, expected.0);
+        assert_eq!((g.first_pte().ap2(), g.first_pte().af(), g.second_pte(IPA).s2ap1()), (0, 1, 1));
+        // One stage alone is not the other's.
+        let half = g.edit_ste(|s| s.with_s2endi(0));
+        let swapped = Swapped(&half.guest.mem);
+        assert!(walk(&swapped, &(), &half.f, &half.context(), &req).0.is_err());
+    }
+}

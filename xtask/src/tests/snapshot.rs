@@ -62,7 +62,8 @@ fn by_hand(runner: &Runner, dir: &Path, pasid: Option<u32>) -> Result<Verdict> {
     Ok(Verdict::Pass("stalled before, resumed after, content right".into()))
 }
 
-/// By qtest: two endpoints wait for three answers of software, a fault is recorded and its message held back; save and restore. The registers are the same, and everything is finished in the second
+/// By qtest: two endpoints wait for three answers of software, a fourth request has found the queue full, a fault is recorded
+/// and its message held back; save and restore. The registers are the same, and everything is finished in the second
 /// QEMU.
 fn vtd_by_hand(runner: &Runner, dir: &Path) -> Result<Verdict> {
     use vtd::entry::{PasidEntry, first};
@@ -100,7 +101,14 @@ fn vtd_by_hand(runner: &Runner, dir: &Path) -> Result<Verdict> {
     rig.must_fail(&mut one.engine(2).slot(3), Descriptor::load(HERE).pasid(0x1234))?;
     let faults = rig.faults()?;
     ensure!(faults.len() == 1, "{faults:x?}");
-    ensure!(rig.read(register::PRS)? == page_status::PPR, "PRS");
+    // A fourth one finds the queue full.
+    let head = rig.read64(register::PQH)?;
+    rig.write64(register::PQH, head + 32)?;
+    let mut late = one.engine(3).slot(4).mode(FaultMode::AtsPri);
+    late.submit(&mut rig.qtest, Descriptor::store(HERE + 0x5000, pattern).pasid(9))?;
+    rig.settle()?;
+    ensure!(rig.read(register::PRS)? == page_status::PPR | page_status::PRO, "PRS");
+    rig.write64(register::PQH, head)?;
 
     let before = registers(&mut rig)?;
     let second = scenario::switch(&mut rig.qtest, scenario::machine(&args, &parts, 2), dir)?;
@@ -112,6 +120,15 @@ fn vtd_by_hand(runner: &Runner, dir: &Path) -> Result<Verdict> {
     rig.settle()?;
     ensure!(rig.qtest.readl(MESSAGES)? == 0x77, "the message of the recorded fault did not come");
     rig.clear_faults()?;
+
+    ensure!(late.is_waiting(&mut rig.qtest)?, "what found the queue full does not wait after the switch");
+    rig.write(register::PRS, page_status::PPR | page_status::PRO)?;
+    let request = rig.wait_page_request()?;
+    let page = place::DATA + 0x6000;
+    rig.set(&mut tree, request.address(), 0, page | first::PAGE)?;
+    rig.respond(&request, vtd::Response::Success)?;
+    ensure!(late.wait(&mut rig.qtest)?.is_ok(), "what found the queue full was not served");
+    ensure!(rig.qtest.readq(page)? == pattern, "not written");
 
     for (n, (engine, _)) in waiting.iter_mut().enumerate() {
         ensure!(engine.is_waiting(&mut rig.qtest)?, "engine {n} does not wait after the switch");
@@ -141,7 +158,7 @@ fn vtd_by_hand(runner: &Runner, dir: &Path) -> Result<Verdict> {
     rig.respond(&request, vtd::Response::Success)?;
     ensure!(engine.wait(&mut rig.qtest)?.is_ok(), "a page request after the switch");
     Ok(Verdict::Pass(
-        "three page request groups open before, answered after; registers and fault as they were".into(),
+        "three page request groups open before, one before a full queue, all answered after; registers and fault as they were".into(),
     ))
 }
 

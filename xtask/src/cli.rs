@@ -97,6 +97,26 @@ pub enum Stall {
     Force,
 }
 
+/// What resolves the endpoints' page faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Faults {
+    /// What an unmodified Linux has: stalls on the SMMU, page requests on VT-d
+    Auto,
+    /// The SMMU holds accesses back
+    Stall,
+    /// Page requests: on the SMMU with the kernel of patches/linux
+    Pri,
+}
+
+/// The endpoints' driver in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Driver {
+    /// uio_pci_sva, which Linux has: one process a function
+    Uio,
+    /// The reference driver in guest/driver: many processes a function
+    SvaTestdev,
+}
+
 /// The guest kernel's page size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PageSize {
@@ -172,6 +192,12 @@ pub struct MachineArgs {
     /// The SMMU's stall model
     #[arg(long, value_enum)]
     pub stall: Option<Stall>,
+    /// What resolves the endpoints' page faults
+    #[arg(long, value_enum, default_value = "auto")]
+    pub faults: Faults,
+    /// The endpoints' driver in the guest
+    #[arg(long, value_enum, default_value = "uio")]
+    pub driver: Driver,
     /// Width of PASIDs, in the IOMMU and in the endpoints, 0 to 20
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=20))]
     pub pasid_bits: Option<u8>,
@@ -220,6 +246,13 @@ pub struct MachineArgs {
     /// Where things come from.
     #[command(flatten)]
     pub source: SourceArgs,
+}
+
+impl MachineArgs {
+    /// Whether the machine asks for what unmodified Linux does not have.
+    pub fn patched_kernel(&self) -> bool {
+        self.model == Model::Smmuv3 && self.faults == Faults::Pri
+    }
 }
 
 /// `setup`
@@ -312,6 +345,8 @@ pub enum Suite {
     Defects,
     /// QEMU's own IOMMU tests say what they say without our patches
     QemuQtests,
+    /// The reference driver and the patched kernel: they build cleanly, and the demo passes with them
+    Driver,
     /// Avocado boots of both models
     Avocado,
     /// Every error names its cause and the way out
@@ -332,7 +367,7 @@ pub struct TestCmd {
     /// Run only the tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
-    /// Also run what is not part of every run: 16K pages
+    /// Also run what is not part of every run: 16K pages, the driver against older kernels' headers
     #[arg(long)]
     pub more: bool,
     /// Where things come from.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cli::{CommandLineCmd, DemoCmd, Implementation, MachineArgs};
+use crate::cli::{CommandLineCmd, DemoCmd, Driver, Implementation, MachineArgs};
 use crate::guest::{self, Options};
 use crate::report::Table;
 use crate::vm::{Console, Machine};
@@ -89,7 +89,13 @@ fn title(args: &MachineArgs) -> String {
         Implementation::Rust => "",
         Implementation::C => " (QEMU's own model)",
     };
-    format!("An unmodified Linux guest shares its memory with a device behind {}{whose}", model_name(args))
+    let guest =
+        if args.patched_kernel() { "A Linux guest with patches/linux" } else { "An unmodified Linux guest" };
+    let driver = match args.driver {
+        Driver::Uio => "",
+        Driver::SvaTestdev => ", by a driver of its own",
+    };
+    format!("{guest} shares its memory with a device behind {}{whose}{driver}", model_name(args))
 }
 
 /// Placeholder parts, to validate a machine before the set-up runs.

@@ -494,7 +494,7 @@ impl Run {
             _ => {}
         }
         if self.done {
-            for complaint in self.console.complaints() {
+            for complaint in self.console.complaints(self.machine.args.driver) {
                 o.problem(exit::FAIL, complaint);
             }
             if o.count(Status::Pass) == 0 && o.count(Status::Fail) == 0 {

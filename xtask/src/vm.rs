@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::advice::{coded, exit};
-use crate::cli::{Firmware, Implementation, MachineArgs, Model, Stall};
+use crate::cli::{Driver, Faults, Firmware, Implementation, MachineArgs, Model, Stall};
 
 /// The built parts that a machine is made of.
 #[derive(Clone, Debug)]
@@ -231,9 +231,13 @@ impl Machine {
         if a.model == Model::Vtd && a.el2 {
             return Err(coded(exit::USAGE, "--el2: VT-d's CPUs have no EL2", "leave it out"));
         }
+        self.check_faults()?;
         let mut properties: Vec<String> = Vec::new();
         let name = match (a.model, a.implementation) {
             (Model::Smmuv3, Implementation::Rust) => {
+                if a.faults == Faults::Pri {
+                    properties.extend(["ats=on".to_owned(), "pri=on".to_owned()]);
+                }
                 if let Some(stall) = a.stall {
                     properties.push(format!(
                         "stall={}",
@@ -291,6 +295,31 @@ impl Machine {
         Ok(())
     }
 
+    /// Refuses what `--faults` cannot mean.
+    fn check_faults(&self) -> Result<()> {
+        let a = &self.args;
+        let (what, way_out) = match (a.faults, a.model, a.implementation, a.stall) {
+            (Faults::Stall, Model::Vtd, ..) => (
+                "--faults stall: VT-d stalls nothing",
+                "leave it out: endpoints ask for pages by page requests",
+            ),
+            (Faults::Pri | Faults::Stall, Model::Smmuv3, Implementation::C, _) => (
+                "--faults: QEMU's own SMMUv3 resolves no page faults, it has neither stalls nor page requests",
+                "leave it out, or use --impl rust",
+            ),
+            (Faults::Stall, Model::Smmuv3, _, Some(Stall::Off)) => (
+                "--faults stall with --stall off: nothing would be stalled",
+                "use --stall on or --stall force",
+            ),
+            (Faults::Pri, Model::Smmuv3, _, Some(Stall::Force)) => (
+                "--faults pri with --stall force: the SMMU would stall every endpoint",
+                "use --stall on or --stall off",
+            ),
+            _ => return Ok(()),
+        };
+        Err(coded(exit::USAGE, what, way_out))
+    }
+
     fn devices(&self, c: &mut Words) {
         let bus = "pcie.0";
         if let Some(socket) = &self.sockets.control {
@@ -311,6 +340,9 @@ impl Machine {
         let mut properties = self.args.endpoint.join(",");
         if let Some(bits) = self.args.pasid_bits {
             properties = format!("pasid-bits={bits},{properties}");
+        }
+        if self.args.patched_kernel() {
+            properties = format!("dma-can-stall=off,{properties}");
         }
         let properties = properties.trim_end_matches(',');
         let comma = if properties.is_empty() { "" } else { "," };
@@ -370,6 +402,9 @@ impl Machine {
             }
         };
         append.push("panic=-1".to_owned());
+        if self.args.driver == Driver::SvaTestdev {
+            append.push("sva.driver=sva-testdev".to_owned());
+        }
         append.extend(self.init.iter().cloned());
         append.extend(self.args.append.iter().cloned());
         c.add(&["-append", &append.join(" ")]);

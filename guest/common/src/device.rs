@@ -9,8 +9,10 @@ use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::driver;
 use crate::kernel;
 use crate::memory::{Mapping, page_size};
 use crate::pci::{self, Faults, Function};
@@ -38,6 +40,7 @@ pub mod register {
     pub const ABORTED: usize = 0x130;
     pub const CANCELLED: usize = 0x138;
     pub const PAGE_REQUESTS: usize = 0x150;
+    pub const PAGE_RESPONSES: usize = 0x158;
     pub const FAULTS: usize = 0x170;
 }
 
@@ -101,10 +104,19 @@ impl Caps {
     }
 }
 
+/// What binds a process to a function.
+#[derive(Debug)]
+enum Transport {
+    /// `uio_pci_sva`: one process a function, the kernel stops nothing.
+    Uio(File),
+    /// The reference driver, with the function claimed; its interrupts, and how many came so far.
+    Driver(driver::Context, File, AtomicU32),
+}
+
 /// A function that this process is bound to, until dropped.
 #[derive(Debug)]
 pub struct Device {
-    uio: File,
+    transport: Transport,
     registers: Mapping,
     /// The function.
     pub function: Function,
@@ -118,19 +130,23 @@ pub struct Device {
 impl Device {
     /// Binds this process to `function` and leaves the device's engines as they are.
     pub fn open_untouched(function: &Function) -> Result<Self, String> {
-        let Some(name) = &function.uio else {
-            return Err(pci::why_no_bind(function));
-        };
-        let uio = open_patiently(&format!("/dev/{name}")).map_err(|e| {
+        let (transport, pasid) = match (&function.driver, &function.uio) {
+            (Some(name), _) => claim(name),
+            (None, Some(name)) => bind(name, function),
+            (None, None) => return Err(pci::why_no_bind(function)),
+        }
+        .map_err(|e| {
             format!("binding this process to {}: {e}; {}", function.bdf, pci::why_no_bind(function))
         })?;
+        let file = match &transport {
+            Transport::Uio(file) => file,
+            Transport::Driver(context, ..) => context.file(),
+        };
         let registers =
-            Mapping::of_file(&uio, 0x10000.max(page_size()), libc::PROT_READ | libc::PROT_WRITE, true, 0)
+            Mapping::of_file(file, 0x10000.max(page_size()), libc::PROT_READ | libc::PROT_WRITE, true, 0)
                 .map_err(|e| format!("mapping BAR0 of {}: {e}", function.bdf))?;
-        let pasid = kernel::text(&format!("/sys/bus/pci/devices/{}/pasid", function.bdf))
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| format!("{}: its pasid attribute cannot be read", function.bdf))?;
-        let mut device = Self { uio, registers, function: function.clone(), pasid, caps: Caps(0), failed: 0 };
+        let mut device =
+            Self { transport, registers, function: function.clone(), pasid, caps: Caps(0), failed: 0 };
         let id = device.read32(register::ID);
         if id != MAGIC {
             return Err(format!("{}: ID reads {id:#010x}, not {MAGIC:#010x}", function.bdf));
@@ -243,17 +259,35 @@ impl Device {
 
     /// Waits for the function's interrupt; the kernel's count of them, or `None` after `timeout`.
     pub fn interrupt(&self, timeout: Duration) -> Option<u32> {
-        if !readable(&self.uio, timeout) {
-            return None;
+        match &self.transport {
+            Transport::Uio(file) => {
+                if !readable(file, timeout) {
+                    return None;
+                }
+                let mut count = [0u8; 4];
+                let mut file = file;
+                file.read_exact(&mut count).ok()?;
+                Some(u32::from_ne_bytes(count))
+            }
+            Transport::Driver(_, event, count) => {
+                if !readable(event, timeout) {
+                    return None;
+                }
+                let mut more = [0u8; 8];
+                let mut event = event;
+                event.read_exact(&mut more).ok()?;
+                let more = u64::from_ne_bytes(more) as u32;
+                Some(count.fetch_add(more, Ordering::Relaxed).wrapping_add(more))
+            }
         }
-        let mut count = [0u8; 4];
-        (&self.uio).read_exact(&mut count).ok()?;
-        Some(u32::from_ne_bytes(count))
     }
 
     /// Descriptor of the open file, for `poll` elsewhere.
     pub fn raw_fd(&self) -> i32 {
-        self.uio.as_raw_fd()
+        match &self.transport {
+            Transport::Uio(file) => file.as_raw_fd(),
+            Transport::Driver(context, ..) => context.file().as_raw_fd(),
+        }
     }
 
     /// The fault mode that the machine's IOMMU can serve.
@@ -268,12 +302,30 @@ impl Device {
 impl Drop for Device {
     /// Unbinds. `uio_pci_sva` does so without stopping the device or waiting for page faults, and Linux 7.2 frees
     /// those that it is still working on (`iopf_queue_remove_device`). An access that was reported or cancelled
-    /// leaves the kernel at work on a fault that nobody waits for: give it time.
+    /// leaves the kernel at work on a fault that nobody waits for: give it time. The reference driver sees to all of it.
     fn drop(&mut self) {
-        if self.failures() != self.failed {
+        if matches!(self.transport, Transport::Uio(_)) && self.failures() != self.failed {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Binds by the reference driver, and takes the function for this process alone.
+fn claim(name: &str) -> std::io::Result<(Transport, u32)> {
+    let context = driver::open_patiently(name)?;
+    context.claim()?;
+    let event = context.interrupt_event()?;
+    let pasid = context.pasid;
+    Ok((Transport::Driver(context, event, AtomicU32::new(0)), pasid))
+}
+
+/// Binds by `uio_pci_sva`.
+fn bind(name: &str, function: &Function) -> std::io::Result<(Transport, u32)> {
+    let file = open_patiently(&format!("/dev/{name}"))?;
+    let pasid = kernel::text(&format!("/sys/bus/pci/devices/{}/pasid", function.bdf))
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| std::io::Error::other("its pasid attribute cannot be read"))?;
+    Ok((Transport::Uio(file), pasid))
 }
 
 /// A PASID is free again some time after its last owner has ended: with few PASIDs there may be none at first. The

@@ -75,7 +75,7 @@ impl Host {
     pub fn hello(&mut self, functions: &[pci::Function]) {
         let devices: Vec<Value> = functions
             .iter()
-            .map(|f| json!({"bdf": f.bdf, "pasid_bits": f.pasid_bits, "uio": f.uio}))
+            .map(|f| json!({"bdf": f.bdf, "pasid_bits": f.pasid_bits, "uio": f.uio, "driver": f.driver}))
             .collect();
         self.send(&json!({
             "event": "hello",

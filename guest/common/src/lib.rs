@@ -3,6 +3,7 @@
 //!
 //! * [`pci`]: the functions to drive, how they are bound to `uio_pci_sva`, and why that may not work
 //! * [`device`]: registers, rings, descriptors of `sva-testdev` (`docs/sva-testdev.md`)
+//! * [`driver`]: the reference driver's system calls (`guest/driver`)
 //! * [`memory`]: mappings whose bytes a device changes
 //! * [`process`]: children with a result, deadlines
 //! * [`kernel`]: what the running kernel says about itself
@@ -10,6 +11,7 @@
 
 pub mod crc32c;
 pub mod device;
+pub mod driver;
 pub mod host;
 pub mod kernel;
 pub mod memory;

@@ -31,6 +31,8 @@ pub struct Function {
     pub bdf: String,
     /// `uio0`, when it is bound to `uio_pci_sva`.
     pub uio: Option<String>,
+    /// `sva-testdev0`, when the reference driver has it.
+    pub driver: Option<String>,
     /// Max PASID Width of its PASID capability; 0 without one.
     pub pasid_bits: u8,
     /// Whether its configuration space has ATS and PRI.
@@ -79,12 +81,28 @@ fn examine(bdf: &str, smmu: &[u32]) -> Function {
     let page_requests =
         extended_capability(&config, 0x0f).is_some() && extended_capability(&config, 0x13).is_some();
     let may_stall = Path::new(&format!("{DEVICES}/{bdf}/of_node/dma-can-stall")).exists();
-    let uio = fs::read_dir(format!("{DEVICES}/{bdf}/uio"))
-        .ok()
-        .and_then(|mut dir| dir.next()?.ok())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let faults = judge_faults(smmu, may_stall, page_requests);
-    Function { bdf: bdf.to_owned(), uio, pasid_bits, page_requests, faults }
+    let node = |class: &str| {
+        fs::read_dir(format!("{DEVICES}/{bdf}/{class}"))
+            .ok()
+            .and_then(|mut dir| dir.next()?.ok())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+    };
+    let faults = if may_request_pages(&config) {
+        Faults::PageRequest
+    } else {
+        judge_faults(smmu, may_stall, page_requests)
+    };
+    let (uio, driver) = (node("uio"), node("misc"));
+    Function { bdf: bdf.to_owned(), uio, driver, pasid_bits, page_requests, faults }
+}
+
+/// Whether the IOMMU's driver has enabled both ATS and page requests.
+fn may_request_pages(config: &[u8]) -> bool {
+    let enabled = |id: u16, at: usize, bit: u8| {
+        extended_capability(config, id).and_then(|cap| config.get(cap + at)).is_some_and(|b| b & bit != 0)
+    };
+    // ATS Control 15 Enable; Page Request Control 0 Enable.
+    enabled(0x0f, 7, 0x80) && enabled(0x13, 4, 0x01)
 }
 
 fn judge_faults(smmu: &[u32], may_stall: bool, page_requests: bool) -> Faults {
@@ -195,7 +213,11 @@ fn hints(bdf: &str) -> String {
 pub fn why_no_bind(function: &Function) -> String {
     let log = kernel::log();
     let mut reasons = Vec::new();
-    if !Path::new(DRIVER).exists() {
+    if kernel::parameter("sva.driver").is_some() {
+        if function.driver.is_none() {
+            reasons.push(format!("{} has no driver{}", function.bdf, hints(&function.bdf)));
+        }
+    } else if !Path::new(DRIVER).exists() {
         reasons.push(why_no_driver());
     } else if function.uio.is_none() {
         reasons.push(format!("{} is not bound to uio_pci_sva{}", function.bdf, hints(&function.bdf)));
@@ -230,7 +252,7 @@ pub fn why_no_bind(function: &Function) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Faults, extended_capability, judge_faults, parse_id};
+    use super::{Faults, extended_capability, judge_faults, may_request_pages, parse_id};
 
     #[test]
     fn who_resolves_faults() {
@@ -238,6 +260,19 @@ mod tests {
         assert_eq!(judge_faults(&[1 << 11 | 1 << 13], false, false), Faults::Stall);
         assert!(matches!(judge_faults(&[1 << 11], false, true), Faults::Fatal(_)));
         assert!(matches!(judge_faults(&[0], true, true), Faults::Fatal(_)));
+    }
+
+    #[test]
+    fn page_requests_want_both_enabled() {
+        let mut config = vec![0u8; 4096];
+        config[0x100..0x104].copy_from_slice(&0x1401_000fu32.to_le_bytes());
+        config[0x140..0x144].copy_from_slice(&0x0001_0013u32.to_le_bytes());
+        config[0x107] = 0x80;
+        assert!(!may_request_pages(&config));
+        config[0x144] = 1;
+        assert!(may_request_pages(&config));
+        config[0x107] = 0;
+        assert!(!may_request_pages(&config));
     }
 
     #[test]

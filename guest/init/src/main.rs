@@ -10,6 +10,8 @@
 //! | `sva.skip=NAME,NAME` | checks to leave out |
 //! | `sva.devices=N` | use the first N functions |
 //! | `sva.pciid=vvvv:dddd` | IDs of the functions, where the machine gives others than 1234:53a0 |
+//! | `sva.driver=sva-testdev` | loads the reference driver and leaves the functions to it, instead of `uio_pci_sva` |
+//! | `sva.driver-args=NAME=VALUE,…` | its module parameters |
 //! | `sva.seconds=N` | longest time of one check in seconds |
 //! | `sva.shell` | a busybox shell instead of the workload; with `sva.run`, after it |
 //! | `sva.stay` | do not power off at the end |
@@ -21,7 +23,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use sva_guest::{kernel, memory, pci};
+use sva_guest::{driver, kernel, memory, pci};
 
 const WORKLOAD: [&str; 2] = ["/bin/sva-workload", "/sva-workload"];
 
@@ -37,8 +39,15 @@ fn main() {
     mount_all();
     take_console();
     greet();
-    for complaint in pci::bind_all() {
-        println!("init: {complaint}");
+    if kernel::parameter("sva.driver").is_some() {
+        let parameters = kernel::parameter("sva.driver-args").unwrap_or_default().replace(',', " ");
+        if let Err(complaint) = driver::load(&parameters) {
+            println!("init: {complaint}");
+        }
+    } else {
+        for complaint in pci::bind_all() {
+            println!("init: {complaint}");
+        }
     }
     report_iommu();
 
@@ -120,9 +129,9 @@ fn report_iommu() {
         );
     }
     for function in pci::functions() {
-        match &function.uio {
-            Some(uio) => {
-                println!("init: {} is /dev/{uio}, PASID width {}", function.bdf, function.pasid_bits);
+        match function.driver.as_ref().or(function.uio.as_ref()) {
+            Some(node) => {
+                println!("init: {} is /dev/{node}, PASID width {}", function.bdf, function.pasid_bits);
             }
             None => println!("init: {}: {}", function.bdf, pci::why_no_bind(&function)),
         }

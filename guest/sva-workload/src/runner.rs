@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sva_guest::host::Host;
+use sva_guest::kernel;
 use sva_guest::pci::{self, Faults};
 use sva_guest::process::{Child, End};
 
@@ -52,7 +53,10 @@ fn wanted(check: &Check, options: &Options) -> bool {
     // whatever is asked for, the kernel must have come through it unharmed
     let wanted = match options.only.as_deref() {
         Some(only) => named(only) || check.name == checks::LAST,
-        None => !checks::ON_REQUEST.contains(&check.name),
+        None => {
+            !checks::ON_REQUEST.contains(&check.name)
+                && (kernel::parameter("sva.driver").is_some() || !checks::OF_DRIVER.contains(&check.name))
+        }
     };
     wanted && !named(&options.skip)
 }

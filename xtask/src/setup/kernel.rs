@@ -78,7 +78,8 @@ pub fn fragment(model: Model, page_size: PageSize, debug: bool) -> Result<String
     Ok(text)
 }
 
-fn entry(model: Model, page_size: PageSize) -> Result<PathBuf> {
+/// The unmodified kernel's place in the cache.
+pub fn entry(model: Model, page_size: PageSize) -> Result<PathBuf> {
     let key = Key::default()
         .text("source", SOURCE.sha256)
         .text("arch", model.kernel_arch())
@@ -92,7 +93,7 @@ fn entry(model: Model, page_size: PageSize) -> Result<PathBuf> {
 }
 
 /// Where the image is, below a build directory.
-fn image_in(model: Model) -> &'static str {
+pub fn image_in(model: Model) -> &'static str {
     match model {
         Model::Smmuv3 => "arch/arm64/boot/Image",
         Model::Vtd => "arch/x86/boot/bzImage",
@@ -104,11 +105,15 @@ pub fn needs(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Vec
     if args.kernel.is_some() || args.kdir.is_some() || place::is_complete(&entry(model, page_size)?) {
         return Ok(Vec::new());
     }
-    let native = std::env::consts::ARCH == model.target();
-    Ok(match model {
-        Model::Smmuv3 if !native => vec![Need::KernelArm64],
-        _ => vec![Need::Kernel],
-    })
+    Ok(vec![toolchain(model)])
+}
+
+/// What compiles for a model's guest.
+pub fn toolchain(model: Model) -> Need {
+    match model {
+        Model::Smmuv3 if std::env::consts::ARCH != model.target() => Need::KernelArm64,
+        _ => Need::Kernel,
+    }
 }
 
 /// The guest's kernel image.
@@ -120,10 +125,16 @@ pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Pa
     if let Some(dir) = &args.kdir {
         return from_tree(dir, model);
     }
+    Ok(build_dir(args, model, page_size)?.join(image_in(model)))
+}
+
+/// The build directory of the unmodified kernel, its image made.
+pub fn build_dir(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<PathBuf> {
     let entry = entry(model, page_size)?;
-    let image = entry.join("build").join(image_in(model));
+    let build_dir = entry.join("build");
+    let image = build_dir.join(image_in(model));
     if place::is_complete(&entry) {
-        return Ok(image);
+        return Ok(build_dir);
     }
     let _lock = place::lock(&format!("kernel-{}-{}", model.kernel_arch(), page_size.name()))?;
     if !place::is_complete(&entry) {
@@ -135,7 +146,7 @@ pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Pa
         check_image(&image, model)?;
         place::complete(&entry, VERSION)?;
     }
-    Ok(image)
+    Ok(build_dir)
 }
 
 /// Uses a tree that the user has built: names what its configuration lacks.
@@ -245,7 +256,7 @@ pub fn check_image(image: &Path, model: Model) -> Result<()> {
 }
 
 /// The unpacked source tree.
-fn source(args: &SourceArgs) -> Result<PathBuf> {
+pub fn source(args: &SourceArgs) -> Result<PathBuf> {
     let sum: String = SOURCE.sha256.chars().take(16).collect();
     let entry = place::cache()?.join("linux-source").join(sum);
     let tree = entry.join("linux");
@@ -278,6 +289,35 @@ fn source(args: &SourceArgs) -> Result<PathBuf> {
     Ok(tree)
 }
 
+/// `make` in a build directory, for a model's architecture.
+pub fn make_in(dir: &Path, model: Model) -> Command {
+    let mut c = Command::new("make");
+    c.arg("-C").arg(dir).arg(format!("ARCH={}", model.kernel_arch()));
+    if std::env::consts::ARCH != model.target() {
+        c.arg(format!("CROSS_COMPILE={}-linux-gnu-", model.target()));
+    }
+    // Reproducible: the same banner in every build of one configuration.
+    c.env("KBUILD_BUILD_USER", "qemu-iommu").env("KBUILD_BUILD_HOST", "cache");
+    c
+}
+
+/// `make` of a source tree, with its objects elsewhere.
+pub fn make(source: &Path, dir: &Path, model: Model) -> Command {
+    let mut c = make_in(source, model);
+    c.arg(format!("O={}", dir.display()));
+    c
+}
+
+/// As many jobs as there are CPUs.
+pub fn jobs() -> String {
+    format!("-j{}", std::thread::available_parallelism().map_or(2, usize::from))
+}
+
+/// What to make: the image.
+pub fn target(model: Model) -> &'static str {
+    image_in(model).rsplit('/').next().unwrap_or_default()
+}
+
 fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Result<()> {
     let title = match model {
         Model::Smmuv3 => format!("Linux {VERSION} arm64, {} pages", page_size.name().to_uppercase()),
@@ -289,23 +329,10 @@ fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Resu
     let step = Step::begin(&format!("{title}: build"), &file)?;
     place::make_dir(&dir)?;
     let text = fragment(model, page_size, false)?;
-    let make = || {
-        let mut c = Command::new("make");
-        c.arg("-C")
-            .arg(source)
-            .arg(format!("O={}", dir.display()))
-            .arg(format!("ARCH={}", model.kernel_arch()));
-        if std::env::consts::ARCH != model.target() {
-            c.arg(format!("CROSS_COMPILE={}-linux-gnu-", model.target()));
-        }
-        // Reproducible: the same banner in every build of one configuration.
-        c.env("KBUILD_BUILD_USER", "qemu-iommu").env("KBUILD_BUILD_HOST", "cache");
-        c
-    };
     let wanted = dir.join("wanted.config");
     if fs::read_to_string(&wanted).unwrap_or_default() != text || !dir.join(".config").is_file() {
         fs::write(&wanted, &text).with_context(|| format!("writing {}", wanted.display()))?;
-        let mut c = make();
+        let mut c = make(source, &dir, model);
         c.env("KCONFIG_ALLCONFIG", &wanted).arg("allnoconfig");
         step.run(&mut c)?;
     }
@@ -317,9 +344,7 @@ fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Resu
             "complete the dependencies of these in guest/kernel/*.config",
         ));
     }
-    let jobs = std::thread::available_parallelism().map_or(2, usize::from);
-    let image = image_in(model).rsplit('/').next().unwrap_or_default();
-    step.run_counting(make().arg(format!("-j{jobs}")).arg(image), Some(2150))
+    step.run_counting(make(source, &dir, model).arg(jobs()).arg(target(model)), Some(2150))
         .inspect_err(|_| place::failed(&dir))?;
     step.finish("unmodified, our configuration");
     Ok(())

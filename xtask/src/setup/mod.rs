@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The set-up: each part is taken from the cache, or made, or its absence explained.
 
+pub mod driver;
 pub mod fetch;
 pub mod initramfs;
 pub mod kernel;
 pub mod packages;
+pub mod patched;
 pub mod qemu;
 pub mod rust;
 
@@ -13,7 +15,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::cli::{Firmware, MachineArgs, Model, PageSize, SetupCmd, SourceArgs};
+use crate::cli::{Driver, Firmware, MachineArgs, Model, PageSize, SetupCmd, SourceArgs};
 use crate::vm::Parts;
 
 /// All parts of a machine; makes what is missing. Only what `model` and `page_size` ask for.
@@ -31,12 +33,20 @@ pub fn parts(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Par
     Ok(Parts { qemu: qemu.system(model), plugin, kernel, initrd })
 }
 
-/// The same for a machine as the user described it.
+/// The same for a machine as the user described it: with the patched kernel and the driver if it asks for them.
 pub fn parts_for(args: &MachineArgs) -> Result<Parts> {
     if args.firmware == Firmware::Acpi {
         packages::ensure(&[packages::Need::FirmwareArm], args.source.yes)?;
     }
-    parts(&args.source, args.model, args.page_size)
+    let mut parts = parts(&args.source, args.model, args.page_size)?;
+    if args.patched_kernel() && args.source.kernel.is_none() && args.source.kdir.is_none() {
+        let build = patched::ensure(&args.source, args.model, args.page_size)?;
+        parts.kernel = build.join(kernel::image_in(args.model));
+    }
+    if args.driver == Driver::SvaTestdev {
+        parts.initrd = driver::initrd(args, &parts.initrd)?;
+    }
+    Ok(parts)
 }
 
 /// Parts of a machine whose CPUs do not run: QEMU and the plugin alone.

@@ -55,7 +55,7 @@ use Need::{Avocado, Bindings, FirmwareArm, FirmwareX86, Kernel, KernelArm64, Qem
 pub const PACKAGES: &[Package] = &[
     package("build-essential", "cc", &[Qemu, Kernel, KernelArm64], "C compiler and make"),
     package("git", "git", &[Qemu], "applies the patch series"),
-    package("patch", "patch", &[Qemu, KernelArm64], "applies the patch series where git cannot"),
+    package("patch", "patch", &[Qemu, Kernel, KernelArm64], "applies the patch series where git cannot"),
     package("xz-utils", "xz", &[Qemu, Kernel, KernelArm64], "unpacks the sources"),
     package("ninja-build", "ninja", &[Qemu], "builds QEMU"),
     package("pkg-config", "pkg-config", &[Qemu], "finds QEMU's libraries"),

@@ -5,6 +5,7 @@ mod avocado;
 mod boots;
 mod controls;
 mod defects;
+mod driver;
 mod hostile;
 mod interrupts;
 mod lint;
@@ -156,6 +157,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         Suite::Snapshot,
         Suite::Controls,
         Suite::QemuQtests,
+        Suite::Driver,
         Suite::Avocado,
         Suite::Messages,
     ];
@@ -194,6 +196,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Defects) {
         defects::run(&mut runner, cmd.suites == [Suite::Defects]);
+    }
+    if wants(Suite::Driver) {
+        driver::run(&mut runner);
     }
     if wants(Suite::Avocado) {
         avocado::run(&mut runner);

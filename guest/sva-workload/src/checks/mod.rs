@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The checks, in the order in which they run.
 
+mod driver;
 mod faults;
 mod huge;
 mod kernel;
@@ -9,6 +10,7 @@ mod moving;
 mod operations;
 mod processes;
 mod refusals;
+mod storm;
 mod units;
 
 use crate::report::CheckResult;
@@ -43,7 +45,9 @@ pub struct Check {
 /// The check whose failure means that the others cannot run.
 pub const FIRST: &str = "bind-and-pasid";
 /// Checks that run only when they are named.
-pub const ON_REQUEST: &[&str] = &["kill-mid-fault", "every-function"];
+pub const ON_REQUEST: &[&str] = &["kill-mid-fault", "every-function", "pri-storm"];
+/// Checks of the reference driver: they run where it is loaded, or when they are named.
+pub const OF_DRIVER: &[&str] = &["many-processes", "kernel-pasid", "driver-faults"];
 /// The check that always runs, at the end.
 pub const LAST: &str = "kernel-clean";
 
@@ -91,6 +95,10 @@ checks! {
     "every-function", Device, units::every_function, "on request: one process and every function, whatever its IOMMU can do";
     "multi-process", Faults, processes::multi_process, "several processes and devices at once";
     "bind-unbind-1000", Bound, processes::bind_unbind, "a thousand rounds without a leak";
+    "many-processes", Device, driver::many_processes, "with the reference driver: 64 processes on one function, some killed";
+    "kernel-pasid", Device, driver::kernel_pasid, "with the reference driver: DMA of the kernel with its own PASID";
+    "driver-faults", Device, driver::driver_faults, "with the reference driver: page faults that come to the driver";
+    "pri-storm", Faults, storm::storm, "on request: 10000 page faults on four functions while processes unmap, fork and die";
     "kernel-clean", Nothing, kernel::clean, "no warning, no taint, no module";
 }
 

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ats;
+pub(crate) mod ats_invalidations;
 pub mod context_cache;
 pub mod counters;
 pub mod deadlines;
@@ -27,6 +28,7 @@ pub mod testing;
 pub mod translator;
 
 pub use ats::{AtsOutcome, AtsTranslation, PageRequest, PageResponseCode};
+pub use ats_invalidations::AtsInvalidation;
 pub use effects::{Effect, Effects};
 pub use memory::{GuestMemory, MemoryError};
 pub use model::{Model, Outcome};

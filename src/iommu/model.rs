@@ -92,9 +92,7 @@ pub trait Model: Send + Sync {
     fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects;
 
     /// An endpoint has not done it in time, and nobody waits for it any more. Under the BQL.
-    fn device_tlb_late(&self, _mem: &dyn GuestMemory, _itag: u32) -> Effects {
-        Effects::default()
-    }
+    fn device_tlb_late(&self, mem: &dyn GuestMemory, itag: u32) -> Effects;
 
     /// Whether [`run_pending`](Self::run_pending) has something to do: to be asked after every other call, from the same
     /// thread; if so, a bottom half is to be scheduled. Once it has said so it says no until there is something new.

@@ -6,10 +6,12 @@
 
 use super::features::{Features, StallModel};
 use super::spec::command::{
-    self as op, CfgiCommand1, Resume0, Resume1, StreamCommand0, Sync0, Sync1, TlbiCommand0, TlbiCommand1,
+    self as op, AtcInv0, AtcInv1, CfgiCommand1, PriResp1, Resume0, Resume1, StreamCommand0, Sync0, Sync1,
+    TlbiCommand0, TlbiCommand1,
 };
 use super::translate::{Invalidation, Pages, Regime};
 use crate::iommu::narrow::{low8, low16, low32, ones};
+use crate::iommu::{AtsInvalidation, PageResponseCode};
 
 /// A command, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,19 @@ pub enum Command {
     Configuration(Invalidation),
     /// `TLBI_*`.
     Translations(Invalidation),
+    /// `CMD_ATC_INV`.
+    AtsInvalidate(AtsInvalidation),
+    /// `CMD_PRI_RESP`.
+    PageResponse {
+        /// The stream.
+        stream: u32,
+        /// The address space.
+        substream: Option<u32>,
+        /// Page request group index.
+        group: u16,
+        /// The answer.
+        code: PageResponseCode,
+    },
     /// `CMD_RESUME`.
     Resume {
         /// The stream.
@@ -99,6 +114,23 @@ impl Command {
             op::TLBI_NH_ALL..=op::TLBI_NH_VAA if f.stage1 => stage1(f, opcode, [first, second])?,
             op::TLBI_EL2_ALL..=op::TLBI_EL2_VAA if f.hyp => el2(f, e2h, opcode, [first, second])?,
             op::TLBI_S12_VMALL | op::TLBI_S2_IPA if f.stage2 => stage2(f, opcode, [first, second])?,
+            op::ATC_INV if f.ats => {
+                Self::AtsInvalidate(ats_invalidation(f, [first, second]).ok_or(Illegal(first))?)
+            }
+            op::PRI_RESP if f.pri => {
+                let response = PriResp1::from(second);
+                Self::PageResponse {
+                    stream,
+                    substream: substream(f, first),
+                    group: low16(response.group()),
+                    code: match response.resp() {
+                        op::PRI_RESP_FAILURE => PageResponseCode::Failure,
+                        op::PRI_RESP_INVALID => PageResponseCode::Invalid,
+                        op::PRI_RESP_SUCCESS => PageResponseCode::Success,
+                        _ => return illegal,
+                    },
+                }
+            }
             op::RESUME | op::STALL_TERM if f.stall == StallModel::Off => return illegal,
             op::RESUME => {
                 let resume = Resume0::from(first);
@@ -189,6 +221,26 @@ fn stage2(f: &Features, opcode: u8, command: [u64; 2]) -> Result<Command, Illega
         (Some(vmid), None) => Command::Translations(Invalidation::Vmid { vmid }),
         (Some(vmid), Some(pages)) => Command::Translations(Invalidation::Ipa { vmid, pages }),
     })
+}
+
+/// The SubstreamID of a command with `SSV`. Without substreams the command is taken as one without (`IHI0070 §4.5`).
+fn substream(f: &Features, first: u64) -> Option<u32> {
+    let head = StreamCommand0::from(first);
+    (head.ssv() != 0 && f.ssid_bits != 0).then_some(low32(head.substream_id()))
+}
+
+/// `ATC_INV` (`IHI0070 §4.5.1`). Sizes beyond everything are refused.
+///
+/// The Global flag is not passed on: no answer to a translation request says that it holds for every PASID
+/// (`IHI0070 §3.9.1`), so the address space that the command names is all that it can concern.
+fn ats_invalidation(f: &Features, [first, second]: [u64; 2]) -> Option<AtsInvalidation> {
+    let (head, tail) = (AtcInv0::from(first), AtcInv1::from(second));
+    if tail.size() > op::ATC_INV_SIZE_ALL {
+        return None;
+    }
+    let mask = ones(low32(tail.size()).saturating_add(12));
+    let addr = tail.addr().wrapping_shl(12) & !mask;
+    Some(AtsInvalidation { stream: low32(head.stream_id()), substream: substream(f, first), addr, mask })
 }
 
 /// The ASID of a `TLBI_*`; `None` if it names one that no entry can have.

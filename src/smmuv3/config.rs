@@ -13,7 +13,7 @@ pub use second::SecondStage;
 use super::fault::{Fault, FaultAction, FaultClass, FaultKind};
 use super::features::{AddressSize, Features};
 use super::spec::cd::{Cd0, Cd1, Cd2, Cd3};
-use super::spec::ste::{Ste0, Ste1, Ste2, Ste3, config, s1dss};
+use super::spec::ste::{Ste0, Ste1, Ste2, Ste3, config, eats, s1dss};
 use super::walk;
 use crate::iommu::{Access, DmaRequest, GuestMemory, Permissions, Translation};
 
@@ -94,9 +94,12 @@ impl StreamAction {
 pub struct StreamContext {
     /// STE bits 255:0.
     pub ste: [u64; 4],
-    /// CD bits 255:0; zero without [stage 1](StreamAction::has_first_stage).
+    /// CD bits 255:0; without [stage 1](StreamAction::has_first_stage) zero, or [`STAGE1_SKIPPED`].
     pub cd: [u64; 4],
 }
+
+/// First word of the CD where `STE.S1DSS` skips stage 1, instead of the whole stream's being bypassed.
+const STAGE1_SKIPPED: u64 = 1;
 
 /// [`StreamContext`] as words, for a cache entry.
 pub const CONTEXT_WORDS: usize = 8;
@@ -180,6 +183,19 @@ impl StreamContext {
         }
     }
 
+    /// Whether translation requests and translated transactions are served (`IHI0070 §3.9.1.2`, `§3.9.1.3`).
+    ///
+    /// # Errors
+    /// `kind` says what they are not.
+    pub fn allows_ats(&self, kind: FaultKind, req: &DmaRequest) -> Result<(), Fault> {
+        let bypassed = self.action() == StreamAction::Bypass && self.cd[0] != STAGE1_SKIPPED;
+        match self.action() {
+            StreamAction::Abort => Err(silent_abort(req)),
+            _ if bypassed || self.ste1().eats() != eats::FULL => Err(config_fault(kind, req)),
+            _ => Ok(()),
+        }
+    }
+
     /// `CD.ASID`, the tag of non-global translations.
     #[must_use]
     pub fn asid(&self) -> u16 {
@@ -252,6 +268,59 @@ pub fn lookup_stream(
     table: &StreamTable,
     req: &DmaRequest,
 ) -> Result<StreamContext, Fault> {
+    let context = lookup_entry(mem, f, table, req)?;
+    lookup_context(mem, f, context, req)
+}
+
+/// [`lookup_stream`] for a translation request (`IHI0070 §3.9.1.2`).
+///
+/// # Errors
+/// Those of [`lookup_stream`], and before those of CDs `F_BAD_ATS_TREQ`.
+pub fn lookup_for_ats(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &StreamTable,
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
+    let context = lookup_entry(mem, f, table, req)?;
+    context.allows_ats(FaultKind::BadAtsRequest, req)?;
+    lookup_context(mem, f, context, req)
+}
+
+/// Whether the tables let a translated transaction pass, which is up to the STE alone as `IDR3.PASIDTT` is 0
+/// (`IHI0070 §3.9.1.3`, `§7.3.7`).
+///
+/// # Errors
+/// `C_BAD_STREAMID`, `F_STE_FETCH`, `C_BAD_STE`, `F_TRANSL_FORBIDDEN`.
+pub fn check_translated(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &StreamTable,
+    req: &DmaRequest,
+) -> Result<(), Fault> {
+    lookup_entry(mem, f, table, req)?.allows_ats(FaultKind::TranslationForbidden, req)
+}
+
+/// Whether the responses that an SMMU itself gives to page requests of a stream carry the PASID (`IHI0070 §8.1`).
+///
+/// # Errors
+/// There is no valid STE that says so.
+pub fn responds_with_pasid(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &StreamTable,
+    req: &DmaRequest,
+) -> Result<bool, Fault> {
+    lookup_entry(mem, f, table, req).map(|context| context.ste1().ppar() != 0)
+}
+
+/// The valid STE.
+fn lookup_entry(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &StreamTable,
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
     let ste = stream_table::fetch(mem, f, table, req)?;
     if stream_table::is_illegal(f, ste) {
         return Err(config_fault(FaultKind::BadSte, req));
@@ -267,6 +336,16 @@ pub fn lookup_stream(
     if !f.stage2 || is_el2 {
         context.ste[2] = context.ste2().with_s2vmid(0).bits();
     }
+    Ok(context)
+}
+
+/// The rest of it, with the CD.
+fn lookup_context(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    mut context: StreamContext,
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
     match context.action() {
         StreamAction::Abort => Ok(context),
         StreamAction::Bypass | StreamAction::SecondStage if req.substream.is_some() => {
@@ -287,9 +366,12 @@ pub fn lookup_stream(
                 Some(ssid) => ssid,
                 None if log2_contexts == 0 || default == s1dss::SSID0 => 0,
                 None if default == s1dss::BYPASS => {
-                    let second = context.action().has_second_stage();
-                    let rest = if second { config::S2 } else { config::BYPASS };
-                    context.ste[0] = context.ste0().with_config(rest).bits();
+                    if context.action().has_second_stage() {
+                        context.ste[0] = context.ste0().with_config(config::S2).bits();
+                    } else {
+                        context.ste[0] = context.ste0().with_config(config::BYPASS).bits();
+                        context.cd[0] = STAGE1_SKIPPED;
+                    }
                     return Ok(context);
                 }
                 None => return Err(config_fault(FaultKind::StreamDisabled, req)),

@@ -54,8 +54,12 @@ properties! {
         pub iotlb_size: u32 = 4096, c"iotlb-size", c"entries of the translation cache, a power of two (64-1048576)";
         /// See `Features::adversarial`.
         pub adversarial: bool = false, c"x-adversarial", c"cache all that may be cached, finish as late as allowed";
-        /// Present for command lines of QEMU's own model; ATS is not there yet.
-        pub ats: OnOffAuto = OnOffAuto::Auto, c"ats", c"ATS: off or auto (off)";
+        /// See `Features::ats`.
+        pub ats: OnOffAuto = OnOffAuto::Auto, c"ats", c"translation requests of endpoints";
+        /// Milliseconds of the guest's time.
+        pub ats_timeout: u32 = 2000, c"ats-timeout", c"milliseconds in which endpoints have to answer an invalidation; 0: any time";
+        /// See `Features::pri`.
+        pub pri: OnOffAuto = OnOffAuto::Auto, c"pri", c"page requests of endpoints; auto: as ats";
         /// See `Features::stage1` and `Features::stage2`.
         pub stage: Text = (), c"stage", c"stages of translation: 1, 2, nested (both)";
         /// Present for command lines of QEMU's own model.
@@ -95,7 +99,7 @@ pub struct Rich;
 impl Variant for Rich {
     const TYPE_NAME: &'static CStr = c"arm-smmuv3-rs";
     const REGION_TYPE_NAME: &'static CStr = c"arm-smmuv3-rs-iommu-memory-region";
-    const DESCRIPTION: &'static CStr = c"Arm SMMUv3 with substreams and stall";
+    const DESCRIPTION: &'static CStr = c"Arm SMMUv3 with substreams, stall, ATS and page requests";
     const FOLLOWS_CPU: bool = true;
 
     fn features() -> Features {
@@ -181,11 +185,8 @@ impl<V: Variant> SmmuDevice<V> {
         };
         f.stall_max = p.stall_max.get();
         f.adversarial = p.adversarial.get();
-        if p.ats.get() == OnOffAuto::On {
-            return Err(Error::new(
-                "property 'ats' is on, but must be off or auto: this model has no ATS yet",
-            ));
-        }
+        f.ats = p.ats.get().unwrap_or(f.ats);
+        f.pri = p.pri.get().unwrap_or(f.pri && f.ats);
         if p.accel.get() {
             return Err(Error::new(
                 "property 'accel' is on, but must be off: this model translates by itself",
@@ -278,7 +279,7 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
     const NAME: &'static str = "SMMUv3";
     const REGION_NAME: &'static str = "arm-smmuv3-rs";
     const REGION_TYPE_NAME: &'static CStr = V::REGION_TYPE_NAME;
-    const ATS: bool = false;
+    const ATS: bool = true;
 
     fn shell(&self) -> &Shell<Smmu> {
         &self.shell
@@ -286,6 +287,10 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
 
     fn root_bus(this: &Qom<Self>) -> Option<&PciBus> {
         this.properties().primary_bus.get()
+    }
+
+    fn invalidation_timeout(this: &Qom<Self>) -> u32 {
+        this.properties().ats_timeout.get()
     }
 
     fn carry_out(this: &Qom<Self>, core: &Core<Smmu>, effect: Effect) {
@@ -329,13 +334,13 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
 
 impl<V: Variant> ArmSmmuv3 for SmmuDevice<V> {
     fn info(this: &Qom<Self>) -> SmmuInfo {
-        let httu = this.shell.model().map_or(Httu::None, |model| model.features().httu);
-        let httu = match httu {
+        let Some(features) = this.shell.model().map(Smmu::features) else { return SmmuInfo::default() };
+        let httu = match features.httu {
             Httu::None => 0,
             Httu::Access => 1,
             Httu::Dirty => 2,
         };
-        SmmuInfo { ats: false, pri: false, httu }
+        SmmuInfo { ats: features.ats, pri: features.pri, httu }
     }
 }
 

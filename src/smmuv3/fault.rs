@@ -43,6 +43,15 @@ pub enum FaultKind {
     ConfigConflict = 0x21,
 }
 
+impl FaultKind {
+    /// Whether a page request may mend it: a translation request then is answered without permissions, and nothing is
+    /// recorded (`IHI0070 §3.9.1.2`).
+    #[must_use]
+    pub fn is_recoverable(self) -> bool {
+        matches!(self, Self::Translation | Self::AddressSize | Self::AccessFlag | Self::Permission)
+    }
+}
+
 /// What was being accessed when a translation-related fault arose (`CLASS` of the event records).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]

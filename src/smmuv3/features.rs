@@ -150,6 +150,10 @@ pub struct Features {
     pub msi: bool,
     /// Wake-up events on `CMD_SYNC`.
     pub sev: bool,
+    /// Translation requests of endpoints are served.
+    pub ats: bool,
+    /// Page requests of endpoints are taken. Needs `ats`.
+    pub pri: bool,
     /// Streams of EL2.
     pub hyp: bool,
     /// 16-bit ASIDs.
@@ -178,6 +182,8 @@ pub struct Features {
     pub cmdq_log2: u8,
     /// Log2 of the largest event queue, 0 to 19.
     pub evtq_log2: u8,
+    /// Log2 of the largest PRI queue, 0 to 19.
+    pub priq_log2: u8,
     /// The SMMU's accesses are coherent with PEs.
     pub coherent: bool,
     /// Cache all that may be cached, and forget no more than asked.
@@ -204,6 +210,8 @@ impl Default for Features {
             range_invalidation: true,
             msi: true,
             sev: true,
+            ats: true,
+            pri: true,
             hyp: false,
             asid16: true,
             vmid16: true,
@@ -218,6 +226,7 @@ impl Default for Features {
             stall_max: 256,
             cmdq_log2: 19,
             evtq_log2: 19,
+            priq_log2: 19,
             coherent: true,
             adversarial: false,
         }
@@ -401,8 +410,8 @@ impl Features {
         Ok(())
     }
 
-    /// What QEMU's own `arm-smmuv3` does by default: stage 1 alone, no substreams, no stall, no table updates, 44-bit
-    /// output.
+    /// What QEMU's own `arm-smmuv3` does by default: stage 1 alone, no substreams, no stall, no table updates,
+    /// neither ATS nor PRI, 44-bit output.
     #[must_use]
     pub fn compat() -> Self {
         Self {
@@ -419,6 +428,8 @@ impl Features {
             fwb: false,
             small_tables: false,
             big_endian: false,
+            ats: false,
+            pri: false,
             attr_perms_override: false,
             ..Self::default()
         }
@@ -434,6 +445,7 @@ impl Features {
         range("bbml", self.bbml.into(), 0, 2, "2 lets software change page sizes in place")?;
         range("cmdq-log2", self.cmdq_log2.into(), 0, 19, "Linux needs at least 7")?;
         range("evtq-log2", self.evtq_log2.into(), 0, 19, "19 is the architecture's limit")?;
+        range("priq-log2", self.priq_log2.into(), 0, 19, "19 is the architecture's limit")?;
         if self.stall != StallModel::Off {
             range(
                 "stall-max",
@@ -465,6 +477,9 @@ impl Features {
         if self.hyp && !self.stage1 {
             return needs("hyp", "on", "stage 1", "set stage=nested, or hyp=off");
         }
+        if self.pri && !self.ats {
+            return needs("pri", "on", "ats=on, by which endpoints use the pages", "set ats=on, or pri=off");
+        }
         Ok(())
     }
 
@@ -493,13 +508,18 @@ impl Features {
                 Httu::Dirty => 2,
             })
             .with_hyp(self.hyp.into())
+            .with_ats(self.ats.into())
+            // Split-stage ATS is not there.
+            .with_ns1ats(self.ats.into())
             .with_asid16((self.stage1 && self.asid16).into())
             .with_vmid16((self.stage2 && self.vmid16).into())
             .with_vmw((self.stage2 && self.vmid_wildcards).into())
             .with_msi(self.msi.into())
             .with_sev(self.sev.into())
+            .with_pri(self.pri.into())
             .with_cd2l((self.two_level_contexts && self.ssid_bits != 0).into())
             .with_ttendian(if self.big_endian { 0b00 } else { 0b10 })
+            .with_atsrecerr(self.ats.into())
             .with_stall_model(match self.stall {
                 StallModel::On => 0,
                 StallModel::Off => 1,
@@ -516,6 +536,7 @@ impl Features {
         Idr1::default()
             .with_sidsize(self.sid_bits.into())
             .with_ssidsize(self.ssid_bits.into())
+            .with_priqs(if self.pri { self.priq_log2.into() } else { 0 })
             .with_eventqs(self.evtq_log2.into())
             .with_cmdqs(self.cmdq_log2.into())
             .with_attr_perms_ovr(self.attr_perms_override.into())

@@ -5,11 +5,13 @@
 
 mod commands;
 mod events;
+mod requests;
 
 use core::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::config::StreamTable;
 use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Report, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
@@ -19,12 +21,13 @@ use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats, has_tag};
+use crate::iommu::ats_invalidations::{Answer, AtsInvalidations};
 use crate::iommu::epoch::Epochs;
 use crate::iommu::model::{Pending, lock};
 use crate::iommu::state::too_many;
 use crate::iommu::{
-    AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest, Permissions, StreamId,
-    SubstreamId, Translation,
+    AtsInvalidation, AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome,
+    PageRequest, Permissions, StreamId, SubstreamId, Translation,
 };
 
 /// What translates. The model is generic in it so that tests of the one need not set up the other.
@@ -39,6 +42,16 @@ pub trait Engine: Send + Sync {
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault>;
+    /// See [`Translator::ats_translate`].
+    ///
+    /// # Errors
+    /// The fault.
+    fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault>;
     /// See [`Translator::tables_changed`].
     fn tables_changed(&self);
     /// See [`Translator::invalidate`].
@@ -59,6 +72,15 @@ impl Engine for Translator {
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
         Self::translate(self, mem, tables, req)
+    }
+
+    fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault> {
+        Self::ats_translate(self, mem, tables, req)
     }
 
     fn tables_changed(&self) {
@@ -104,6 +126,10 @@ struct State {
     deferred: Vec<Invalidation>,
     /// The SYNC at the front of the queue has been put off once already (`x-adversarial`).
     sync_put_off: bool,
+    /// ATS invalidations that endpoints have not answered yet.
+    ats_invalidations: AtsInvalidations,
+    /// One was given up, which the next SYNC has to say.
+    invalidation_failed: bool,
 }
 
 /// Attempts at one translation during which translation is switched off and on.
@@ -140,6 +166,8 @@ impl<E: Engine> Smmu<E> {
                 stalls: StallTable::new(stall_capacity(&features)),
                 deferred: Vec::new(),
                 sync_put_off: false,
+                ats_invalidations: AtsInvalidations::default(),
+                invalidation_failed: false,
             }),
         }
     }
@@ -229,6 +257,14 @@ impl<E: Engine> Smmu<E> {
             }
         }
         Err(None)
+    }
+
+    /// Where the registers say that the stream table is.
+    fn tables(&self) -> impl Fn() -> Option<StreamTable> + '_ {
+        || {
+            let gate = self.gate();
+            (gate.enabled() != 0).then(|| gate.table())
+        }
     }
 
     fn gate(&self) -> Gate {
@@ -328,8 +364,15 @@ impl<E: Engine> Smmu<E> {
 
     // Reset and migration.
 
-    fn replace(&self, state: &mut State, new: Registers, table: Option<StallTable>) {
-        let State { registers, stalls, deferred, sync_put_off } = state;
+    fn replace(
+        &self,
+        state: &mut State,
+        new: Registers,
+        table: Option<StallTable>,
+        (unanswered, failed): (&[AtsInvalidation], bool),
+    ) {
+        let State { registers, stalls, deferred, sync_put_off, ats_invalidations, invalidation_failed } =
+            state;
         *registers = new;
         // The counters keep saying how many stalls are open: those recorded, less those that came to an end.
         stalls.terminate(None, |_, recorded| add(&self.counters.stall_terms, recorded.into()));
@@ -340,6 +383,8 @@ impl<E: Engine> Smmu<E> {
         }
         deferred.clear();
         *sync_put_off = false;
+        ats_invalidations.replace(unanswered);
+        *invalidation_failed = failed;
         self.epochs.abandon();
         self.gate.store(registers.gate().bits(), Ordering::SeqCst);
         self.engine.reset();
@@ -351,7 +396,8 @@ impl<E: Engine> Smmu<E> {
         let state = lock(&self.state);
         // Deferred invalidations and waiting SYNCs need not travel: caches are empty after a load, nothing is in flight,
         // and a SYNC that was not consumed is read again.
-        let State { registers, stalls, deferred: _, sync_put_off: _ } = &*state;
+        let State { registers, stalls, deferred: _, sync_put_off: _, ats_invalidations, invalidation_failed } =
+            &*state;
         SavedState {
             identification: identification(&self.features),
             registers: *registers,
@@ -359,6 +405,8 @@ impl<E: Engine> Smmu<E> {
             unrecorded: stalls.unrecorded().collect(),
             line: stalls.line().collect(),
             inbox: lock(&self.inbox).iter().collect(),
+            unanswered: ats_invalidations.unanswered(),
+            invalidation_failed: *invalidation_failed,
         }
     }
 
@@ -375,7 +423,8 @@ impl<E: Engine> Smmu<E> {
             }
         }
         let mut state = lock(&self.state);
-        self.replace(&mut state, saved.registers, Some(table));
+        let invalidations = (saved.unanswered.as_slice(), saved.invalidation_failed);
+        self.replace(&mut state, saved.registers, Some(table), invalidations);
         *lock(&self.inbox) = inbox;
         self.pending.want();
         Ok(())
@@ -402,6 +451,15 @@ impl<E: Engine> Smmu<E> {
             resumed_terminate: get(&counters.resumed_terminate),
             stall_terms: get(&counters.stall_terms),
             stalls_cancelled: get(&counters.stalls_cancelled),
+            page_requests: get(&counters.page_requests),
+            page_responses: get(&counters.page_responses),
+            page_responses_refused: get(&counters.page_responses_refused),
+            page_request_overflows: get(&counters.page_request_overflows),
+            auto_responses: get(&counters.auto_responses),
+            ats_requests: get(&counters.ats_requests),
+            ats_failed: get(&counters.ats_failed),
+            ats_invalidations: get(&counters.ats_invalidations),
+            ats_timeouts: get(&counters.ats_timeouts),
             commands: get(&counters.commands),
             invalidations: engine.invalidations,
             syncs: get(&counters.syncs),
@@ -436,23 +494,44 @@ impl<E: Engine> Model for Smmu<E> {
     }
 
     fn translated(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
-        self.translate(mem, req, under_bql)
+        if self.features.ats {
+            self.check_translated(mem, req, under_bql)
+        } else {
+            // There is no such thing as a translated transaction.
+            self.translate(mem, req, under_bql)
+        }
     }
 
     fn end(&self, epoch: u64) -> bool {
         self.epochs.end(epoch)
     }
 
-    fn ats(&self, _mem: &dyn GuestMemory, _req: &DmaRequest, _under_bql: bool) -> (AtsOutcome, Effects) {
-        (AtsOutcome::Unsupported, Effects::default())
+    fn ats(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (AtsOutcome, Effects) {
+        self.answer_ats(mem, req, under_bql)
     }
 
-    fn page_request(&self, _mem: &dyn GuestMemory, _request: &PageRequest) -> Effects {
-        Effects::default()
+    fn page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects {
+        self.take_page_request(mem, request)
     }
 
-    fn device_tlb_done(&self, _mem: &dyn GuestMemory, _stream: StreamId, _itag: u32) -> Effects {
-        Effects::default()
+    fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
+        let mut effects = Effects::default();
+        let mut state = lock(&self.state);
+        if state.ats_invalidations.answered(stream, itag) == Answer::Expected {
+            self.run_commands(&mut state, mem, &mut effects);
+        }
+        effects
+    }
+
+    fn device_tlb_late(&self, mem: &dyn GuestMemory, itag: u32) -> Effects {
+        let mut effects = Effects::default();
+        let mut state = lock(&self.state);
+        if state.ats_invalidations.timed_out(itag).is_some() {
+            add(&self.counters.ats_timeouts, 1);
+            state.invalidation_failed = true;
+            self.run_commands(&mut state, mem, &mut effects);
+        }
+        effects
     }
 
     fn is_alias(&self, addr: u64) -> bool {
@@ -469,6 +548,7 @@ impl<E: Engine> Model for Smmu<E> {
         let mut state = lock(&self.state);
         self.take_inbox(&mut state, mem, &mut effects);
         self.record_stalls(&mut state, mem, &mut effects);
+        state.ats_invalidations.ask_again(&mut effects);
         self.run_commands(&mut state, mem, &mut effects);
         effects
     }
@@ -502,7 +582,7 @@ impl<E: Engine> Model for Smmu<E> {
 
     fn reset(&self) {
         let mut state = lock(&self.state);
-        self.replace(&mut state, Registers::reset(), None);
+        self.replace(&mut state, Registers::reset(), None, (&[], false));
         lock(&self.inbox).clear();
     }
 

@@ -9,7 +9,7 @@ use super::config::StreamTable;
 use super::features::Features;
 use super::queue::Ring;
 use super::spec::registers::{self as reg, *};
-use super::spec::{command, event};
+use super::spec::{command, event, page_request};
 use crate::iommu::narrow::{high32, low8, low32};
 use crate::layout;
 
@@ -39,6 +39,10 @@ layout! {
         57:52 log2size with_log2size,
         /// `STRTAB_BASE.ADDR`, address bits 51:6.
         51:6 addr with_addr,
+        /// `CR2.REC_CFG_ATS`.
+        5:5 record_ats with_record_ats,
+        /// `CR0.ATSCHK`.
+        4:4 check_ats with_check_ats,
         /// `STRTAB_BASE_CFG.FMT` is 1.
         3:3 two_level with_two_level,
         /// `CR2.RECINVSID`.
@@ -110,6 +114,18 @@ pub struct Registers {
     pub eventq_irq_cfg1: u32,
     /// `EVENTQ_IRQ_CFG2`.
     pub eventq_irq_cfg2: u32,
+    /// `PRIQ_BASE`.
+    pub priq_base: u64,
+    /// `PRIQ_PROD`.
+    pub priq_prod: u32,
+    /// `PRIQ_CONS`.
+    pub priq_cons: u32,
+    /// `PRIQ_IRQ_CFG0`.
+    pub priq_irq_cfg0: u64,
+    /// `PRIQ_IRQ_CFG1`.
+    pub priq_irq_cfg1: u32,
+    /// `PRIQ_IRQ_CFG2`.
+    pub priq_irq_cfg2: u32,
 }
 
 /// Bits that exist in a register of an SMMU with these features; the others are RES0.
@@ -122,33 +138,42 @@ pub mod masks {
     pub const CR1_QUEUE: u32 = 0x3f;
     /// `GBPA`, but for `Update`.
     pub const GBPA: u32 = 0x001f_3f1f;
-    /// `IRQ_CTRL`.
-    pub const IRQ_CTRL: u32 = 0x5;
     /// `*_PROD.WR` and `*_CONS.RD`.
     pub const INDEX: u32 = 0x000f_ffff;
-    /// `*_PROD` and `*_CONS` of the event queue, with the overflow flag.
-    pub const EVENTQ_INDEX: u32 = 0x800f_ffff;
+    /// `*_PROD` and `*_CONS` of the event queue and the PRI queue, with the overflow flag.
+    pub const OVERFLOW_INDEX: u32 = 0x800f_ffff;
     /// `CMDQ_CONS`, with `ERR`.
     pub const CMDQ_CONS: u32 = 0x7f0f_ffff;
     /// `*_IRQ_CFG2`.
     pub const IRQ_CFG2: u32 = 0x3f;
 
-    /// `CR0`: neither ATS nor PRI; `VMW` with stage 2.
-    #[must_use]
-    pub fn cr0(f: &Features) -> u32 {
-        if f.stage2 && f.vmid_wildcards { 0x1cd } else { 0xd }
+    /// `mask` where a feature is there, else nothing.
+    fn only(feature: bool, mask: u32) -> u32 {
+        if feature { mask } else { 0 }
     }
 
-    /// `CR2`: `RECINVSID`, and `E2H` with EL2 contexts. `PTM` needs broadcast maintenance.
+    /// `CR0`; `VMW` with stage 2.
+    #[must_use]
+    pub fn cr0(f: &Features) -> u32 {
+        0b1101 | only(f.pri, 1 << 1) | only(f.ats, 1 << 4) | only(f.stage2 && f.vmid_wildcards, 7 << 6)
+    }
+
+    /// `CR2`: `RECINVSID`, `REC_CFG_ATS` with ATS, and `E2H` with EL2 contexts. `PTM` needs broadcast maintenance.
     #[must_use]
     pub fn cr2(f: &Features) -> u32 {
-        if f.hyp { 0b11 } else { 0b10 }
+        0b10 | only(f.hyp, 1) | only(f.ats, 1 << 3)
+    }
+
+    /// `IRQ_CTRL`.
+    #[must_use]
+    pub fn irq_ctrl(f: &Features) -> u32 {
+        0b101 | only(f.pri, 1 << 1)
     }
 
     /// `GERROR` and `GERRORN`.
     #[must_use]
     pub fn gerror(f: &Features) -> u32 {
-        if f.msi { 0x1b5 } else { 0x105 }
+        0x105 | only(f.msi, 0xb0) | only(f.pri, 1 << 3) | only(f.pri && f.msi, 1 << 6)
     }
 
     /// `STRTAB_BASE`.
@@ -163,7 +188,7 @@ pub mod masks {
         if f.two_level_streams { 0x0003_07ff } else { 0x3f }
     }
 
-    /// `CMDQ_BASE` and `EVENTQ_BASE`.
+    /// `CMDQ_BASE`, `EVENTQ_BASE` and `PRIQ_BASE`.
     #[must_use]
     pub fn queue_base(f: &Features) -> u64 {
         f.oas.mask() & !0x1f | 1 << 62 | 0x1f
@@ -185,6 +210,12 @@ pub mod masks {
     #[must_use]
     pub fn irq_cfg2(f: &Features) -> u32 {
         if f.msi { IRQ_CFG2 } else { 0 }
+    }
+
+    /// `PRIQ_IRQ_CFG2`: `LO` is of wired interrupts too.
+    #[must_use]
+    pub fn priq_irq_cfg2(f: &Features) -> u32 {
+        1 << 31 | irq_cfg2(f)
     }
 }
 
@@ -240,6 +271,12 @@ impl Registers {
         Ring::new(self.eventq_base.into(), f.evtq_log2, f.oas.mask(), event::ENTRY_SIZE)
     }
 
+    /// The PRI queue.
+    #[must_use]
+    pub fn priq(&self, f: &Features) -> Ring {
+        Ring::new(self.priq_base.into(), f.priq_log2, f.oas.mask(), page_request::ENTRY_SIZE)
+    }
+
     /// The sample for translation.
     #[must_use]
     pub fn gate(&self) -> Gate {
@@ -247,6 +284,8 @@ impl Registers {
         Gate::default()
             .with_enabled(self.enables().smmuen().into())
             .with_abort(Gbpa::from(self.gbpa).abort().into())
+            .with_check_ats(self.enables().atschk().into())
+            .with_record_ats(Cr2::from(self.cr2).rec_cfg_ats().into())
             .with_record_bad_stream(Cr2::from(self.cr2).recinvsid().into())
             .with_e2h(Cr2::from(self.cr2).e2h().into())
             .with_two_level((cfg.format() == 1).into())
@@ -296,6 +335,24 @@ impl Registers {
             EVENTQ_IRQ_CFG1 => self.eventq_irq_cfg1,
             EVENTQ_IRQ_CFG2 => self.eventq_irq_cfg2,
             ID_REGS..ID_REGS_END => id_register(offset),
+            _ if f.pri => self.read_page_request(f, offset),
+            _ => 0,
+        }
+    }
+
+    /// The registers of the PRI queue, which are there with `IDR0.PRI`.
+    fn read_page_request(&self, f: &Features, offset: u64) -> u32 {
+        let high = offset & 4 != 0;
+        match offset {
+            PRIQ_BASE | 0xc4 => half(self.priq_base, high),
+            PRIQ_PROD | PRIQ_PROD_ALIAS => {
+                let prod = PriqProd::from(self.priq_prod);
+                prod.with_wr(self.priq(f).pointer(prod.wr())).bits()
+            }
+            PRIQ_CONS | PRIQ_CONS_ALIAS => self.priq_cons,
+            PRIQ_IRQ_CFG0 | 0xd4 => half(self.priq_irq_cfg0, high),
+            PRIQ_IRQ_CFG1 => self.priq_irq_cfg1,
+            PRIQ_IRQ_CFG2 => self.priq_irq_cfg2,
             _ => 0,
         }
     }
@@ -319,14 +376,14 @@ impl Registers {
                 if table {
                     mask |= masks::CR1_TABLE;
                 }
-                if commands && events {
+                if commands && events && enables.priqen() == 0 {
                     mask |= masks::CR1_QUEUE;
                 }
                 self.cr1 = merge(self.cr1, value, mask);
             }
             CR2 if table => self.cr2 = value & masks::cr2(f),
             GBPA if Gbpa::from(value).update() != 0 => self.gbpa = value & masks::GBPA,
-            IRQ_CTRL => self.irq_ctrl = value & masks::IRQ_CTRL,
+            IRQ_CTRL => self.irq_ctrl = value & masks::irq_ctrl(f),
             GERRORN => {
                 self.gerrorn = value & masks::gerror(f);
                 return Written::Errors;
@@ -352,9 +409,9 @@ impl Registers {
             EVENTQ_BASE | 0xa4 if events => {
                 self.eventq_base = merge_half(self.eventq_base, high, value, masks::queue_base(f));
             }
-            EVENTQ_PROD | EVENTQ_PROD_ALIAS if events => self.eventq_prod = value & masks::EVENTQ_INDEX,
+            EVENTQ_PROD | EVENTQ_PROD_ALIAS if events => self.eventq_prod = value & masks::OVERFLOW_INDEX,
             EVENTQ_CONS | EVENTQ_CONS_ALIAS => {
-                self.eventq_cons = value & masks::EVENTQ_INDEX;
+                self.eventq_cons = value & masks::OVERFLOW_INDEX;
                 return Written::Events;
             }
             EVENTQ_IRQ_CFG0 | 0xb4 if irq.eventq_irqen() == 0 => {
@@ -362,9 +419,30 @@ impl Registers {
             }
             EVENTQ_IRQ_CFG1 if irq.eventq_irqen() == 0 => self.eventq_irq_cfg1 = value & masks::irq_cfg1(f),
             EVENTQ_IRQ_CFG2 if irq.eventq_irqen() == 0 => self.eventq_irq_cfg2 = value & masks::irq_cfg2(f),
+            _ if f.pri => self.write_page_request(f, offset, value),
             _ => {}
         }
         Written::Value
+    }
+
+    /// The registers of the PRI queue; Guarded by `PRIQEN` itself, whatever `SMMUEN` is (`IHI0070 §6.3.9.5`).
+    fn write_page_request(&mut self, f: &Features, offset: u64, value: u32) {
+        let high = offset & 4 != 0;
+        let requests = self.enables().priqen() == 0;
+        let irq = self.interrupts().priq_irqen() == 0;
+        match offset {
+            PRIQ_BASE | 0xc4 if requests => {
+                self.priq_base = merge_half(self.priq_base, high, value, masks::queue_base(f));
+            }
+            PRIQ_PROD | PRIQ_PROD_ALIAS if requests => self.priq_prod = value & masks::OVERFLOW_INDEX,
+            PRIQ_CONS | PRIQ_CONS_ALIAS => self.priq_cons = value & masks::OVERFLOW_INDEX,
+            PRIQ_IRQ_CFG0 | 0xd4 if irq => {
+                self.priq_irq_cfg0 = merge_half(self.priq_irq_cfg0, high, value, masks::irq_cfg0(f));
+            }
+            PRIQ_IRQ_CFG1 if irq => self.priq_irq_cfg1 = value & masks::irq_cfg1(f),
+            PRIQ_IRQ_CFG2 if irq => self.priq_irq_cfg2 = value & masks::priq_irq_cfg2(f),
+            _ => {}
+        }
     }
 }
 

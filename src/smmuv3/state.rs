@@ -5,12 +5,14 @@ use super::event::{Report, Waiter};
 use super::features::Features;
 use super::registers::{Registers, masks};
 use super::stall::{Entry, Phase, StallTable};
+use crate::iommu::AtsInvalidation;
+use crate::iommu::ats_invalidations::AtsInvalidations;
 use crate::iommu::narrow::{low16, low32};
 pub use crate::iommu::state::LoadError;
 use crate::iommu::state::{Reader, limit, limit32, pair, put_count, same, too_many};
 
 /// First word of the format: "SMMUv3" and the version.
-const HEADER: u64 = 0x534d_4d55_7633_0001;
+const HEADER: u64 = 0x534d_4d55_7633_0002;
 
 /// The whole state of an SMMU at rest. Caches are not in it: they are empty after a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub struct SavedState {
     pub line: Vec<Waiter>,
     /// Events that no bottom half had taken yet.
     pub inbox: Vec<Report>,
+    /// ATS invalidations that endpoints have not answered yet.
+    pub unanswered: Vec<AtsInvalidation>,
+    /// One was given up, which the next SYNC has to say.
+    pub invalidation_failed: bool,
 }
 
 /// The identification registers that decide what a state means.
@@ -62,12 +68,18 @@ pub fn check_registers(f: &Features, registers: &Registers) -> Result<(), LoadEr
         eventq_irq_cfg0,
         eventq_irq_cfg1,
         eventq_irq_cfg2,
+        priq_base,
+        priq_prod,
+        priq_cons,
+        priq_irq_cfg0,
+        priq_irq_cfg1,
+        priq_irq_cfg2,
     } = *registers;
     limit32("CR0", cr0, masks::cr0(f))?;
     limit32("CR1", cr1, masks::CR1_TABLE | masks::CR1_QUEUE)?;
     limit32("CR2", cr2, masks::cr2(f))?;
     limit32("GBPA", gbpa, masks::GBPA)?;
-    limit32("IRQ_CTRL", irq_ctrl, masks::IRQ_CTRL)?;
+    limit32("IRQ_CTRL", irq_ctrl, masks::irq_ctrl(f))?;
     limit32("GERROR", gerror, masks::gerror(f))?;
     limit32("GERRORN", gerrorn, masks::gerror(f))?;
     limit("GERROR_IRQ_CFG0", gerror_irq_cfg0, masks::irq_cfg0(f))?;
@@ -79,11 +91,19 @@ pub fn check_registers(f: &Features, registers: &Registers) -> Result<(), LoadEr
     limit32("CMDQ_PROD", cmdq_prod, masks::INDEX)?;
     limit32("CMDQ_CONS", cmdq_cons, masks::CMDQ_CONS)?;
     limit("EVENTQ_BASE", eventq_base, masks::queue_base(f))?;
-    limit32("EVENTQ_PROD", eventq_prod, masks::EVENTQ_INDEX)?;
-    limit32("EVENTQ_CONS", eventq_cons, masks::EVENTQ_INDEX)?;
+    limit32("EVENTQ_PROD", eventq_prod, masks::OVERFLOW_INDEX)?;
+    limit32("EVENTQ_CONS", eventq_cons, masks::OVERFLOW_INDEX)?;
     limit("EVENTQ_IRQ_CFG0", eventq_irq_cfg0, masks::irq_cfg0(f))?;
     limit32("EVENTQ_IRQ_CFG1", eventq_irq_cfg1, masks::irq_cfg1(f))?;
-    limit32("EVENTQ_IRQ_CFG2", eventq_irq_cfg2, masks::irq_cfg2(f))
+    limit32("EVENTQ_IRQ_CFG2", eventq_irq_cfg2, masks::irq_cfg2(f))?;
+    // All of them are 0 without a PRI queue.
+    let (all, half) = if f.pri { (u64::MAX, u32::MAX) } else { (0, 0) };
+    limit("PRIQ_BASE", priq_base, masks::queue_base(f) & all)?;
+    limit32("PRIQ_PROD", priq_prod, masks::OVERFLOW_INDEX & half)?;
+    limit32("PRIQ_CONS", priq_cons, masks::OVERFLOW_INDEX & half)?;
+    limit("PRIQ_IRQ_CFG0", priq_irq_cfg0, masks::irq_cfg0(f) & all)?;
+    limit32("PRIQ_IRQ_CFG1", priq_irq_cfg1, masks::irq_cfg1(f) & half)?;
+    limit32("PRIQ_IRQ_CFG2", priq_irq_cfg2, masks::priq_irq_cfg2(f) & half)
 }
 
 /// Checks who waits.
@@ -101,7 +121,16 @@ impl SavedState {
     /// # Errors
     /// The first thing that cannot be.
     pub fn check(&self, f: &Features, capacity: u16) -> Result<StallTable, LoadError> {
-        let Self { identification: saved, registers, stalls, unrecorded, line, inbox } = self;
+        let Self {
+            identification: saved,
+            registers,
+            stalls,
+            unrecorded,
+            line,
+            inbox,
+            unanswered,
+            invalidation_failed: _,
+        } = self;
         for ((register, saved), here) in
             ["IDR0", "IDR1", "IDR3", "IDR5"].into_iter().zip(*saved).zip(identification(f))
         {
@@ -114,6 +143,12 @@ impl SavedState {
         for waiter in line.iter().chain(inbox.iter().filter_map(|report| report.stall.as_ref())) {
             check_waiter(waiter)?;
         }
+        if unanswered.len() > AtsInvalidations::MOST {
+            return Err(too_many("number of unanswered invalidations", unanswered.len()));
+        }
+        for what in unanswered {
+            what.check(u32::MAX)?;
+        }
         StallTable::restore(capacity, stalls, unrecorded, line)
             .ok_or_else(|| too_many("stall table of that many entries", stalls.len()))
     }
@@ -121,7 +156,16 @@ impl SavedState {
     /// As words, for a migration stream.
     #[must_use]
     pub fn to_words(&self) -> Vec<u64> {
-        let Self { identification: [a, b, c, d], registers, stalls, unrecorded, line, inbox } = self;
+        let Self {
+            identification: [a, b, c, d],
+            registers,
+            stalls,
+            unrecorded,
+            line,
+            inbox,
+            unanswered,
+            invalidation_failed,
+        } = self;
         let mut words = vec![HEADER, pair(*a, *b), pair(*c, *d)];
         put_registers(&mut words, registers);
         put_count(&mut words, stalls.len());
@@ -150,6 +194,11 @@ impl SavedState {
                 put_waiter(&mut words, waiter);
             }
         }
+        put_count(&mut words, unanswered.len());
+        for what in unanswered {
+            what.put(&mut words);
+        }
+        words.push((*invalidation_failed).into());
         words
     }
 
@@ -176,6 +225,8 @@ impl SavedState {
                 let stall = if reader.flag("event")? { Some(waiter(reader)?) } else { None };
                 Ok(Report { record, stall })
             })?,
+            unanswered: reader.list("number of unanswered invalidations", AtsInvalidation::read)?,
+            invalidation_failed: reader.flag("failed invalidation")?,
         };
         reader.end()?;
         Ok(saved)
@@ -212,6 +263,12 @@ fn put_registers(words: &mut Vec<u64>, registers: &Registers) {
         eventq_irq_cfg0,
         eventq_irq_cfg1,
         eventq_irq_cfg2,
+        priq_base,
+        priq_prod,
+        priq_cons,
+        priq_irq_cfg0,
+        priq_irq_cfg1,
+        priq_irq_cfg2,
     } = *registers;
     words.extend([
         pair(cr0, cr1),
@@ -222,11 +279,15 @@ fn put_registers(words: &mut Vec<u64>, registers: &Registers) {
         pair(cmdq_prod, cmdq_cons),
         pair(eventq_prod, eventq_cons),
         pair(eventq_irq_cfg1, eventq_irq_cfg2),
+        pair(priq_prod, priq_cons),
+        pair(priq_irq_cfg1, priq_irq_cfg2),
         gerror_irq_cfg0,
         strtab_base,
         cmdq_base,
         eventq_base,
         eventq_irq_cfg0,
+        priq_base,
+        priq_irq_cfg0,
     ]);
 }
 
@@ -268,6 +329,8 @@ fn registers(reader: &mut Reader<'_>) -> Result<Registers, LoadError> {
     let (cmdq_prod, cmdq_cons) = reader.two(field)?;
     let (eventq_prod, eventq_cons) = reader.two(field)?;
     let (eventq_irq_cfg1, eventq_irq_cfg2) = reader.two(field)?;
+    let (priq_prod, priq_cons) = reader.two(field)?;
+    let (priq_irq_cfg1, priq_irq_cfg2) = reader.two(field)?;
     Ok(Registers {
         cr0,
         cr1,
@@ -290,5 +353,11 @@ fn registers(reader: &mut Reader<'_>) -> Result<Registers, LoadError> {
         eventq_irq_cfg0: reader.word(field)?,
         eventq_irq_cfg1,
         eventq_irq_cfg2,
+        priq_base: reader.word(field)?,
+        priq_prod,
+        priq_cons,
+        priq_irq_cfg0: reader.word(field)?,
+        priq_irq_cfg1,
+        priq_irq_cfg2,
     })
 }

@@ -37,6 +37,24 @@ stats! {
     stall_terms "stall-terms",
     /// Stalled requests that their endpoint gave up.
     stalls_cancelled "stalls-cancelled",
+    /// Page requests put in the PRI queue, stop markers included.
+    page_requests "page-requests",
+    /// Page responses of software.
+    page_responses "page-responses",
+    /// Of those, the ones that say no.
+    page_responses_refused "page-responses-refused",
+    /// Page requests that found no room in the queue.
+    page_request_overflows "page-request-overflows",
+    /// Page request groups that the SMMU itself answered.
+    auto_responses "auto-responses",
+    /// Translation requests.
+    ats_requests "ats-requests",
+    /// Translation requests without an answer that allows something.
+    ats_failed "ats-failed",
+    /// Invalidations sent to endpoints.
+    ats_invalidations "ats-invalidations",
+    /// Of those, the ones that were not answered in time.
+    ats_timeouts "ats-timeouts",
     /// Commands consumed.
     commands "commands",
     /// Invalidations done in the caches.
@@ -60,6 +78,15 @@ pub(crate) struct Counters {
     pub resumed_terminate: AtomicU64,
     pub stall_terms: AtomicU64,
     pub stalls_cancelled: AtomicU64,
+    pub page_requests: AtomicU64,
+    pub page_responses: AtomicU64,
+    pub page_responses_refused: AtomicU64,
+    pub page_request_overflows: AtomicU64,
+    pub auto_responses: AtomicU64,
+    pub ats_requests: AtomicU64,
+    pub ats_failed: AtomicU64,
+    pub ats_invalidations: AtomicU64,
+    pub ats_timeouts: AtomicU64,
     pub commands: AtomicU64,
     pub syncs: AtomicU64,
 }

@@ -11,6 +11,7 @@
 //! while tables are being read, the attempt is repeated, a few times; then its answer is that of a hardware
 //! walk that the invalidation overlapped, and is not cached.
 
+mod ats;
 mod invalidate;
 mod tables;
 
@@ -72,8 +73,8 @@ pub struct Translator {
 }
 
 /// One attempt's answer, and where it comes from.
-struct Answer {
-    result: Result<Translation, Fault>,
+struct Answer<T = Translation> {
+    result: Result<T, Fault>,
     origin: Origin,
 }
 
@@ -203,24 +204,34 @@ impl Translator {
         Answer { result, origin: Origin { config_hit, iotlb } }
     }
 
-    /// What the IOTLB knows about a request.
+    /// What the IOTLB knows about an address.
     ///
     /// `CD.EPD` stops walks, and what is cached may be used all the same: the adversarial SMMU does.
     #[inline(always)]
-    fn cached(&self, context: &StreamContext, req: &DmaRequest, now: Moment) -> Cached {
-        let f = &self.features;
+    fn cached_page(
+        &self,
+        context: &StreamContext,
+        addr: u64,
+        now: Moment,
+    ) -> Option<(CachedPage, PagePerms)> {
         let addr = if context.action().has_first_stage() {
-            let region = context.region(is_upper(req.addr));
-            if !region.enabled && !f.adversarial {
-                return Cached::Miss;
+            let region = context.region(is_upper(addr));
+            if !region.enabled && !self.features.adversarial {
+                return None;
             }
-            if region.top_byte_ignore { canonical(req.addr) } else { req.addr }
+            if region.top_byte_ignore { canonical(addr) } else { addr }
         } else {
-            req.addr
+            addr
         };
-        let Some(page) = self.iotlb.lookup(now, tag(context), addr) else { return Cached::Miss };
-        let perms = PagePerms::from_bits(low16(page.attributes.into()));
-        match walk::check(perms, f, context, req.access) {
+        let page = self.iotlb.lookup(now, tag(context), addr)?;
+        Some((page, PagePerms::from_bits(low16(page.attributes.into()))))
+    }
+
+    /// What the IOTLB knows about a request.
+    #[inline(always)]
+    fn cached(&self, context: &StreamContext, req: &DmaRequest, now: Moment) -> Cached {
+        let Some((page, perms)) = self.cached_page(context, req.addr, now) else { return Cached::Miss };
+        match walk::check(perms, &self.features, context, req.access) {
             Ok(perm) => Cached::Hit(translation(req.addr, page.output, page.log2size, perm)),
             Err(Refusal::Permission(stage)) => Cached::Forbidden(stage),
             Err(Refusal::Clean) => Cached::Miss,
@@ -234,6 +245,19 @@ impl Translator {
         req: &DmaRequest,
         now: Moment,
     ) -> Result<Translation, Fault> {
+        let mapping = self.walk_page(mem, context, req, now)?;
+        let privileged = context.checked_access(&self.features, req.access).privileged;
+        Ok(translation(req.addr, mapping.addr, mapping.log2size, mapping.perms.permissions(privileged)))
+    }
+
+    /// Walks the tables, and keeps what was found.
+    fn walk_page(
+        &self,
+        mem: &dyn GuestMemory,
+        context: &StreamContext,
+        req: &DmaRequest,
+        now: Moment,
+    ) -> Result<Mapping, Fault> {
         self.counters.count(counter::WALKS);
         let (result, updates) = match &self.tables {
             None => walk::walk(mem, &(), &self.features, context, req),
@@ -257,8 +281,7 @@ impl Translator {
             attributes: u32::from(mapping.perms.bits()),
         };
         let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
-        let privileged = context.checked_access(&self.features, req.access).privileged;
-        Ok(translation(req.addr, mapping.addr, mapping.log2size, mapping.perms.permissions(privileged)))
+        Ok(mapping)
     }
 
     /// What a [`CurrentTables`] says has changed: what is being read from the old table is not cached any more. What

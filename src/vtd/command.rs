@@ -8,8 +8,8 @@ use super::spec::descriptor::{
 };
 use super::spec::registers::iqei;
 use super::translate::Invalidation;
-use crate::iommu::PageResponseCode;
 use crate::iommu::narrow::{low8, low16, low32, ones};
+use crate::iommu::{AtsInvalidation, PageResponseCode};
 
 /// A descriptor, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Command {
     /// Invalidations of the caches for translation.
     Invalidate(Invalidation),
     /// Invalidations of an endpoint's cache.
-    DeviceTlb(DeviceTlb),
+    DeviceTlb(AtsInvalidation),
     /// Interrupt entry cache invalidation.
     Interrupts(Interrupts),
     /// Invalidation wait.
@@ -33,19 +33,6 @@ pub enum Command {
         /// The answer.
         code: PageResponseCode,
     },
-}
-
-/// What an endpoint's cache must forget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeviceTlb {
-    /// The endpoint.
-    pub source: u16,
-    /// Address space.
-    pub pasid: Option<u32>,
-    /// First input address, aligned to the size.
-    pub addr: u64,
-    /// Size of the range minus one; `u64::MAX` for everything.
-    pub mask: u64,
 }
 
 /// Which interrupt remapping table entries have changed.
@@ -149,14 +136,24 @@ impl Command {
             kind::DEVICE_TLB => {
                 let (head, tail) = (DeviceTlb0::from(first), DeviceTlb1::from(second));
                 let (addr, mask) = sized(tail.addr().wrapping_shl(12), tail.s() != 0);
-                return Ok(Self::DeviceTlb(DeviceTlb { source: low16(head.sid()), pasid: None, addr, mask }));
+                return Ok(Self::DeviceTlb(AtsInvalidation {
+                    stream: low16(head.sid()).into(),
+                    substream: None,
+                    addr,
+                    mask,
+                }));
             }
             kind::PASID_DEVICE_TLB => {
                 // Whether all PASIDs are meant is for endpoints that say they understand it.
                 let (head, tail) = (PasidDeviceTlb0::from(first), PasidDeviceTlb1::from(second));
                 let (addr, mask) = sized(tail.addr().wrapping_shl(12), tail.s() != 0);
                 let pasid = Some(low32(head.pasid()));
-                return Ok(Self::DeviceTlb(DeviceTlb { source: low16(head.sid()), pasid, addr, mask }));
+                return Ok(Self::DeviceTlb(AtsInvalidation {
+                    stream: low16(head.sid()).into(),
+                    substream: pasid,
+                    addr,
+                    mask,
+                }));
             }
             kind::INTERRUPT => {
                 let head = Interrupt0::from(first);

@@ -10,7 +10,7 @@ mod requests;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::command::{DeviceTlb, Interrupts};
+use super::command::Interrupts;
 use super::config::{RequestKind, RootTable};
 use super::event::{INBOX, Inbox, Record, Recorded};
 use super::fault::Fault;
@@ -21,15 +21,15 @@ use super::spec::registers::{Ccmd, Global, Iotlb, Prs, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
+use crate::iommu::ats_invalidations::AtsInvalidations;
 use crate::iommu::epoch::Epochs;
 use crate::iommu::model::{Pending, lock};
 use crate::iommu::narrow::{low8, low16};
 use crate::iommu::{
-    AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest,
-    StreamId, Translation,
+    AtsInvalidation, AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome,
+    PageRequest, StreamId, Translation,
 };
 
-pub(crate) use self::queue::OUTSTANDING;
 use self::requests::Group;
 pub use self::requests::InterruptOutcome;
 
@@ -137,12 +137,7 @@ pub struct Vtd<E = Translator> {
 struct State {
     registers: Registers,
     /// Invalidations that endpoints have not answered yet.
-    outstanding: Vec<(u32, DeviceTlb)>,
-    /// Those endpoints are to be asked again, as nobody knows whether they were.
-    ask_again: bool,
-    next_itag: u32,
-    /// Older answers are to questions of before a reset.
-    first_itag: u32,
+    device_tlbs: AtsInvalidations,
     /// Invalidations that were consumed and not done yet (`x-adversarial`).
     deferred: Vec<Deferred>,
     /// The wait descriptor at the front of the queue has been put off once already (`x-adversarial`).
@@ -190,10 +185,7 @@ impl<E: Engine> Vtd<E> {
             counters: Counters::default(),
             state: Mutex::new(State {
                 registers,
-                outstanding: Vec::new(),
-                ask_again: false,
-                next_itag: 0,
-                first_itag: 0,
+                device_tlbs: AtsInvalidations::default(),
                 deferred: Vec::new(),
                 wait_put_off: false,
                 is_draining: false,
@@ -354,27 +346,10 @@ impl<E: Engine> Vtd<E> {
 
     // Reset and migration.
 
-    fn replace(&self, state: &mut State, new: Registers, unanswered: Vec<DeviceTlb>) {
-        let State {
-            registers,
-            outstanding,
-            ask_again,
-            next_itag,
-            first_itag,
-            deferred,
-            wait_put_off,
-            is_draining,
-            held,
-        } = state;
+    fn replace(&self, state: &mut State, new: Registers, unanswered: &[AtsInvalidation]) {
+        let State { registers, device_tlbs, deferred, wait_put_off, is_draining, held } = state;
         *registers = new;
-        // Answers that are still on their way are to nothing that anybody waits for.
-        *first_itag = *next_itag;
-        outstanding.clear();
-        *ask_again = !unanswered.is_empty();
-        for what in unanswered {
-            outstanding.push((*next_itag, what));
-            *next_itag = next_itag.wrapping_add(1);
-        }
+        device_tlbs.replace(unanswered);
         deferred.clear();
         *wait_put_off = false;
         *is_draining = false;
@@ -394,21 +369,11 @@ impl<E: Engine> Vtd<E> {
         // Deferred invalidations and waits need not travel: caches are empty after a load, nothing is in flight, and a
         // wait descriptor that was not consumed is read again. Endpoints are asked again under new itags. Nothing is held
         // back while the machine is stopped.
-        let State {
-            registers,
-            outstanding,
-            ask_again: _,
-            next_itag: _,
-            first_itag: _,
-            deferred: _,
-            wait_put_off: _,
-            is_draining: _,
-            held: _,
-        } = &*state;
+        let State { registers, device_tlbs, deferred: _, wait_put_off: _, is_draining: _, held: _ } = &*state;
         SavedState {
             identification: identification(&self.features),
             registers: registers.clone(),
-            unanswered: outstanding.iter().map(|(_, what)| *what).collect(),
+            unanswered: device_tlbs.unanswered(),
             inbox: lock(&self.inbox).iter().collect(),
         }
     }
@@ -424,7 +389,7 @@ impl<E: Engine> Vtd<E> {
             inbox.push(*record);
         }
         let mut state = lock(&self.state);
-        self.replace(&mut state, saved.registers.clone(), saved.unanswered.clone());
+        self.replace(&mut state, saved.registers.clone(), &saved.unanswered);
         *lock(&self.inbox) = inbox;
         self.pending.want();
         Ok(())
@@ -585,7 +550,7 @@ impl<E: Engine> Model for Vtd<E> {
         self.pending.take();
         let mut state = lock(&self.state);
         self.take_inbox(&mut state, &mut effects);
-        self.ask_again(&mut state, &mut effects);
+        state.device_tlbs.ask_again(&mut effects);
         self.finish_registers(&mut state);
         self.run_queue(&mut state, mem, &mut effects);
         effects
@@ -593,7 +558,7 @@ impl<E: Engine> Model for Vtd<E> {
 
     fn reset(&self) {
         let mut state = lock(&self.state);
-        self.replace(&mut state, Registers::reset(&self.features), Vec::new());
+        self.replace(&mut state, Registers::reset(&self.features), &[]);
         lock(&self.inbox).clear();
     }
 

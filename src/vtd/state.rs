@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What migrates: plain values, a word format with a version, and checks of every value that comes in.
 
-use super::command::DeviceTlb;
 use super::event::{INBOX, Record};
 use super::features::Features;
 use super::registers::{EventRegisters, Registers, masks, record_count};
 use super::spec::fault_record::Record0;
-use crate::iommu::narrow::{low16, low32, ones};
+use crate::iommu::AtsInvalidation;
+use crate::iommu::ats_invalidations::AtsInvalidations;
+use crate::iommu::narrow::{low16, ones};
 pub use crate::iommu::state::LoadError;
 use crate::iommu::state::{Reader, limit, limit32, pair, put_count, same, too_many};
 
@@ -21,7 +22,7 @@ pub struct SavedState {
     /// Registers.
     pub registers: Registers,
     /// Invalidations that endpoints have not answered yet.
-    pub unanswered: Vec<DeviceTlb>,
+    pub unanswered: Vec<AtsInvalidation>,
     /// Faults that no bottom half had taken yet.
     pub inbox: Vec<Record>,
 }
@@ -115,16 +116,11 @@ impl SavedState {
             same(register, saved, here)?;
         }
         check_registers(f, registers)?;
-        if unanswered.len() > super::model::OUTSTANDING {
+        if unanswered.len() > AtsInvalidations::MOST {
             return Err(too_many("number of unanswered invalidations", unanswered.len()));
         }
-        for DeviceTlb { source: _, pasid, addr, mask } in unanswered {
-            limit32("PASID of an invalidation", pasid.unwrap_or(0), 0x000f_ffff)?;
-            // One bit less than a power of two, and the address aligned to it.
-            if *mask < 0xfff || *mask & mask.wrapping_add(1) != 0 {
-                return Err(LoadError::Field { field: "size of an invalidation", value: *mask });
-            }
-            limit("address of an invalidation", *addr, !*mask)?;
+        for what in unanswered {
+            what.check(0xffff)?;
         }
         if inbox.len() > INBOX {
             return Err(too_many("number of faults", inbox.len()));
@@ -143,9 +139,8 @@ impl SavedState {
         let mut words = vec![HEADER, *cap, *ecap];
         put_registers(&mut words, registers);
         put_count(&mut words, unanswered.len());
-        for DeviceTlb { source, pasid, addr, mask } in unanswered {
-            words.push(pair((*source).into(), pasid.is_some().into()));
-            words.extend([u64::from(pasid.unwrap_or(0)), *addr, *mask]);
+        for what in unanswered {
+            what.put(&mut words);
         }
         put_count(&mut words, inbox.len());
         words.extend(inbox.iter().flatten());
@@ -161,7 +156,7 @@ impl SavedState {
         let saved = Self {
             identification: reader.array("identification")?,
             registers: registers(&mut reader)?,
-            unanswered: reader.list("number of unanswered invalidations", invalidation)?,
+            unanswered: reader.list("number of unanswered invalidations", AtsInvalidation::read)?,
             inbox: reader.list("number of faults", |reader| reader.array("fault"))?,
         };
         reader.end()?;
@@ -214,21 +209,6 @@ fn event(reader: &mut Reader<'_>) -> Result<EventRegisters, LoadError> {
     let (control, data) = reader.two("event registers")?;
     let (addr, upper) = reader.two("event registers")?;
     Ok(EventRegisters { control, data, addr, upper })
-}
-
-fn invalidation(reader: &mut Reader<'_>) -> Result<DeviceTlb, LoadError> {
-    let field = "unanswered invalidation";
-    let (source, present) = reader.two(field)?;
-    limit32(field, source, 0xffff)?;
-    limit32(field, present, 1)?;
-    let pasid = reader.word(field)?;
-    limit(field, pasid, 0xffff_ffff)?;
-    Ok(DeviceTlb {
-        source: low16(source.into()),
-        pasid: (present != 0).then_some(low32(pasid)),
-        addr: reader.word(field)?,
-        mask: reader.word(field)?,
-    })
 }
 
 fn registers(reader: &mut Reader<'_>) -> Result<Registers, LoadError> {

@@ -100,17 +100,29 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
             }
         },
         Effect::PageResponse { stream, substream, group, code } => {
-            let listener = device(this, stream).and_then(|device| {
-                let (bus, devfn) = key(device.bus()?, (stream & 0xff) as u8);
-                lock(&core.listeners).get(&(bus, devfn, substream)).copied()
+            let bus = device(this, stream).and_then(|device| device.bus());
+            let listeners: Vec<PageListener> = bus.map_or_else(Vec::new, |bus| {
+                let (bus, devfn) = key(bus, (stream & 0xff) as u8);
+                let listeners = lock(&core.listeners);
+                match listeners.get(&(bus, devfn, substream)) {
+                    Some(listener) => vec![*listener],
+                    // A response without PASID is to a group of the whole function, whoever began it.
+                    None if substream.is_none() => listeners
+                        .range((bus, devfn, None)..=(bus, devfn, Some(SubstreamId::MAX)))
+                        .map(|(_, listener)| *listener)
+                        .collect(),
+                    None => Vec::new(),
+                }
             });
-            match listener {
-                Some(listener) => listener.answer(group, response(code)),
-                None => log::warn!(
+            if listeners.is_empty() {
+                log::warn!(
                     target: "guest_errors",
                     "{}: nobody waits for the answer to page request group {group} of stream {stream:#x}",
                     D::NAME
-                ),
+                );
+            }
+            for listener in listeners {
+                listener.answer(group, response(code));
             }
         }
         Effect::AtsInvalidate { itag, stream, substream, addr, mask } => {

@@ -29,10 +29,19 @@ fn legal() -> Vec<(u8, Command)> {
         (op::TLBI_S12_VMALL, Translations(Invalidation::Vmid { vmid: 0 })),
         (op::TLBI_S2_IPA, ipa(0, 0, 4096, None, None)),
         (op::TLBI_NSNH_ALL, Translations(Invalidation::NsnhAll)),
+        (op::ATC_INV, Command::AtsInvalidate(atc_inv(0, None, 0, 0xfff))),
+        (
+            op::PRI_RESP,
+            Command::PageResponse { stream: 0, substream: None, group: 0, code: PageResponseCode::Failure },
+        ),
         (op::RESUME, Command::Resume { stream: 0, stag: 0, action: Resume::Terminate }),
         (op::STALL_TERM, StallTerm { stream: 0 }),
         (op::SYNC, Sync(Signal::None)),
     ]
+}
+
+fn atc_inv(stream: u32, substream: Option<u32>, addr: u64, mask: u64) -> AtsInvalidation {
+    AtsInvalidation { stream, substream, addr, mask }
 }
 
 fn va(asid: Option<u16>, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Command {
@@ -70,6 +79,8 @@ fn reserved_bits_are_ignored() {
         op::CFGI_STE_RANGE => (0xffff_ffff_0000_04ff, 0x1f),
         op::CFGI_CD => (0xffff_ffff_ffff_f4ff, 1),
         op::CFGI_CD_ALL | op::STALL_TERM => (0xffff_ffff_0000_04ff, 0),
+        op::ATC_INV => (0xffff_ffff_ffff_fcff, 0xffff_ffff_ffff_f03f),
+        op::PRI_RESP => (0xffff_ffff_ffff_fcff, 0x31ff),
         op::TLBI_NSNH_ALL => (0xff, 0),
         op::TLBI_NH_ALL | op::TLBI_S12_VMALL => (0x0000_ffff_0000_00ff, 0),
         op::TLBI_NH_ASID => (0xffff_ffff_0000_00ff, 0),
@@ -263,4 +274,40 @@ fn el2() {
     assert_eq!(Command::decode(&short, true, [tags | 0x21, 0]), Ok(Command::Nothing));
     assert_eq!(Command::decode(&short, true, [tags | 0x22, addr]), Ok(Command::Nothing));
     assert!(matches!(Command::decode(&short, false, [tags | 0x22, addr]), Ok(Command::Translations(_))));
+}
+
+#[test]
+fn invalidations_of_endpoints() {
+    let decoded = |first: u64, second: u64| decode(SID | first | u64::from(op::ATC_INV), second);
+    let is = |substream, addr, mask| Ok(Command::AtsInvalidate(atc_inv(0x1234, substream, addr, mask)));
+    assert_eq!(decoded(0, 0x5000), is(None, 0x5000, 0xfff));
+    assert_eq!(decoded(0xabcde << 12 | 1 << 11, 0x1234_5000 | 4), is(Some(0xabcde), 0x1234_0000, 0xffff));
+    assert_eq!(decoded(0xabcde << 12 | 0b101 << 9, 52), is(Some(0xabcde), 0, u64::MAX), "global");
+    assert_eq!(decoded(0xabcde << 12 | 1 << 9, 52), is(None, 0, u64::MAX), "no SSV, no PASID");
+    assert_eq!(decoded(0, u64::MAX << 12 | 51), is(None, 1 << 63, u64::MAX >> 1));
+    for size in 53..64 {
+        assert!(decoded(0, size).is_err(), "size {size}");
+    }
+    let words = [SID | 7 << 12 | 1 << 11 | u64::from(op::ATC_INV), 0x5000];
+    let plain = Features { ssid_bits: 0, ..Features::default() };
+    assert_eq!(Command::decode(&plain, false, words), is(None, 0x5000, 0xfff), "a system without PASIDs");
+    let none = Features { ats: false, pri: false, ..Features::default() };
+    assert!(Command::decode(&none, false, words).is_err());
+}
+
+#[test]
+fn answers_to_page_requests() {
+    let decoded = |first: u64, second: u64| decode(SID | first | u64::from(op::PRI_RESP), second);
+    for (resp, code) in [
+        (op::PRI_RESP_FAILURE, PageResponseCode::Failure),
+        (op::PRI_RESP_INVALID, PageResponseCode::Invalid),
+        (op::PRI_RESP_SUCCESS, PageResponseCode::Success),
+    ] {
+        let is = |substream| Ok(Command::PageResponse { stream: 0x1234, substream, group: 0x1ff, code });
+        assert_eq!(decoded(0xabcde << 12 | 1 << 11, resp << 12 | 0x1ff), is(Some(0xabcde)));
+        assert_eq!(decoded(0xabcde << 12, resp << 12 | 0x1ff), is(None));
+    }
+    assert!(decoded(0, 3 << 12).is_err(), "a reserved answer");
+    let none = Features { pri: false, ..Features::default() };
+    assert!(Command::decode(&none, false, [u64::from(op::PRI_RESP), 0]).is_err());
 }

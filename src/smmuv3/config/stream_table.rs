@@ -7,7 +7,7 @@ use super::{
 use crate::iommu::{DmaRequest, GuestMemory};
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::features::{Features, StallModel};
-use crate::smmuv3::spec::ste::{L1STD_BYTES, L1Std, STE_BYTES, Ste0, Ste1, s1fmt};
+use crate::smmuv3::spec::ste::{L1STD_BYTES, L1Std, STE_BYTES, Ste0, Ste1, Ste2, eats, s1fmt};
 
 /// Finds and reads the STE of a request (`IHI0070 §3.3.1`, `§5.1`, `§6.3.24`, `§6.3.25`).
 pub(super) fn fetch(
@@ -70,7 +70,14 @@ pub(super) fn is_illegal(f: &Features, ste: [u64; 4]) -> bool {
     let world = if f.hyp && action == StreamAction::FirstStage { context.ste1().strw() } else { 0 };
     let world_illegal = world & 1 != 0;
     let vmid_illegal = action.translates() && world == 0 && f.stage2 && !f.vmid16 && context.vmid() > 0xff;
-    first_illegal || second_illegal || world_illegal || vmid_illegal
+    // Split-stage ATS is not there (IDR0.NS1ATS), and who has a translation of both stages cannot stall in one.
+    let ats_illegal = match context.ste1().eats() {
+        _ if !f.ats || action == StreamAction::Abort => false,
+        eats::SPLIT => true,
+        eats::FULL => action.has_second_stage() && Ste2::from(ste[2]).s2s() != 0,
+        _ => false,
+    };
+    first_illegal || second_illegal || world_illegal || vmid_illegal || ats_illegal
 }
 
 fn is_first_stage_illegal(f: &Features, ste0: Ste0, ste1: Ste1) -> bool {

@@ -216,7 +216,10 @@ fn illegal_stes() {
         ("S1STALLD, no stall", off, |a, b| (a, b.with_s1stalld(1)), false),
         ("S1STALLD, stall forced", force, |a, b| (a, b.with_s1stalld(1)), false),
         ("S1ContextPtr beyond OAS", |_| (), |a, b| (a.with_s1contextptr(1 << 42), b), false),
-        ("EATS without ATS", |_| (), |a, b| (a, b.with_eats(2)), true),
+        ("EATS without ATS", |f| f.ats = false, |a, b| (a, b.with_eats(2)), true),
+        ("EATS", |_| (), |a, b| (a, b.with_eats(1)), true),
+        ("split-stage EATS without stage 2", |_| (), |a, b| (a, b.with_eats(2)), false),
+        ("reserved EATS is none", |_| (), |a, b| (a, b.with_eats(3)), true),
         ("STRW without EL2", |_| (), |a, b| (a, b.with_strw(3)), true),
         ("reserved attributes", |_| (), |a, b| (a, b.with_privcfg(1).with_instcfg(1).with_shcfg(1)), true),
     ];

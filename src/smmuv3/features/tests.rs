@@ -5,10 +5,12 @@ use super::*;
 fn defaults_are_valid_and_say_what_they_can() {
     let f = Features::default();
     f.validate().unwrap();
-    // S2P, S1P, AArch64, COHACC, HTTU 2, ASID16, MSI, SEV, VMW, VMID16, CD2L, both endiannesses, stall and terminate, abort
-    // only, two levels.
-    assert_eq!(f.idr0(), 0x0c0e_709b);
-    assert_eq!(f.idr1(), (1 << 26) | (19 << 21) | (19 << 16) | (20 << 6) | 16);
+    // S2P, S1P, AArch64, COHACC, HTTU 2, ATS, NS1ATS, ASID16, MSI, SEV, PRI, VMW, VMID16, CD2L, both endiannesses, ATSRECERR,
+    // stall and terminate, abort only, two levels.
+    assert_eq!(f.idr0(), 0x0c8f_7c9b);
+    assert_eq!(f.idr1(), (1 << 26) | (19 << 21) | (19 << 16) | (19 << 11) | (20 << 6) | 16);
+    let plain = Features { ats: false, pri: false, ..f };
+    assert_eq!((plain.idr0(), plain.idr1()), (0x0c0e_709b, f.idr1() & !(0x1f << 11)));
     // HAD, XNX, FWB, STT, RIL, BBML 2.
     assert_eq!(f.idr3(), 0x1714);
     assert_eq!(f.idr5(), (256 << 16) | (1 << 10) | (7 << 4) | 5);
@@ -79,6 +81,11 @@ fn impossible_combinations_name_property_range_and_way_out() {
         })
         .contains("'hyp' is on, which needs stage 1")
     );
+    assert_eq!(
+        bad(|f| f.ats = false),
+        "property 'pri' is on, which needs ats=on, by which endpoints use the pages; set ats=on, or pri=off"
+    );
+    assert!(bad(|f| f.priq_log2 = 20).contains("'priq-log2'"));
 }
 
 #[test]

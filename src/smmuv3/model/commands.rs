@@ -4,14 +4,14 @@
 use super::super::command::{Command, Resume, Signal};
 use super::super::queue::Ring;
 use super::super::registers::Registers;
-use super::super::spec::command::{CERROR_ABT, CERROR_ILL};
+use super::super::spec::command::{CERROR_ABT, CERROR_ATC_INV_SYNC, CERROR_ILL};
 use super::super::spec::registers::{CmdqCons, Cr2, IRQ_SYNC};
 use super::super::stats::add;
 use super::super::translate::{Invalidation, Pages};
 use super::events::CMDQ_ERR;
 use super::{Engine, Smmu, State, resolve};
 use crate::iommu::narrow::{low16, ones};
-use crate::iommu::{Effect, Effects, GuestMemory};
+use crate::iommu::{Effect, Effects, GuestMemory, PageResponseCode};
 
 /// Commands per call; what is left is for the next [`Smmu::run_pending`], so that one register write does not hold the
 /// BQL for half a million commands.
@@ -70,20 +70,23 @@ impl<E: Engine> Smmu<E> {
                     return;
                 }
             };
-            let signal = if let Command::Sync(signal) = command {
-                if !self.sync_done(state, mem, &mut notified, effects) {
+            match command {
+                Command::Sync(_) if !self.sync_done(state, mem, &mut notified, effects) => return,
+                Command::Sync(_) if std::mem::take(&mut state.invalidation_failed) => {
+                    // §3.9.1.4: it is not consumed, and begins anew once software has acknowledged the error.
+                    self.command_error(&mut state.registers, CERROR_ATC_INV_SYNC, effects);
                     return;
                 }
-                Some(signal)
-            } else {
-                None
-            };
+                // The next answer of an endpoint makes room.
+                Command::AtsInvalidate(_) if !state.ats_invalidations.has_room() => return,
+                _ => {}
+            }
             // §3.18: consumption is observable no later than what the command signals.
             let before = CmdqCons::from(state.registers.cmdq_cons);
             state.registers.cmdq_cons = before.with_rd(ring.next(cons)).bits();
             add(&self.counters.commands, 1);
             match command {
-                Command::Nothing | Command::Sync(_) => {}
+                Command::Nothing => {}
                 Command::Translations(Invalidation::Va { .. }) if cfg!(feature = "mutation-drop-tlbi") => {}
                 Command::Configuration(what) => self.invalidate(state, what, &mut notified, effects),
                 Command::Translations(what) => {
@@ -91,22 +94,38 @@ impl<E: Engine> Smmu<E> {
                         self.invalidate(state, what, &mut notified, effects);
                     }
                 }
+                // §6.3.9.6: without translation these two are ignored.
+                Command::AtsInvalidate(_) | Command::PageResponse { .. }
+                    if state.registers.enables().smmuen() == 0 => {}
+                Command::AtsInvalidate(what) => {
+                    add(&self.counters.ats_invalidations, 1);
+                    state.ats_invalidations.send(what, effects);
+                }
+                Command::PageResponse { stream, substream, group, code } => {
+                    add(&self.counters.page_responses, 1);
+                    if code != PageResponseCode::Success {
+                        add(&self.counters.page_responses_refused, 1);
+                    }
+                    effects.push(Effect::PageResponse { stream, substream, group, code });
+                }
                 Command::Resume { stream, stag, action } => self.resume(state, stream, stag, action, effects),
                 Command::StallTerm { stream } => self.terminate(state, Some(stream), effects),
-            }
-            if let Some(signal) = signal {
-                add(&self.counters.syncs, 1);
-                state.sync_put_off = false;
-                // A record that could not be written yet must not be written any more (§4.7.3).
-                state.stalls.expire();
-                if let Signal::Irq { msi_addr, msi_data } = signal {
-                    self.sync_interrupt(msi_addr, msi_data, effects);
-                }
+                Command::Sync(signal) => self.complete(state, signal, effects),
             }
         }
         let left = self.queued(&state.registers, ring);
         if queued > budget && left != 0 {
             self.pending.want();
+        }
+    }
+
+    fn complete(&self, state: &mut State, signal: Signal, effects: &mut Effects) {
+        add(&self.counters.syncs, 1);
+        state.sync_put_off = false;
+        // A record that could not be written yet must not be written any more (§4.7.3).
+        state.stalls.expire();
+        if let Signal::Irq { msi_addr, msi_data } = signal {
+            self.sync_interrupt(msi_addr, msi_data, effects);
         }
     }
 
@@ -160,6 +179,9 @@ impl<E: Engine> Smmu<E> {
             return false;
         }
         self.invalidate_deferred(state, notified, effects);
+        if !state.ats_invalidations.is_empty() {
+            return false;
+        }
         if !self.epochs.quiesced() {
             return false;
         }

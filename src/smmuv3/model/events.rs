@@ -11,14 +11,17 @@ use crate::iommu::{Effect, Effects, GuestMemory};
 
 pub(super) const CMDQ_ERR: u32 = 1 << 0;
 const EVENTQ_ABT_ERR: u32 = 1 << 2;
+pub(super) const PRIQ_ABT_ERR: u32 = 1 << 3;
 const MSI_CMDQ_ABT_ERR: u32 = 1 << 4;
 const MSI_EVENTQ_ABT_ERR: u32 = 1 << 5;
+const MSI_PRIQ_ABT_ERR: u32 = 1 << 6;
 const MSI_GERROR_ABT_ERR: u32 = 1 << 7;
 
 const _: () = {
     // The bits above are those of the layout.
-    let all = CMDQ_ERR | EVENTQ_ABT_ERR | MSI_CMDQ_ABT_ERR | MSI_EVENTQ_ABT_ERR | MSI_GERROR_ABT_ERR;
-    assert!(all == 0xb5 && Gerror::FIELDS.len() == 6);
+    let queues = CMDQ_ERR | EVENTQ_ABT_ERR | PRIQ_ABT_ERR;
+    let messages = MSI_CMDQ_ABT_ERR | MSI_EVENTQ_ABT_ERR | MSI_PRIQ_ABT_ERR | MSI_GERROR_ABT_ERR;
+    assert!(queues | messages == 0xfd && Gerror::FIELDS.len() == 8);
 };
 
 impl<E: Engine> Smmu<E> {
@@ -132,7 +135,7 @@ impl<E: Engine> Smmu<E> {
     }
 
     /// Signals one of the interrupt sources (`IHI0070 §3.18.2`): the wired output, and the MSI if there is one.
-    fn interrupt(&self, line: usize, cfg0: u64, data: u32, effects: &mut Effects) {
+    pub(super) fn interrupt(&self, line: usize, cfg0: u64, data: u32, effects: &mut Effects) {
         effects.push(Effect::PulseIrq { line });
         let addr = IrqCfg0::from(cfg0).addr().wrapping_shl(2);
         if self.features.msi && addr != 0 {
@@ -150,6 +153,8 @@ impl<E: Engine> Smmu<E> {
             MSI_GERROR_ABT_ERR
         } else if is(registers.eventq_irq_cfg0, registers.eventq_irq_cfg1) {
             MSI_EVENTQ_ABT_ERR
+        } else if self.features.pri && is(registers.priq_irq_cfg0, registers.priq_irq_cfg1) {
+            MSI_PRIQ_ABT_ERR
         } else {
             MSI_CMDQ_ABT_ERR
         };

@@ -23,6 +23,7 @@ mod events;
 mod guest;
 mod linux;
 mod migration;
+mod requests;
 mod stalls;
 mod switching;
 
@@ -50,6 +51,26 @@ impl Default for Script {
     }
 }
 
+impl Script {
+    fn scripted(&self, req: &DmaRequest) -> Fault {
+        let (kind, action, record) = *lock(&self.fault);
+        Fault {
+            kind,
+            request: *req,
+            substream: req.substream,
+            class: FaultClass::Input,
+            stage2: false,
+            ipa: 0,
+            fetch_addr: 0,
+            table_read: false,
+            action,
+            record,
+            privileged: req.access.privileged,
+            instruction: req.access.exec,
+        }
+    }
+}
+
 impl Engine for Script {
     fn translate(
         &self,
@@ -63,21 +84,20 @@ impl Engine for Script {
             let perm = Permissions { read: true, write: true, exec: false };
             return Ok(Translation { addr: req.addr, page_mask: 0xfff, perm });
         }
-        let (kind, action, record) = *lock(&self.fault);
-        Err(Fault {
-            kind,
-            request: *req,
-            substream: req.substream,
-            class: FaultClass::Input,
-            stage2: false,
-            ipa: 0,
-            fetch_addr: 0,
-            table_read: false,
-            action,
-            record,
-            privileged: req.access.privileged,
-            instruction: req.access.exec,
-        })
+        Err(self.scripted(req))
+    }
+
+    fn ats_translate(
+        &self,
+        _: &dyn GuestMemory,
+        _: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault> {
+        if lock(&self.mapped).contains(&(req.addr >> 12)) {
+            let addr = req.addr & !0xfff;
+            return Ok(AtsTranslation { addr, read: true, write: true, ..AtsTranslation::NONE });
+        }
+        Err(self.scripted(req))
     }
 
     fn tables_changed(&self) {

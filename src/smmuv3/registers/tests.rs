@@ -4,12 +4,12 @@ use crate::smmuv3::features::AddressSize;
 
 /// Words that software can write: offset, reset value, bits that take.
 const WRITABLE: &[(&str, u64, u32, u32)] = &[
-    ("CR0", 0x20, 0, 0x1cd),
+    ("CR0", 0x20, 0, 0x1df),
     ("CR1", 0x28, 0, 0xfff),
-    ("CR2", 0x2c, 0, 0x2),
+    ("CR2", 0x2c, 0, 0xa),
     ("GBPA", 0x44, 0x1000, 0x001f_3f1f),
-    ("IRQ_CTRL", 0x50, 0, 0x5),
-    ("GERRORN", 0x64, 0, 0x1b5),
+    ("IRQ_CTRL", 0x50, 0, 0x7),
+    ("GERRORN", 0x64, 0, 0x1fd),
     ("GERROR_IRQ_CFG0 low", 0x68, 0, 0xffff_fffc),
     ("GERROR_IRQ_CFG0 high", 0x6c, 0, 0xffff),
     ("GERROR_IRQ_CFG1", 0x70, 0, 0xffff_ffff),
@@ -27,11 +27,20 @@ const WRITABLE: &[(&str, u64, u32, u32)] = &[
     ("EVENTQ_IRQ_CFG0 high", 0xb4, 0, 0xffff),
     ("EVENTQ_IRQ_CFG1", 0xb8, 0, 0xffff_ffff),
     ("EVENTQ_IRQ_CFG2", 0xbc, 0, 0x3f),
+    ("PRIQ_BASE low", 0xc0, 0, 0xffff_ffff),
+    ("PRIQ_BASE high", 0xc4, 0, 0x4000_ffff),
+    ("PRIQ_CONS", 0x1_00cc, 0, 0x800f_ffff),
+    ("PRIQ_IRQ_CFG0 low", 0xd0, 0, 0xffff_fffc),
+    ("PRIQ_IRQ_CFG0 high", 0xd4, 0, 0xffff),
+    ("PRIQ_IRQ_CFG1", 0xd8, 0, 0xffff_ffff),
+    ("PRIQ_IRQ_CFG2", 0xdc, 0, 0x8000_003f),
 ];
 
 /// Words that cannot be written, those whose writability is tested apart, and aliases.
-const OTHERS: &[u64] =
-    &[0x00, 0x04, 0x08, 0x0c, 0x10, 0x14, 0x18, 0x1c, 0x24, 0x54, 0x60, 0x9c, 0xa8, 0xac, 0x1_00a8];
+const OTHERS: &[u64] = &[
+    0x00, 0x04, 0x08, 0x0c, 0x10, 0x14, 0x18, 0x1c, 0x24, 0x54, 0x60, 0x9c, 0xa8, 0xac, 0x1_00a8, 0xc8, 0xcc,
+    0x1_00c8,
+];
 
 /// 48-bit addresses, everything on.
 fn features() -> Features {
@@ -67,7 +76,7 @@ fn everything_else_is_res0() {
             assert_eq!(r.read32(&f, offset), 0, "{offset:#x}");
         }
     }
-    assert_eq!(r, Registers::reset(), "PRIQ, GATOS, MPAM and the like take nothing");
+    assert_eq!(r, Registers::reset(), "GATOS, MPAM and the like take nothing");
 }
 
 #[test]
@@ -97,12 +106,12 @@ fn acknowledgements_follow_at_once_and_are_read_only() {
     let (f, mut r) = fresh();
     assert_eq!(r.write32(&f, reg::CR0, 0xffff_ffff), Written::Enables(Cr0::default()));
     r.write32(&f, IRQ_CTRL, 0xffff_ffff);
-    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0x1cd, 0x5));
+    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0x1df, 0x7));
     r.write32(&f, CR0ACK, 0);
     r.write32(&f, IRQ_CTRLACK, 0);
     r.write32(&f, GERROR, 0xffff_ffff);
     r.write32(&f, STATUSR, 0xffff_ffff);
-    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0x1cd, 0x5));
+    assert_eq!((r.read32(&f, CR0ACK), r.read32(&f, IRQ_CTRLACK)), (0x1df, 0x7));
     assert_eq!((r.read32(&f, GERROR), r.read32(&f, STATUSR)), (0, 0));
 }
 
@@ -185,7 +194,7 @@ fn features_decide_what_exists() {
         r.write32(&f, offset, u32::MAX);
         assert_eq!(r.read32(&f, offset), 0, "{offset:#x} without MSIs");
     }
-    for (offset, mask) in [(0x64, 0x105), (0x84, 0x4000_0000), (0x88, 0x3f), (0x94, 0x4000_0000)] {
+    for (offset, mask) in [(0x64, 0x10d), (0x84, 0x4000_0000), (0x88, 0x3f), (0x94, 0x4000_0000)] {
         r.write32(&f, offset, u32::MAX);
         assert_eq!(r.read32(&f, offset), mask, "{offset:#x}");
     }

@@ -74,15 +74,26 @@ pub const SYNC_SIG_SEV: u64 = 2;
 pub const CERROR_ILL: u32 = 1;
 /// `SMMU_CMDQ_CONS.ERR`: reading the queue aborted (`IHI0070 §7.1`).
 pub const CERROR_ABT: u32 = 2;
+/// `SMMU_CMDQ_CONS.ERR`: a SYNC found that an ATS invalidation was not answered (`IHI0070 §7.1`).
+pub const CERROR_ATC_INV_SYNC: u32 = 3;
+
+/// `CMD_PRI_RESP.Resp`: the endpoint may not ask for pages.
+pub const PRI_RESP_FAILURE: u64 = 0;
+/// `CMD_PRI_RESP.Resp`: a page of the group is not to be had.
+pub const PRI_RESP_INVALID: u64 = 1;
+/// `CMD_PRI_RESP.Resp`: the pages are there.
+pub const PRI_RESP_SUCCESS: u64 = 2;
+/// `CMD_ATC_INV.Size` of everything.
+pub const ATC_INV_SIZE_ALL: u64 = 52;
 
 layout! {
-    /// First word of the commands that name a stream: `PREFETCH_*`, `CFGI_*`, `RESUME`, `STALL_TERM`.
+    /// First word of the commands that name a stream: `PREFETCH_*`, `CFGI_*`, `PRI_RESP`, `RESUME`, `STALL_TERM`.
     pub struct StreamCommand0(u64) {
         /// StreamID.
         63:32 stream_id with_stream_id,
         /// SubstreamID.
         31:12 substream_id with_substream_id,
-        /// The SubstreamID is valid (`PREFETCH_*`).
+        /// The SubstreamID is valid (`PREFETCH_*`, `PRI_RESP`).
         11:11 ssv with_ssv,
         /// The StreamID is a Secure one: ILLEGAL in the Non-secure queue (`IHI0070 §4.1.6`).
         10:10 ssec with_ssec,
@@ -122,6 +133,36 @@ layout! {
         9:8 ttl with_ttl,
         /// Only the last level.
         0:0 leaf with_leaf,
+    }
+
+    /// First word of `CMD_ATC_INV`.
+    pub struct AtcInv0(u64) {
+        /// StreamID.
+        63:32 stream_id with_stream_id,
+        /// SubstreamID.
+        31:12 substream_id with_substream_id,
+        /// The SubstreamID is valid.
+        11:11 ssv with_ssv,
+        /// Of every SubstreamID; ignored without `SSV`.
+        9:9 global with_global,
+        /// Opcode.
+        7:0 opcode with_opcode,
+    }
+
+    /// Second word of `CMD_ATC_INV`.
+    pub struct AtcInv1(u64) {
+        /// Address bits 63:12.
+        63:12 addr with_addr,
+        /// log2 of the number of 4 KiB pages.
+        5:0 size with_size,
+    }
+
+    /// Second word of `CMD_PRI_RESP`; the first is a [`StreamCommand0`].
+    pub struct PriResp1(u64) {
+        /// See [`PRI_RESP_SUCCESS`] and its siblings.
+        13:12 resp with_resp,
+        /// Page request group index.
+        8:0 group with_group,
     }
 
     /// First word of `CMD_RESUME`.

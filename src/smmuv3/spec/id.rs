@@ -25,7 +25,7 @@ layout! {
         /// ATS.
         10:10 ats with_ats,
         /// No split-stage ATS.
-        11:11 ns1ats,
+        11:11 ns1ats with_ns1ats,
         /// 16-bit ASIDs.
         12:12 asid16 with_asid16,
         /// Message-signalled interrupts.
@@ -47,7 +47,7 @@ layout! {
         /// 0 mixed, 2 little-endian, 3 big-endian.
         22:21 ttendian with_ttendian,
         /// Configuration errors of ATS requests can be recorded.
-        23:23 atsrecerr,
+        23:23 atsrecerr with_atsrecerr,
         /// 0 stall and terminate, 1 terminate only, 2 stall forced.
         25:24 stall_model with_stall_model,
         /// 1: terminated transactions always abort.

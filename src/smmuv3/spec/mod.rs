@@ -6,6 +6,7 @@ pub mod cd;
 pub mod command;
 pub mod event;
 pub mod id;
+pub mod page_request;
 pub mod pte;
 pub mod registers;
 pub mod ste;

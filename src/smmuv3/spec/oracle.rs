@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{cd, command, event, id, registers, ste};
+use super::{cd, command, event, id, page_request, registers, ste};
 use crate::iommu::layout::Field;
 use crate::smmuv3::fault::FaultKind;
 
@@ -163,6 +163,24 @@ fn register_offsets() {
     }
 }
 
+/// QEMU's model has no PRI queue: the addresses are those that Linux 7.2 uses.
+#[test]
+fn page_request_registers_as_the_guest_driver_has_them() {
+    use registers as r;
+    for (linux, ours) in [
+        (0xc0, r::PRIQ_BASE),
+        (0xc8, r::PRIQ_PROD - r::PAGE_1),
+        (0xcc, r::PRIQ_CONS - r::PAGE_1),
+        (0xd0, r::PRIQ_IRQ_CFG0),
+        (0xd8, r::PRIQ_IRQ_CFG1),
+        (0xdc, r::PRIQ_IRQ_CFG2),
+    ] {
+        assert_eq!(linux, ours);
+    }
+    let answers = [command::PRI_RESP_FAILURE, command::PRI_RESP_INVALID, command::PRI_RESP_SUCCESS];
+    assert_eq!((answers, command::CERROR_ATC_INV_SYNC, command::ATC_INV_SIZE_ALL), ([0, 1, 2], 3, 52));
+}
+
 #[test]
 fn opcodes() {
     let constants = constants();
@@ -258,6 +276,36 @@ fn fields_as_the_guest_driver_has_them() {
             &[("opcode", 7, 0), ("cs", 13, 12), ("msh", 23, 22), ("msi_attr", 27, 24), ("msi_data", 63, 32)],
         ),
         (
+            "ATC_INV, first word",
+            command::AtcInv0::FIELDS,
+            &[
+                ("opcode", 7, 0),
+                ("global", 9, 9),
+                ("ssv", 11, 11),
+                ("substream_id", 31, 12),
+                ("stream_id", 63, 32),
+            ],
+        ),
+        ("ATC_INV, second word", command::AtcInv1::FIELDS, &[("size", 5, 0), ("addr", 63, 12)]),
+        ("PRI_RESP, second word", command::PriResp1::FIELDS, &[("group", 8, 0), ("resp", 13, 12)]),
+        (
+            "page request bits 63:0",
+            page_request::Request0::FIELDS,
+            &[
+                ("stream_id", 31, 0),
+                ("substream_id", 51, 32),
+                ("privileged", 58, 58),
+                ("exec", 59, 59),
+                ("read", 60, 60),
+                ("write", 61, 61),
+                ("last", 62, 62),
+                ("ssv", 63, 63),
+            ],
+        ),
+        ("page request bits 127:64", page_request::Request1::FIELDS, &[("group", 8, 0), ("addr", 63, 12)]),
+        ("CR0", registers::Cr0::FIELDS, &[("priqen", 1, 1), ("atschk", 4, 4)]),
+        ("IRQ_CTRL", registers::IrqCtrl::FIELDS, &[("priq_irqen", 1, 1)]),
+        (
             "event bits 63:0",
             event::Event0::FIELDS,
             &[("event", 7, 0), ("ssv", 11, 11), ("substream_id", 31, 12), ("stream_id", 63, 32)],
@@ -286,6 +334,7 @@ fn fields_as_the_guest_driver_has_them() {
                 ("s1cor", 5, 4),
                 ("s1csh", 7, 6),
                 ("mev", 19, 19),
+                ("eats", 29, 28),
                 ("s2fwb", 25, 25),
                 ("shcfg", 45, 44),
             ],
@@ -344,6 +393,14 @@ fn fields_are_disjoint() {
         ("TlbiCommand1", command::TlbiCommand1::FIELDS),
         ("Resume0", command::Resume0::FIELDS),
         ("Sync0", command::Sync0::FIELDS),
+        ("AtcInv0", command::AtcInv0::FIELDS),
+        ("AtcInv1", command::AtcInv1::FIELDS),
+        ("PriResp1", command::PriResp1::FIELDS),
+        ("Request0", page_request::Request0::FIELDS),
+        ("Request1", page_request::Request1::FIELDS),
+        ("PriqProd", registers::PriqProd::FIELDS),
+        ("PriqCons", registers::PriqCons::FIELDS),
+        ("PriqIrqCfg2", registers::PriqIrqCfg2::FIELDS),
         ("Event0", event::Event0::FIELDS),
         ("Event1", event::Event1::FIELDS),
     ];

@@ -72,6 +72,14 @@ pub const EVENTQ_IRQ_CFG0: u64 = 0xb0;
 pub const EVENTQ_IRQ_CFG1: u64 = 0xb8;
 /// `SMMU_EVENTQ_IRQ_CFG2`, 32-bit (`IHI0070 §6.3.32`).
 pub const EVENTQ_IRQ_CFG2: u64 = 0xbc;
+/// `SMMU_PRIQ_BASE`, 64-bit, RW while `PRIQEN = 0` (`IHI0070 §6.3.33`).
+pub const PRIQ_BASE: u64 = 0xc0;
+/// `SMMU_PRIQ_IRQ_CFG0`, 64-bit, RW while the interrupt is off (`IHI0070 §6.3.34`).
+pub const PRIQ_IRQ_CFG0: u64 = 0xd0;
+/// `SMMU_PRIQ_IRQ_CFG1`, 32-bit (`IHI0070 §6.3.35`).
+pub const PRIQ_IRQ_CFG1: u64 = 0xd8;
+/// `SMMU_PRIQ_IRQ_CFG2`, 32-bit (`IHI0070 §6.3.36`).
+pub const PRIQ_IRQ_CFG2: u64 = 0xdc;
 /// `SMMU_EVENTQ_PROD`, 32-bit, in page 1, RW while `EVENTQEN = 0`.
 pub const EVENTQ_PROD: u64 = 0x1_00a8;
 /// `SMMU_EVENTQ_CONS`, 32-bit, in page 1, RW.
@@ -80,6 +88,14 @@ pub const EVENTQ_CONS: u64 = 0x1_00ac;
 pub const EVENTQ_PROD_ALIAS: u64 = 0xa8;
 /// `EVENTQ_CONS` as seen in page 0.
 pub const EVENTQ_CONS_ALIAS: u64 = 0xac;
+/// `SMMU_PRIQ_PROD`, 32-bit, in page 1, RW while `PRIQEN = 0` (`IHI0070 §6.3.97`).
+pub const PRIQ_PROD: u64 = 0x1_00c8;
+/// `SMMU_PRIQ_CONS`, 32-bit, in page 1, RW (`IHI0070 §6.3.98`).
+pub const PRIQ_CONS: u64 = 0x1_00cc;
+/// `PRIQ_PROD` as seen in page 0, like that of the event queue.
+pub const PRIQ_PROD_ALIAS: u64 = 0xc8;
+/// `PRIQ_CONS` as seen in page 0.
+pub const PRIQ_CONS_ALIAS: u64 = 0xcc;
 /// First of the CoreSight identification registers (`IHI0070 §6.3.170`).
 pub const ID_REGS: u64 = 0xfd0;
 /// Past the last of them.
@@ -87,7 +103,7 @@ pub const ID_REGS_END: u64 = 0x1000;
 
 /// Number of the event queue's wired interrupt output.
 pub const IRQ_EVENTQ: usize = 0;
-/// Number of the PRI queue's wired interrupt output (unused: `IDR0.PRI = 0`).
+/// Number of the PRI queue's wired interrupt output.
 pub const IRQ_PRIQ: usize = 1;
 /// Number of the CMD_SYNC wired interrupt output.
 pub const IRQ_SYNC: usize = 2;
@@ -100,13 +116,13 @@ layout! {
         /// VMID wildcard; RES0 without `IDR0.VMW`.
         8:6 vmw,
         /// Check translated ATS traffic; RES0 without `IDR0.ATS`.
-        4:4 atschk,
+        4:4 atschk with_atschk,
         /// Process commands.
         3:3 cmdqen with_cmdqen,
         /// Write events.
         2:2 eventqen with_eventqen,
         /// Write page requests; RES0 without `IDR0.PRI`.
-        1:1 priqen,
+        1:1 priqen with_priqen,
         /// Translate.
         0:0 smmuen with_smmuen,
     }
@@ -130,7 +146,7 @@ layout! {
     /// `SMMU_CR2`. Reset: UNKNOWN, here 0.
     pub struct Cr2(u32) {
         /// Record configuration errors of ATS; RES0 without `IDR0.ATSRECERR`.
-        3:3 rec_cfg_ats,
+        3:3 rec_cfg_ats with_rec_cfg_ats,
         /// Private TLB maintenance; RES0 without `IDR0.BTM`.
         2:2 ptm,
         /// Record `C_BAD_STREAMID`.
@@ -164,7 +180,7 @@ layout! {
         /// Event queue interrupts.
         2:2 eventq_irqen with_eventq_irqen,
         /// PRI queue interrupts; RES0 without `IDR0.PRI`.
-        1:1 priq_irqen,
+        1:1 priq_irqen with_priq_irqen,
         /// Global error interrupts.
         0:0 gerror_irqen with_gerror_irqen,
     }
@@ -175,10 +191,14 @@ layout! {
         8:8 sfm_err,
         /// A GERROR MSI aborted; RES0 without `IDR0.MSI`.
         7:7 msi_gerror_abt_err,
+        /// A PRI queue MSI aborted; RES0 without `IDR0.MSI` and `IDR0.PRI`.
+        6:6 msi_priq_abt_err,
         /// An event queue MSI aborted; RES0 without `IDR0.MSI`.
         5:5 msi_eventq_abt_err,
         /// A CMD_SYNC MSI aborted; RES0 without `IDR0.MSI`.
         4:4 msi_cmdq_abt_err,
+        /// An access to the PRI queue aborted; RES0 without `IDR0.PRI`.
+        3:3 priq_abt_err,
         /// An access to the event queue aborted.
         2:2 eventq_abt_err,
         /// A command cannot be processed; `SMMU_CMDQ_CONS.ERR` says why.
@@ -203,7 +223,7 @@ layout! {
         5:0 log2size,
     }
 
-    /// `SMMU_CMDQ_BASE` and `SMMU_EVENTQ_BASE`. Reset: UNKNOWN, here 0.
+    /// `SMMU_CMDQ_BASE`, `SMMU_EVENTQ_BASE` and `SMMU_PRIQ_BASE`. Reset: UNKNOWN, here 0.
     pub struct QueueBase(u64) {
         /// Allocation hint (`RA` or `WA`).
         62:62 hint,
@@ -241,6 +261,32 @@ layout! {
         31:31 ovackflg,
         /// Read index with its wrap flag.
         19:0 rd,
+    }
+
+    /// `SMMU_PRIQ_PROD`. Reset: UNKNOWN, here 0.
+    pub struct PriqProd(u32) {
+        /// Overflow flag: nothing is written while it differs from `OVACKFLG`.
+        31:31 ovflg with_ovflg,
+        /// Write index with its wrap flag.
+        19:0 wr with_wr,
+    }
+
+    /// `SMMU_PRIQ_CONS`. Reset: UNKNOWN, here 0.
+    pub struct PriqCons(u32) {
+        /// Overflow acknowledged.
+        31:31 ovackflg,
+        /// Read index with its wrap flag.
+        19:0 rd,
+    }
+
+    /// `SMMU_PRIQ_IRQ_CFG2`. Reset: UNKNOWN, here 0.
+    pub struct PriqIrqCfg2(u32) {
+        /// Last only: interrupt when the last request of a group arrives, instead of when the queue becomes non-empty.
+        31:31 lo,
+        /// Shareability of the MSI.
+        5:4 sh,
+        /// Memory type of the MSI.
+        3:0 memattr,
     }
 
     /// `SMMU_*_IRQ_CFG0`. Reset: UNKNOWN, here 0.

@@ -45,6 +45,24 @@ pub mod s1dss {
     pub const SSID0: u64 = 0b10;
 }
 
+/// `INSTCFG`: what reads count as.
+pub mod instcfg {
+    /// As data.
+    pub const DATA: u64 = 0b10;
+    /// As instruction fetches.
+    pub const INSTRUCTION: u64 = 0b11;
+}
+
+/// `EATS`: which ATS requests are served. The value `0b11` needs `IDR3.DPT` and is [`NONE`](eats::NONE) without.
+pub mod eats {
+    /// None.
+    pub const NONE: u64 = 0b00;
+    /// All; answers are physical addresses.
+    pub const FULL: u64 = 0b01;
+    /// All; answers are intermediate physical addresses, and translated transactions undergo stage 2.
+    pub const SPLIT: u64 = 0b10;
+}
+
 layout! {
     /// Level 1 stream table descriptor, `IHI0070 §5.1`.
     pub struct L1Std(u64) {
@@ -93,7 +111,7 @@ layout! {
         /// Directed cache prefetch is allowed.
         17:17 dcp,
         /// Automatic PRI responses carry the PASID.
-        18:18 ppar,
+        18:18 ppar with_ppar,
         /// Events may be merged.
         19:19 mev with_mev,
         /// Software's own.
@@ -106,7 +124,7 @@ layout! {
         26:26 s1mpam,
         /// CDs may not enable the stall model.
         27:27 s1stalld with_s1stalld,
-        /// Which ATS requests are served.
+        /// See [`eats`].
         29:28 eats with_eats,
         /// StreamWorld.
         31:30 strw with_strw,

@@ -2,6 +2,7 @@
 //! For every cache: map, use, change, still old; invalidate, use, new. And the one property, under random
 //! histories and under threads.
 
+mod ats;
 mod el2;
 mod histories;
 mod nested_histories;

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The invalidation queue (`VTD §6.5.2`).
 
-use super::super::command::{Command, DeviceTlb, Interrupts, Wait};
+use super::super::command::{Command, Interrupts, Wait};
 use super::super::registers::{EventKind, Registers};
 use super::super::spec::registers::{Fsts, Ics, Iqa, Iqercd, iqei};
 use super::super::stats::add;
 use super::super::translate::Invalidation;
 use super::{Deferred, EVERYTHING, Engine, State, Vtd, send};
+use crate::iommu::ats_invalidations::Answer;
 use crate::iommu::narrow::ones;
 use crate::iommu::{Effect, Effects, GuestMemory, PageResponseCode, StreamId};
 
 /// Descriptors per call; what is left is for the next [`Vtd::run_pending`], so that one register write does not hold the
 /// BQL for a whole queue.
 pub(super) const DESCRIPTORS_AT_ONCE: u64 = 4096;
-/// Invalidations that endpoints may owe an answer to; then the queue stops until one answers.
-pub(crate) const OUTSTANDING: usize = 256;
 /// Invalidations that an adversarial unit keeps back until the next wait descriptor.
 pub(super) const DEFERRED: usize = 4096;
 
@@ -67,7 +66,7 @@ impl<E: Engine> Vtd<E> {
         };
         match command {
             Command::Wait(_) if !self.wait_done(state, notified, effects) => return false,
-            Command::DeviceTlb(_) if state.outstanding.len() >= OUTSTANDING => return false,
+            Command::DeviceTlb(_) if !state.device_tlbs.has_room() => return false,
             _ => {}
         }
         state.registers.iqh = ring.next(head);
@@ -79,11 +78,8 @@ impl<E: Engine> Vtd<E> {
             Command::DeviceTlb(what) => {
                 // What the endpoint asks for anew must not be what this one is to make it forget.
                 self.invalidate_deferred(state, notified, effects);
-                let itag = state.next_itag;
-                state.next_itag = itag.wrapping_add(1);
-                state.outstanding.push((itag, what));
                 add(&self.counters.device_tlb_invalidations, 1);
-                effects.push(ask(itag, &what));
+                state.device_tlbs.send(what, effects);
             }
             Command::Interrupts(what) => {
                 self.invalidate(state, Deferred::Interrupts(what), notified, effects);
@@ -168,7 +164,7 @@ impl<E: Engine> Vtd<E> {
             return false;
         }
         self.invalidate_deferred(state, notified, effects);
-        if !state.outstanding.is_empty() {
+        if !state.device_tlbs.is_empty() {
             return false;
         }
         if !state.is_draining {
@@ -189,18 +185,17 @@ impl<E: Engine> Vtd<E> {
     pub(super) fn answered(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock_state(self);
-        let asked =
-            |(known, what): &(u32, DeviceTlb)| *known == itag && StreamId::from(what.source) == stream;
-        if let Some(at) = state.outstanding.iter().position(asked) {
-            state.outstanding.remove(at);
-            self.run_queue(&mut state, mem, &mut effects);
-        } else if !is_before(itag, state.first_itag) {
-            // §6.5.2.10: an answer to nothing.
-            let registers = &mut state.registers;
-            if Fsts::from(registers.fsts).ice() == 0 {
-                registers.iqercd = Iqercd::from(registers.iqercd).with_icesid(stream.into()).bits();
+        match state.device_tlbs.answered(stream, itag) {
+            Answer::Expected => self.run_queue(&mut state, mem, &mut effects),
+            Answer::Late => {}
+            Answer::Unexpected => {
+                // §6.5.2.10: an answer to nothing.
+                let registers = &mut state.registers;
+                if Fsts::from(registers.fsts).ice() == 0 {
+                    registers.iqercd = Iqercd::from(registers.iqercd).with_icesid(stream.into()).bits();
+                }
+                send(registers.queue_error(Fsts::default().with_ice(1)), &mut effects);
             }
-            send(registers.queue_error(Fsts::default().with_ice(1)), &mut effects);
         }
         effects
     }
@@ -210,10 +205,7 @@ impl<E: Engine> Vtd<E> {
     pub(super) fn timed_out(&self, mem: &dyn GuestMemory, itag: u32) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock_state(self);
-        let Some(at) = state.outstanding.iter().position(|(known, _)| *known == itag) else {
-            return effects;
-        };
-        let (_, late) = state.outstanding.remove(at);
+        let Some(late) = state.device_tlbs.timed_out(itag) else { return effects };
         let ring = state.registers.invalidation_queue();
         let head = state.registers.iqh;
         let registers = &mut state.registers;
@@ -231,34 +223,15 @@ impl<E: Engine> Vtd<E> {
         let registers = &mut state.registers;
         // §11.4.9.9: the first one stays until software has seen it.
         if Fsts::from(registers.fsts).ite() == 0 {
-            registers.iqercd = Iqercd::from(registers.iqercd).with_itesid(late.source.into()).bits();
+            registers.iqercd = Iqercd::from(registers.iqercd).with_itesid(late.stream.into()).bits();
         }
         send(registers.queue_error(Fsts::default().with_ite(1)), &mut effects);
         effects
-    }
-
-    /// After a load: nobody knows which endpoints got to hear what they are to forget.
-    pub(super) fn ask_again(&self, state: &mut State, effects: &mut Effects) {
-        if std::mem::take(&mut state.ask_again) {
-            for (itag, what) in &state.outstanding {
-                effects.push(ask(*itag, what));
-            }
-        }
     }
 }
 
 fn lock_state<E>(vtd: &Vtd<E>) -> std::sync::MutexGuard<'_, State> {
     super::lock(&vtd.state)
-}
-
-/// Itags count up, and around.
-fn is_before(itag: u32, first: u32) -> bool {
-    itag.wrapping_sub(first) > u32::MAX >> 1
-}
-
-fn ask(itag: u32, what: &DeviceTlb) -> Effect {
-    let DeviceTlb { source, pasid, addr, mask } = *what;
-    Effect::AtsInvalidate { itag, stream: source.into(), substream: pasid, addr, mask }
 }
 
 /// A descriptor; of a narrow one the upper half is zero.

@@ -9,7 +9,7 @@ use super::*;
 /// Registers that do something.
 const OFFSETS: &[u64] = &[
     0x20, 0x28, 0x2c, 0x44, 0x50, 0x60, 0x64, 0x68, 0x70, 0x74, 0x80, 0x88, 0x90, 0x98, 0x9c, 0xa0, 0xa8,
-    0xac, 0xb0, 0xb8, 0xbc, 0x1_00a8, 0x1_00ac,
+    0xac, 0xb0, 0xb8, 0xbc, 0xc0, 0xd0, 0xd8, 0xdc, 0x1_00a8, 0x1_00ac, 0x1_00c8, 0x1_00cc,
 ];
 
 #[derive(Clone, Debug)]
@@ -19,15 +19,27 @@ enum Step {
     Translate { addr: u64, tag: Option<u64>, locked: bool },
     End,
     Cancel { tag: Option<u64> },
+    Ats { addr: u64, locked: bool },
+    Translated { addr: u64, locked: bool },
+    Page { group: u16, last: bool, tagged: bool },
+    Forgotten { nth: usize, late: bool },
     Run,
     Migrate,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let offset = prop_oneof![4 => prop::sample::select(OFFSETS), 1 => 0..0x2_0008u64];
-    let value = prop_oneof![any::<u64>(), 0..0x20u64, Just(0xd), Just(CMDQ | 3), Just(EVENTQ | 2)];
+    let value =
+        prop_oneof![any::<u64>(), 0..0x20u64, Just(0xd), Just(0x1f), Just(CMDQ | 3), Just(EVENTQ | 2)];
     let size = prop_oneof![4 => Just(4u32), 2 => Just(8u32), 1 => 0..16u32];
-    let opcode = prop_oneof![any::<u8>(), Just(op::SYNC), Just(op::RESUME), Just(op::STALL_TERM)];
+    let opcode = prop_oneof![
+        any::<u8>(),
+        Just(op::SYNC),
+        Just(op::RESUME),
+        Just(op::STALL_TERM),
+        Just(op::ATC_INV),
+        Just(op::PRI_RESP)
+    ];
     let words = (opcode, any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(opcode, a, b, plain)| {
         let high = if plain { 8 << 32 | (a & 3) << 12 } else { a << 8 };
         [u64::from(opcode) | high, if plain { b & 0xff } else { b }]
@@ -39,6 +51,11 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(page, tag, locked)| Step::Translate { addr: page << 12, tag, locked }),
         2 => Just(Step::End),
         1 => prop::option::of(0..6u64).prop_map(|tag| Step::Cancel { tag }),
+        1 => (0..8u64, any::<bool>()).prop_map(|(page, locked)| Step::Ats { addr: page << 12, locked }),
+        1 => (0..8u64, any::<bool>()).prop_map(|(page, locked)| Step::Translated { addr: page << 12, locked }),
+        4 => (0..8u16, any::<bool>(), any::<bool>())
+            .prop_map(|(group, last, tagged)| Step::Page { group, last, tagged }),
+        2 => (0..4usize, any::<bool>()).prop_map(|(nth, late)| Step::Forgotten { nth, late }),
         2 => Just(Step::Run),
         1 => Just(Step::Migrate),
     ]
@@ -64,6 +81,7 @@ proptest! {
         rig.mem.hole(0x1000_0000..0x2000_0000);
         let mut smmu = &rig.smmu;
         let mut epochs = Vec::new();
+        let mut asked: Vec<u32> = Vec::new();
         let mut waiting: HashSet<u64> = HashSet::new();
         for step in steps {
             let reads = rig.mem.reads();
@@ -95,6 +113,34 @@ proptest! {
                     smmu.cancel(8, Some(Some(3)), tag);
                     waiting.retain(|waiting| tag.is_some_and(|tag| tag != *waiting));
                 }
+                Step::Ats { addr, locked } => effects = smmu.ats(&rig.mem, &request(addr, None), locked).1,
+                Step::Translated { addr, locked } => {
+                    let (outcome, more) = smmu.translated(&rig.mem, &request(addr, None), locked);
+                    effects = more;
+                    match outcome {
+                        Outcome::Translated { epoch, .. } => epochs.push(epoch),
+                        outcome => prop_assert_eq!(outcome, Outcome::Aborted),
+                    }
+                }
+                Step::Page { group, last, tagged } => {
+                    let before = smmu.stats();
+                    let substream = tagged.then_some(3);
+                    let access = Access { read: true, ..Access::default() };
+                    let page = PageRequest { stream: 8, substream, addr: 0x1000, access, group, last, private_data: None };
+                    effects = smmu.page_request(&rig.mem, &page);
+                    let responses =
+                        effects.0.iter().filter(|effect| matches!(effect, Effect::PageResponse { .. })).count();
+                    let queued = smmu.stats().page_requests - before.page_requests;
+                    prop_assert_eq!(queued + responses as u64, u64::from(last || queued == 1), "queued or answered, once");
+                }
+                Step::Forgotten { nth, late } => if nth < asked.len() {
+                    let itag = asked.remove(nth);
+                    effects = if late {
+                        smmu.device_tlb_late(&rig.mem, itag)
+                    } else {
+                        smmu.device_tlb_done(&rig.mem, 8, itag)
+                    };
+                },
                 Step::Run => effects = smmu.run_pending(&rig.mem),
                 Step::Migrate => {
                     let words = smmu.save().to_words();
@@ -106,12 +152,16 @@ proptest! {
                     other.load(&saved).unwrap();
                     prop_assert_eq!(other.save(), saved);
                     epochs.clear();
+                    asked.clear();
                     smmu = Box::leak(Box::new(other));
                 }
             }
             // A doubleword is two register writes.
             prop_assert!(rig.mem.reads() - reads <= 2 * u64::from(COMMANDS_AT_ONCE), "bounded work");
             for effect in effects.0 {
+                if let Effect::AtsInvalidate { itag, .. } = effect {
+                    asked.push(itag);
+                }
                 if let Effect::Resolved { stream, tag, .. } = effect {
                     prop_assert_eq!(stream, 8);
                     prop_assert!(waiting.remove(&tag), "answered without waiting");

@@ -118,7 +118,7 @@ fn messages_name_field_and_value() {
         assert_eq!(rig.smmu.save(), saved, "a failed load changes nothing");
         error
     };
-    assert_eq!(refused(&|s| s.registers.cr0 = 2), "the saved state has an impossible 'CR0': 0x2");
+    assert_eq!(refused(&|s| s.registers.cr0 = 0x20), "the saved state has an impossible 'CR0': 0x20");
     assert!(refused(&|s| s.registers.cmdq_base = 1 << 60).contains("'CMDQ_BASE': 0x1000000000000000"));
     assert!(refused(&|s| s.registers.gbpa = 1 << 31).contains("'GBPA'"));
     assert!(refused(&|s| s.stalls[0].waiter.substream = Some(1 << 20)).contains("0x100000"));

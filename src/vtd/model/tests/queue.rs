@@ -138,11 +138,11 @@ fn too_many_unanswered_invalidations_stop_the_queue() {
     rig.write64(reg::IQA, QUEUE | 0x800 | 3);
     rig.write64(reg::IQT, 0);
     rig.write(reg::GCMD, 1 << 31 | 1 << 26);
-    let count = OUTSTANDING as u64 + 1;
+    let count = AtsInvalidations::MOST as u64 + 1;
     for n in 0..count {
         rig.mem.put_all(QUEUE + 32 * n, &device_page(0x18, 3, 0x1000));
     }
-    assert_eq!(rig.write64(reg::IQT, 32 * count).len(), OUTSTANDING);
+    assert_eq!(rig.write64(reg::IQT, 32 * count).len(), AtsInvalidations::MOST);
     assert_eq!(rig.run(), []);
     assert_eq!(rig.vtd.device_tlb_done(&rig.mem, 0x18, 5).0, [ask_page(256, 0x18, 3, 0x1000)]);
 }

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Invalidations that endpoints with translation caches have been asked for, and have not answered yet
+//! (`PCIe §10.3`).
+
+use super::effects::{Effect, Effects};
+use super::request::{StreamId, SubstreamId};
+use super::state::{LoadError, Reader, limit, limit32, pair};
+
+/// What an endpoint is to forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtsInvalidation {
+    /// The endpoint.
+    pub stream: StreamId,
+    /// The address space; `None` for translations requested without PASID.
+    pub substream: Option<SubstreamId>,
+    /// First input address, aligned to the size.
+    pub addr: u64,
+    /// Size of the range minus one, one less than a power of two of at least 4096; `u64::MAX` for everything.
+    pub mask: u64,
+}
+
+/// What an answer of an endpoint is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// An invalidation that was waited for.
+    Expected,
+    /// One that nobody waits for any more.
+    Late,
+    /// None.
+    Unexpected,
+}
+
+/// The invalidations in flight.
+#[derive(Debug, Default)]
+pub(crate) struct AtsInvalidations {
+    outstanding: Vec<(u32, AtsInvalidation)>,
+    /// Those endpoints are to be asked again, as nobody knows whether they were.
+    ask_again: bool,
+    next_itag: u32,
+    /// Older answers are to questions of before a reset, or of before a timeout.
+    first_itag: u32,
+}
+
+impl AtsInvalidations {
+    /// How many there can be; then the queue they come from has to wait until an endpoint answers.
+    pub const MOST: usize = 256;
+
+    /// Whether another one can be sent.
+    pub fn has_room(&self) -> bool {
+        self.outstanding.len() < Self::MOST
+    }
+
+    /// Whether none is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.outstanding.is_empty()
+    }
+
+    /// Sends one.
+    pub fn send(&mut self, what: AtsInvalidation, effects: &mut Effects) {
+        let itag = self.next_itag;
+        self.next_itag = itag.wrapping_add(1);
+        self.outstanding.push((itag, what));
+        effects.push(ask(itag, &what));
+    }
+
+    /// An endpoint has answered.
+    pub fn answered(&mut self, stream: StreamId, itag: u32) -> Answer {
+        let asked = |(known, what): &(u32, AtsInvalidation)| *known == itag && what.stream == stream;
+        if let Some(at) = self.outstanding.iter().position(asked) {
+            self.outstanding.remove(at);
+            Answer::Expected
+        } else if is_before(itag, self.first_itag) {
+            Answer::Late
+        } else {
+            Answer::Unexpected
+        }
+    }
+
+    /// Nobody waits any longer for the answer to one that is still in flight. What it was about.
+    pub fn timed_out(&mut self, itag: u32) -> Option<AtsInvalidation> {
+        let at = self.outstanding.iter().position(|(known, _)| *known == itag)?;
+        Some(self.outstanding.remove(at).1)
+    }
+
+    /// Nothing is in flight but for those, whose endpoints are to be asked anew. Answers that are still on their way are to
+    /// nothing that anybody waits for.
+    pub fn replace(&mut self, unanswered: &[AtsInvalidation]) {
+        self.first_itag = self.next_itag;
+        self.ask_again = !unanswered.is_empty();
+        self.outstanding.clear();
+        for what in unanswered {
+            self.outstanding.push((self.next_itag, *what));
+            self.next_itag = self.next_itag.wrapping_add(1);
+        }
+    }
+
+    /// Asks those endpoints that are to be asked anew.
+    pub fn ask_again(&mut self, effects: &mut Effects) {
+        if std::mem::take(&mut self.ask_again) {
+            for (itag, what) in &self.outstanding {
+                effects.push(ask(*itag, what));
+            }
+        }
+    }
+
+    /// What is in flight, to be saved.
+    pub fn unanswered(&self) -> Vec<AtsInvalidation> {
+        self.outstanding.iter().map(|(_, what)| *what).collect()
+    }
+}
+
+fn ask(itag: u32, what: &AtsInvalidation) -> Effect {
+    let AtsInvalidation { stream, substream, addr, mask } = *what;
+    Effect::AtsInvalidate { itag, stream, substream, addr, mask }
+}
+
+/// Itags count up, and around.
+fn is_before(itag: u32, first: u32) -> bool {
+    itag.wrapping_sub(first) > u32::MAX >> 1
+}
+
+impl AtsInvalidation {
+    /// As words of a saved state.
+    pub(crate) fn put(&self, words: &mut Vec<u64>) {
+        let Self { stream, substream, addr, mask } = *self;
+        words.push(pair(stream, substream.is_some().into()));
+        words.extend([u64::from(substream.unwrap_or(0)), addr, mask]);
+    }
+
+    /// From words of a saved state.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, LoadError> {
+        let field = "unanswered invalidation";
+        let (stream, present) = reader.two(field)?;
+        limit32(field, present, 1)?;
+        let substream = reader.word(field)?;
+        limit(field, substream, 0x000f_ffff)?;
+        Ok(Self {
+            stream,
+            substream: (present != 0).then_some(super::narrow::low32(substream)),
+            addr: reader.word(field)?,
+            mask: reader.word(field)?,
+        })
+    }
+
+    /// Whether it can be, with StreamIDs of so many bits.
+    pub(crate) fn check(&self, stream_mask: u32) -> Result<(), LoadError> {
+        let Self { stream, substream, addr, mask } = *self;
+        limit32("requester of an invalidation", stream, stream_mask)?;
+        limit32("PASID of an invalidation", substream.unwrap_or(0), 0x000f_ffff)?;
+        // One bit less than a power of two, and the address aligned to it.
+        if mask < 0xfff || mask & mask.wrapping_add(1) != 0 {
+            return Err(LoadError::Field { field: "size of an invalidation", value: mask });
+        }
+        limit("address of an invalidation", addr, !mask)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(stream: StreamId) -> AtsInvalidation {
+        AtsInvalidation { stream, substream: Some(3), addr: 0x1000, mask: 0xfff }
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let mut flight = AtsInvalidations::default();
+        let mut effects = Effects::default();
+        flight.send(page(8), &mut effects);
+        flight.send(page(9), &mut effects);
+        assert_eq!(effects.0, [ask(0, &page(8)), ask(1, &page(9))]);
+        assert_eq!(flight.answered(9, 0), Answer::Unexpected, "another endpoint's");
+        assert_eq!(flight.answered(8, 0), Answer::Expected);
+        assert_eq!(flight.answered(8, 0), Answer::Unexpected, "twice");
+        assert_eq!(flight.timed_out(1), Some(page(9)));
+        assert_eq!(flight.timed_out(1), None);
+        assert!(flight.is_empty());
+        flight.send(page(8), &mut effects);
+        flight.replace(&[page(7)]);
+        assert_eq!(flight.answered(8, 2), Answer::Late);
+        let mut effects = Effects::default();
+        flight.ask_again(&mut effects);
+        flight.ask_again(&mut effects);
+        assert_eq!(effects.0, [ask(3, &page(7))], "asked anew, once");
+        assert_eq!(flight.unanswered(), [page(7)]);
+    }
+
+    #[test]
+    fn saved_ones_are_checked() {
+        let mut words = vec![1];
+        page(0x1_0008).put(&mut words);
+        let mut reader = Reader::new(&words, 1).unwrap();
+        let saved = AtsInvalidation::read(&mut reader).unwrap();
+        assert_eq!(saved, page(0x1_0008));
+        assert!(saved.check(0xffff).is_err() && saved.check(0x1_ffff).is_ok());
+        assert!(AtsInvalidation { mask: 0x17ff, ..page(8) }.check(0xffff).is_err());
+        assert!(AtsInvalidation { addr: 0x1800, ..page(8) }.check(0xffff).is_err());
+        assert!(AtsInvalidation { mask: 0x7ff, addr: 0, ..page(8) }.check(0xffff).is_err());
+    }
+}

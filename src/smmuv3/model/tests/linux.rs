@@ -19,7 +19,7 @@ fn probe_sequence() {
     let mut rig = off(Script::default(), 8);
     // Identification: S1P, AArch64, little-endian, no preset tables or queues, a queue for a batch of 64 and a SYNC.
     let (idr0, idr1) = (rig.read(0), rig.read(4));
-    assert_eq!((idr0 >> 1 & 1, idr0 >> 2 & 3, idr0 >> 21 & 3, idr1 >> 28), (1, 2, 2, 0));
+    assert_eq!((idr0 >> 1 & 1, idr0 >> 2 & 3, idr0 >> 21 & 3, idr1 >> 28), (1, 2, 0, 0));
     assert!(idr1 >> 21 & 0x1f > 6);
     // Disabled, with an Update of GBPA only if it was enabled before.
     assert_eq!(rig.read(reg::CR0), 0);

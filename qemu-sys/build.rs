@@ -38,7 +38,7 @@ mod generate {
         "type_register_static",
         "object_(get_typename|get_canonical_path|get_class|class_by_name|class_get_name|dynamic_cast)",
         "object_class_(dynamic_cast|property_add(_str|_bool)?|property_set_description|get_parent)",
-        "object_(ref|unref|unparent|property_get_bool|property_find|resolve_path)",
+        "object_(ref|unref|unparent|property_get_bool|property_find|resolve_path(_type)?)",
         "visit_type_(uint64|int64|str|bool)",
         // Devices
         "device_class_set_props_n",
@@ -63,6 +63,7 @@ mod generate {
         "pci_(bus_num|bus_bypass_iommu|find_device|config_set_.*|add_capability|default_write_config|default_read_config)",
         "pci_(dma|ats|pri)_.*",
         "pci_device_get_iommu_bus_devfn",
+        "pci_iommu_(un)?register_iotlb_notifier",
         "pci_(set_irq|bus_is_root|get_bus_devfn|device_root_bus|requester_id|device_reset|bridge_get_device)",
         "pcie_.*",
         "msix_.*",

@@ -2835,6 +2835,13 @@ unsafe extern "C" {
     ) -> *mut Object;
 }
 unsafe extern "C" {
+    pub fn object_resolve_path_type(
+        path: *const ::core::ffi::c_char,
+        typename: *const ::core::ffi::c_char,
+        ambiguous: *mut bool,
+    ) -> *mut Object;
+}
+unsafe extern "C" {
     pub fn object_class_property_add_str(
         klass: *mut ObjectClass,
         name: *const ::core::ffi::c_char,
@@ -7711,6 +7718,20 @@ unsafe extern "C" {
 }
 unsafe extern "C" {
     pub fn pci_pri_unregister_notifier(dev: *mut PCIDevice, pasid: u32);
+}
+unsafe extern "C" {
+    pub fn pci_iommu_register_iotlb_notifier(
+        dev: *mut PCIDevice,
+        pasid: u32,
+        n: *mut IOMMUNotifier,
+    ) -> ::core::ffi::c_int;
+}
+unsafe extern "C" {
+    pub fn pci_iommu_unregister_iotlb_notifier(
+        dev: *mut PCIDevice,
+        pasid: u32,
+        n: *mut IOMMUNotifier,
+    ) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
     pub fn pci_dma_set_client(

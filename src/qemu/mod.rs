@@ -79,6 +79,7 @@ pub mod pci;
 pub mod pci_ats;
 pub mod pci_dma;
 pub mod pci_iommu;
+pub mod pci_translated;
 pub mod property;
 pub mod qom;
 pub mod smmuv3_interface;
@@ -97,7 +98,7 @@ pub use iommu_region::{
 pub use main_loop::{BottomHalf, RunStateWatch, Timer};
 pub use memory::{AddressSpace, BusRegion, MemoryAttributes, MemoryRegion, OwnedRegion, RegionOps};
 pub use pci::{Bar, ConfigWrite, PCIE_DEVICE, PciBus, PciDevice, PciIds};
-pub use pci_ats::{AtsError, PageResponse, PriClient, PriNotifier};
+pub use pci_ats::{AtsAnswer, AtsClient, AtsError, AtsListener, IommuServices, PageResponse};
 pub use pci_dma::{DmaClient, DmaError};
 pub use pci_iommu::{
     AtsRequest, DmaTranslation, PageListener, PageRequest, Pasids, PciDmaRequest, PciIommu, Requester,

@@ -443,6 +443,13 @@ impl PciBus {
         unsafe { (*self.as_ptr()).parent_dev.is_null() }
     }
 
+    /// Whether functions on this bus have the extended configuration space of PCI Express.
+    pub fn is_express(&self) -> bool {
+        // SAFETY: a live bus; the flags do not change once the bus is there.
+        let flags = unsafe { (*self.as_ptr()).flags };
+        flags.0 & sys::PCIBusFlags_PCI_BUS_EXTENDED_CONFIG_SPACE.0 != 0
+    }
+
     /// The function at this address behind this bus, now. Needs the BQL.
     pub fn find_device(&self, bus: u8, devfn: u8) -> Option<&PciDevice> {
         bql::assert_locked();

@@ -3,16 +3,15 @@
 
 use core::ffi::c_int;
 use core::mem::offset_of;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use qemu_sys as sys;
 
 use super::bql;
-use super::iommu_region::TlbEntry;
-use super::memory::AddressSpace;
 use super::pci::PciDevice;
-use super::pci_iommu::{PciDmaRequest, pasid, raw_pasid};
-use super::qom::{DeviceImpl, ObjectLike, ObjectRef, Qom};
+use super::pci_dma::DmaClient;
+use super::pci_iommu::{PciDmaRequest, raw_pasid};
+use super::qom::{Object, ObjectLike, Qom};
 
 /// Why an ATS or PRI request was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,89 +48,182 @@ pub enum PageResponse {
     Failure,
 }
 
-/// An endpoint that makes page requests.
-pub trait PriClient: DeviceImpl<Parent = PciDevice> {
-    /// The page request group `group` of this address space is answered. Can come from inside an access
-    /// to the IOMMU's registers: note it, and go on in a bottom half.
+/// What the IOMMU in front of a function does for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IommuServices {
+    /// It translates requests with PASIDs, and lets them wait.
+    pub waits: bool,
+    /// It answers translation requests, and tells of invalidations.
+    pub ats: bool,
+    /// It bears privileged translation requests; QEMU's own model aborts on them.
+    pub privileged_ats: bool,
+}
+
+/// An endpoint that keeps translations and makes page requests, and is told of what becomes of them. Both can come
+/// from inside an access to the IOMMU's registers: note it, and go on in a bottom half.
+pub trait AtsClient: DmaClient {
+    /// The page request group `group` of this address space is answered.
     fn page_response(this: &Qom<Self>, pasid: Option<u32>, group: u16, response: PageResponse);
+
+    /// Translations of `addr & !mask ..= addr | mask` are no longer valid, and the IOMMU takes no answer: from those
+    /// that do not use [`DmaClient::ats_invalidate`].
+    fn translations_gone(this: &Qom<Self>, pasid: Option<u32>, addr: u64, mask: u64);
 }
 
-/// An endpoint's ear for the page responses of one address space. Keep it in the endpoint's state; drop
-/// it before the endpoint is unrealized. Needs the BQL.
-pub struct PriNotifier {
-    raw: NonNull<Record>,
-    device: ObjectRef<PciDevice>,
-}
+/// An endpoint's ear for one address space: page responses, and invalidations by notifier. Keep it in the
+/// endpoint's state; drop it before the endpoint is unrealized. Needs the BQL.
+pub struct AtsListener<T: AtsClient>(NonNull<Notifiers<T>>);
 
-/// What the notifier's address leads to.
+/// What is registered with the IOMMU. QEMU keeps pointers to it.
 #[repr(C)]
-struct Record {
-    raw: sys::IOMMUPRINotifier,
-    device: *mut core::ffi::c_void,
-    pasid: u32,
+struct Notifiers<T: AtsClient> {
+    // First, so that its address is that of the structure.
+    pages: sys::IOMMUPRINotifier,
+    invalidations: sys::IOMMUNotifier,
+    device: *const Qom<T>,
+    pasid: Option<u32>,
 }
 
-// SAFETY: made and dropped under the BQL, without methods.
-unsafe impl Send for PriNotifier {}
-// SAFETY: as above.
-unsafe impl Sync for PriNotifier {}
+// SAFETY: made, used and dropped under the BQL.
+unsafe impl<T: AtsClient> Send for AtsListener<T> {}
 
-impl PriNotifier {
-    /// Listens. Software must have enabled PASID, if there is one.
-    pub fn register<T: PriClient>(device: &Qom<T>, pasid_: Option<u32>) -> Result<Self, AtsError> {
-        unsafe extern "C" fn notify<T: PriClient>(
-            notifier: *mut sys::IOMMUPRINotifier,
-            response: *mut sys::IOMMUPRIResponse,
-        ) {
-            const { assert!(offset_of!(Record, raw) == 0) };
-            // SAFETY: the notifier is the first member of a record, which lives while it is registered;
-            // the device holds the record.
-            let (this, pasid_, response) = unsafe {
-                let record = notifier.cast::<Record>();
-                (Qom::<T>::from_raw((*record).device), (*record).pasid, *response)
-            };
-            let code = match response.response_code {
-                sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_SUCCESS => PageResponse::Success,
-                sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_INVALID_REQUEST => PageResponse::InvalidRequest,
-                _ => PageResponse::Failure,
-            };
-            T::page_response(this, pasid(pasid_), response.prgi, code);
-        }
+impl<T: AtsClient> AtsListener<T> {
+    /// Listens. Software must have enabled PASID, if there is one. `None` without an IOMMU.
+    pub fn register(device: &Qom<T>, pasid: Option<u32>) -> Option<Self> {
+        const { assert!(offset_of!(Notifiers<T>, pages) == 0) };
         bql::assert_locked();
-        let record = Record {
-            raw: sys::IOMMUPRINotifier { notify: Some(notify::<T>) },
-            device: device.as_opaque(),
-            pasid: raw_pasid(pasid_),
+        let operations = device.parent().iommu_operations()?;
+        let invalidations = sys::IOMMUNotifier {
+            notify: Some(invalidated::<T>),
+            notifier_flags: sys::IOMMUNotifierFlag::IOMMU_NOTIFIER_DEVIOTLB_UNMAP,
+            end: u64::MAX,
+            ..Default::default()
         };
-        let raw = NonNull::from(Box::leak(Box::new(record)));
-        // SAFETY: a live device and a record that stays until it is unregistered.
-        let errno = unsafe {
-            sys::pci_pri_register_notifier(device.parent().as_ptr(), raw_pasid(pasid_), raw.as_ptr().cast())
-        };
-        if errno < 0 {
-            // SAFETY: leaked above, and not registered.
-            drop(unsafe { Box::from_raw(raw.as_ptr()) });
-            return Err(AtsError::from_errno(errno));
+        let pages = sys::IOMMUPRINotifier { notify: Some(page_response::<T>) };
+        let notifiers = Notifiers { pages, invalidations, device: ptr::from_ref(device), pasid };
+        let listener = Self(NonNull::from(Box::leak(Box::new(notifiers))));
+        let raw = listener.0.as_ptr();
+        let (pci, pasid) = (device.parent().as_ptr(), raw_pasid(pasid));
+        // SAFETY: a live device; notifiers that stay in place until they are unregistered.
+        unsafe {
+            (*raw).invalidations.opaque = raw.cast();
+            // An IOMMU that has neither tells by other means, or has nothing to tell.
+            if operations.register_iotlb_notifier.is_some() {
+                sys::pci_iommu_register_iotlb_notifier(pci, pasid, &raw mut (*raw).invalidations);
+            }
+            if operations.pri_register_notifier.is_some() {
+                sys::pci_pri_register_notifier(pci, pasid, raw.cast());
+            }
         }
-        Ok(Self { raw, device: ObjectRef::new(device.parent()) })
+        Some(listener)
     }
 }
 
-impl Drop for PriNotifier {
+impl<T: AtsClient> Drop for AtsListener<T> {
     fn drop(&mut self) {
         bql::assert_locked();
-        // SAFETY: registered by `register`, once.
-        unsafe {
-            sys::pci_pri_unregister_notifier(self.device.as_ptr(), (*self.raw.as_ptr()).pasid);
-            drop(Box::from_raw(self.raw.as_ptr()));
+        let raw = self.0.as_ptr();
+        // SAFETY: `register` made it from a device that is still there.
+        let (device, pasid) = unsafe { (&*(*raw).device, (*raw).pasid) };
+        let pci = device.parent();
+        // QEMU unregisters only for PASIDs that are enabled, and software may have disabled them meanwhile.
+        // SAFETY: fixed when the device is realized.
+        let capability = unsafe { (*pci.as_ptr()).exp.pasid_cap };
+        let control = (capability != 0).then(|| {
+            let offset = capability + sys::PCI_PASID_CTRL as u16;
+            (offset, pci.config::<2>(offset))
+        });
+        if let Some((offset, [low, high])) = control {
+            pci.set_config(offset, [low | sys::PCI_PASID_CTRL_ENABLE as u8, high]);
         }
+        let has_iotlb_notifier =
+            pci.iommu_operations().is_some_and(|operations| operations.unregister_iotlb_notifier.is_some());
+        // SAFETY: a live device and what was registered. Without a registration both do nothing.
+        unsafe {
+            if has_iotlb_notifier {
+                sys::pci_iommu_unregister_iotlb_notifier(
+                    pci.as_ptr(),
+                    raw_pasid(pasid),
+                    &raw mut (*raw).invalidations,
+                );
+            }
+            sys::pci_pri_unregister_notifier(pci.as_ptr(), raw_pasid(pasid));
+        }
+        if let Some((offset, value)) = control {
+            pci.set_config(offset, value);
+        }
+        // SAFETY: nobody has the address any more.
+        drop(unsafe { Box::from_raw(raw) });
     }
+}
+
+unsafe extern "C" fn invalidated<T: AtsClient>(
+    notifier: *mut sys::IOMMUNotifier,
+    entry: *mut sys::IOMMUTLBEntry,
+) {
+    // SAFETY: the context that `register` stored, and QEMU's entry; the device outlives its notifiers.
+    let (device, pasid, entry) = unsafe {
+        let notifiers = &*(*notifier).opaque.cast::<Notifiers<T>>();
+        (&*notifiers.device, notifiers.pasid, &*entry)
+    };
+    T::translations_gone(device, pasid, entry.iova, entry.addr_mask);
+}
+
+unsafe extern "C" fn page_response<T: AtsClient>(
+    notifier: *mut sys::IOMMUPRINotifier,
+    response: *mut sys::IOMMUPRIResponse,
+) {
+    // SAFETY: the first member of what `register` made, and QEMU's response; the device outlives its notifiers.
+    let (device, pasid, raw) = unsafe {
+        let notifiers = &*notifier.cast::<Notifiers<T>>();
+        (&*notifiers.device, notifiers.pasid, &*response)
+    };
+    let response = match raw.response_code {
+        sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_SUCCESS => PageResponse::Success,
+        sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_INVALID_REQUEST => PageResponse::InvalidRequest,
+        _ => PageResponse::Failure,
+    };
+    T::page_response(device, pasid, raw.prgi, response);
+}
+
+/// The answer to a translation request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtsAnswer {
+    /// Translated address of the page that was asked for.
+    pub translated: u64,
+    /// Size of the translated range minus one, a power of two minus one and at least `0xfff`.
+    pub mask: u64,
+    /// Reads are allowed.
+    pub read: bool,
+    /// Writes are allowed.
+    pub write: bool,
+    /// Instruction fetches are allowed.
+    pub exec: bool,
 }
 
 impl PciDevice {
-    /// Asks for the translation of the page at the request's address. `Ok(None)`: there is none that
-    /// allows a read. A request that does not write asks for a translation that need not allow writes.
-    pub fn ats_translate(&self, request: &PciDmaRequest) -> Result<Option<TlbEntry>, AtsError> {
+    /// The operations of the IOMMU in front.
+    fn iommu_operations(&self) -> Option<sys::PCIIOMMUOps> {
+        let (mut iommu_bus, mut bus, mut devfn) = (ptr::null_mut(), ptr::null_mut(), 0);
+        // SAFETY: a live device on a bus, and places for the results.
+        unsafe {
+            sys::pci_device_get_iommu_bus_devfn(self.as_ptr(), &mut iommu_bus, &mut bus, &mut devfn);
+            iommu_bus.as_ref()?.iommu_ops.as_ref().copied()
+        }
+    }
+
+    /// What the IOMMU in front does for this function; nothing where there is none.
+    pub fn iommu_services(&self) -> IommuServices {
+        let Some(operations) = self.iommu_operations() else { return IommuServices::default() };
+        let ours = operations.dma_translate.is_some();
+        let ats = operations.ats_request_translation.is_some() && (ours || bears_iotlb_notifiers());
+        IommuServices { waits: ours && operations.dma_cancel.is_some(), ats, privileged_ats: ours }
+    }
+
+    /// Asks for the translation of the page at the request's address, with its PASID, privilege, execute flag, and
+    /// No Write if it does not write. `Ok(None)`: there is no translation. The answer need not allow the request.
+    pub fn ats_translate(&self, request: &PciDmaRequest) -> Result<Option<AtsAnswer>, AtsError> {
+        const PAGE: u64 = 0x1000;
         let mut entry = sys::IOMMUTLBEntry::default();
         let mut errors = 0;
         // SAFETY: a live device, one place for a result, one for a count.
@@ -141,37 +233,36 @@ impl PciDevice {
                 raw_pasid(request.pasid),
                 request.privileged,
                 request.exec,
-                request.addr & !0xfff,
-                0x1000,
+                request.addr & !(PAGE - 1),
+                PAGE as usize,
                 !request.write,
                 &mut entry,
                 1,
                 &mut errors,
             )
         };
-        if count < 0 {
-            return Err(AtsError::from_errno(c_int::try_from(count).unwrap_or(-libc::EIO)));
+        match count {
+            1 => {}
+            n if n == -(libc::EPERM as isize) => return Err(AtsError::NotEnabled),
+            n if n == -(libc::ENODEV as isize) => return Err(AtsError::Unsupported),
+            _ => return Ok(None),
         }
-        let read = entry.perm.0 & sys::IOMMUAccessFlags::IOMMU_RO.0 != 0;
-        let write = entry.perm.0 & sys::IOMMUAccessFlags::IOMMU_WO.0 != 0;
-        if count == 0 || errors != 0 || !(read || write) || entry.target_as.is_null() {
-            return Ok(None);
+        let allows = |flag: sys::IOMMUAccessFlags| entry.perm.0 & flag.0 != 0;
+        if allows(sys::IOMMUAccessFlags::IOMMU_UNTRANSLATED_ONLY) {
+            return Err(AtsError::Unsupported);
         }
-        Ok(Some(TlbEntry {
-            // SAFETY: an address space that an IOMMU translates to lives as long as the machine.
-            target: unsafe { AddressSpace::from_ptr(entry.target_as) },
-            iova: entry.iova,
-            translated: entry.translated_addr,
-            mask: entry.addr_mask,
-            read,
-            write,
-            exec: entry.perm.0 & sys::IOMMUAccessFlags::IOMMU_EXEC.0 != 0,
-            pasid: request.pasid,
-        }))
+        let (read, write, exec) = (
+            allows(sys::IOMMUAccessFlags::IOMMU_RO),
+            allows(sys::IOMMUAccessFlags::IOMMU_WO),
+            allows(sys::IOMMUAccessFlags::IOMMU_EXEC),
+        );
+        let mask = entry.addr_mask | (PAGE - 1);
+        let usable = (read || write || exec) && mask & mask.wrapping_add(1) == 0;
+        Ok(usable.then_some(AtsAnswer { translated: entry.translated_addr, mask, read, write, exec }))
     }
 
-    /// Asks for the page at the request's address, as a group of its own: [`PriClient::page_response`]
-    /// follows, with this group number (0–511).
+    /// Asks for the page at the request's address, as a group of its own: [`AtsClient::page_response`]
+    /// follows, with this group number (0–511), if there is an [`AtsListener`] for the address space.
     pub fn page_request(&self, request: &PciDmaRequest, group: u16) -> Result<(), AtsError> {
         // SAFETY: a live device.
         let errno = unsafe {
@@ -198,4 +289,13 @@ impl PciDevice {
         // SAFETY: a live device with the capability.
         unsafe { sys::pcie_pri_get_req_alloc(self.as_ptr()) }
     }
+}
+
+/// Whether the machine's IOMMU may be asked to tell of device-TLB invalidations: QEMU's own VT-d ends QEMU on such a
+/// notifier if it was not set up for device TLBs.
+fn bears_iotlb_notifiers() -> bool {
+    // SAFETY: returns null or an object that exists as long as the machine.
+    let x86 = unsafe { sys::object_resolve_path_type(c"".as_ptr(), c"x86-iommu".as_ptr(), ptr::null_mut()) };
+    // SAFETY: a live object, checked.
+    x86.is_null() || unsafe { Object::from_ptr(x86) }.property_bool(c"device-iotlb").unwrap_or(false)
 }

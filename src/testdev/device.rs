@@ -5,35 +5,30 @@
 //! runs. The model is taken out of its place while it is at work, so that no lock is held when its
 //! accesses reach other devices: what these tell it meanwhile waits in an inbox.
 
-use core::ffi::{CStr, c_char, c_int, c_void};
-use core::mem::zeroed;
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use qemu_sys as sys;
-
 use super::pri::GROUPS;
 use super::registers::{BAR_SIZE, MAX_ENGINES};
-use super::{
-    AtsTranslation, Config, Device, Invalidation, PAGE_SIZE, PageResponse, Port, PortError, Request, Width,
-};
-use crate::iommu::Access;
+use super::{Config, Device, Invalidation, PAGE_SIZE, PageResponse};
 use crate::qemu::log::GUEST_ERRORS;
 use crate::qemu::{
-    Bar, BottomHalf, ClassInit, ConfigWrite, DeviceImpl, DmaClient, DmaError, Error, Migrate, Object,
-    ObjectLike, ObjectRef, OwnedRegion, PCIE_DEVICE, Pasids, PciDevice, PciDmaRequest, PciIds, Qom, RcuGuard,
-    RegionOps, Reset, ResetKind, Result, RunStateWatch, Timer, main_loop, properties, qom,
+    AtsClient, AtsListener, Bar, BottomHalf, ClassInit, ConfigWrite, DeviceImpl, DmaClient, Error, Migrate,
+    ObjectRef, OwnedRegion, PCIE_DEVICE, PciBus, PciDevice, PciIds, Qom, RegionOps, Reset, ResetKind, Result,
+    RunStateWatch, Timer, main_loop, properties, qom,
 };
+
+mod port;
+
+use port::PciPort;
 
 const VENDOR: u16 = 0x1234;
 const DEVICE: u16 = 0x53a0;
 const REVISION: u8 = 0x01;
 const CLASS: u16 = 0x1200;
 
-/// `PCI_AT_TRANSLATED` of QEMU's `hw/pci/pci.h`: the AT field of a translated request.
-const ADDRESS_TRANSLATED: u32 = 1;
 /// Between two ticks, so that vCPUs that wait for the BQL get it.
 const PAUSE_NS: u64 = 10_000;
 /// PASIDs with notifiers from which on they are registered anew, when no page request is out.
@@ -48,7 +43,6 @@ const ATS_CTRL: u16 = 6;
 const PASID_CTRL: u16 = 6;
 const PRI_CTRL: u16 = 4;
 const PRI_STATUS: u16 = 6;
-const PRI_ALLOC: u16 = 12;
 const PRI_CTRL_RESET: u16 = 1 << 1;
 const PRI_STATUS_FAILURE: u16 = 1 << 0;
 const PRI_STATUS_UNEXPECTED: u16 = 1 << 1;
@@ -109,7 +103,7 @@ pub struct TestDev {
     reset_due: AtomicBool,
     capabilities: OnceLock<Capabilities>,
     inbox: Mutex<VecDeque<Event>>,
-    clients: Mutex<BTreeMap<Option<u32>, Client>>,
+    clients: Mutex<BTreeMap<Option<u32>, AtsListener<TestDev>>>,
     registers: OnceLock<OwnedRegion>,
     msix: OnceLock<OwnedRegion>,
     work: OnceLock<BottomHalf>,
@@ -176,7 +170,7 @@ impl DeviceImpl for TestDev {
         });
         this.register_dma_client();
         let mut model = Device::new(config);
-        model.set_can_wait(this.iommu().is_some_and(|iommu| iommu.can_wait()));
+        model.set_can_wait(this.parent().iommu_services().waits);
         *lock(&this.model) = Some(model);
         this.gone.store(false, Ordering::Relaxed);
         Ok(())
@@ -235,11 +229,7 @@ impl Qom<TestDev> {
         if pri && !ats {
             return Err(Error::new("pri=on needs ats=on: set ats=on, or pri=off as well"));
         }
-        // SAFETY: a device that is being plugged sits on a PCI bus.
-        let express = self.parent().bus().is_some_and(|bus| unsafe {
-            (*bus.as_ptr()).flags.0 & sys::PCIBusFlags_PCI_BUS_EXTENDED_CONFIG_SPACE.0 != 0
-        });
-        if !express {
+        if !self.parent().bus().is_some_and(PciBus::is_express) {
             return Err(Error::new(
                 "sva-testdev is a PCI Express function and its bus is not PCI Express: put it on pcie.0, or behind \
                  a pcie-root-port with bus=ID",
@@ -298,7 +288,7 @@ impl Qom<TestDev> {
         let mut model = lock(&self.model).take()?;
         // An access may reach the register that unplugs this very device.
         let _alive = ObjectRef::new(self.parent());
-        let mut port = PciPort { device: self, letting_go: None, pri_status: 0 };
+        let mut port = PciPort::new(self);
         port.empty_inbox(&mut model);
         let result = f(&mut model, &mut port);
         if self.is_gone() {
@@ -309,7 +299,7 @@ impl Qom<TestDev> {
             lock(&self.inbox).clear();
         }
         port.empty_inbox(&mut model);
-        let pri_status = port.pri_status;
+        let pri_status = port.pri_status();
         if model.is_interrupt_due() {
             self.kick();
         }
@@ -393,7 +383,7 @@ impl Qom<TestDev> {
             return false;
         }
         drop(clients);
-        let Some(client) = Client::register(self, pasid) else { return false };
+        let Some(client) = AtsListener::register(self, pasid) else { return false };
         lock(&self.clients).insert(pasid, client);
         true
     }
@@ -404,46 +394,6 @@ impl Qom<TestDev> {
         if let Some(model) = lock(&self.model).as_mut() {
             model.forget_translations();
         }
-    }
-
-    /// The IOMMU in front.
-    fn iommu(&self) -> Option<Iommu> {
-        let (mut iommu_bus, mut bus, mut devfn) = (ptr::null_mut(), ptr::null_mut(), 0);
-        // SAFETY: a live device on a bus, and places for the results.
-        unsafe {
-            sys::pci_device_get_iommu_bus_devfn(self.parent().as_ptr(), &mut iommu_bus, &mut bus, &mut devfn);
-            iommu_bus.as_ref()?.iommu_ops.as_ref().map(|ops| Iommu(*ops))
-        }
-    }
-}
-
-/// What the IOMMU in front can do.
-struct Iommu(sys::PCIIOMMUOps);
-
-impl Iommu {
-    /// It translates requests with PASIDs and lets them wait.
-    fn can_wait(&self) -> bool {
-        self.0.dma_translate.is_some() && self.0.dma_cancel.is_some()
-    }
-
-    /// It answers translation requests, and a notifier for invalidations may be registered. QEMU's own
-    /// model ends QEMU on a notifier if it was not set up for device TLBs.
-    fn has_ats(&self) -> bool {
-        if self.0.ats_request_translation.is_none() {
-            return false;
-        }
-        if self.0.dma_translate.is_some() {
-            return true;
-        }
-        // SAFETY: returns null or an object that exists as long as the machine.
-        let x86 = unsafe { object_resolve_path_type(c"".as_ptr(), c"x86-iommu".as_ptr(), ptr::null_mut()) };
-        // SAFETY: a live object, checked.
-        x86.is_null() || unsafe { Object::from_ptr(x86) }.property_bool(c"device-iotlb").unwrap_or(false)
-    }
-
-    /// It bears privileged translation requests; QEMU's own model aborts on them.
-    fn has_privileged_ats(&self) -> bool {
-        self.0.dma_translate.is_some()
     }
 }
 
@@ -477,24 +427,11 @@ impl Reset for TestDev {
         lock(&this.inbox).clear();
         // While the PASIDs are still enabled: others do not get unregistered.
         this.forget_clients();
-        let can_wait = this.iommu().is_some_and(|iommu| iommu.can_wait());
+        let can_wait = this.parent().iommu_services().waits;
         if let Some(model) = lock(&this.model).as_mut() {
             model.set_can_wait(can_wait);
         }
-        let pci = this.parent();
-        let Capabilities { ats, pasid, pri } = this.capabilities();
-        if let Some(cap) = ats {
-            pci.set_config(cap + ATS_CTRL, [0; 2]);
-        }
-        if let Some(cap) = pasid {
-            pci.set_config(cap + PASID_CTRL, [0; 2]);
-        }
-        if let Some(cap) = pri {
-            let status = pci.config_u16(cap + PRI_STATUS) & !(PRI_STATUS_FAILURE | PRI_STATUS_UNEXPECTED);
-            pci.set_config(cap + PRI_CTRL, [0; 2]);
-            pci.set_config(cap + PRI_ALLOC, [0; 4]);
-            pci.set_config(cap + PRI_STATUS, (status | PRI_STATUS_STOPPED).to_le_bytes());
-        }
+        this.parent().reset_ats_pasid_pri();
     }
 }
 
@@ -540,6 +477,22 @@ impl DmaClient for TestDev {
     }
 }
 
+impl AtsClient for TestDev {
+    fn page_response(this: &Qom<Self>, _pasid: Option<u32>, group: u16, response: crate::qemu::PageResponse) {
+        let response = match response {
+            crate::qemu::PageResponse::Success => PageResponse::Success,
+            crate::qemu::PageResponse::InvalidRequest => PageResponse::Invalid,
+            crate::qemu::PageResponse::Failure => PageResponse::Failure,
+        };
+        this.deliver(Event::Response { group, response });
+    }
+
+    fn translations_gone(this: &Qom<Self>, pasid: Option<u32>, addr: u64, mask: u64) {
+        let invalidation = Invalidation { pasid, addr, mask };
+        this.deliver(Event::Invalidation { invalidation, itag: None });
+    }
+}
+
 impl Migrate for TestDev {
     const VERSION: u32 = 1;
     const MSIX: bool = true;
@@ -567,438 +520,4 @@ impl Migrate for TestDev {
         }
         this.parent().dma_restore(&waiting)
     }
-}
-
-/// The PCI function as the engines' port.
-struct PciPort<'a> {
-    device: &'a Qom<TestDev>,
-    /// The invalidation that is complete when the access in hand is.
-    letting_go: Option<u32>,
-    /// Bits of the Page Request Status register to be set.
-    pri_status: u16,
-}
-
-fn raw_pasid(pasid: Option<u32>) -> u32 {
-    pasid.unwrap_or(sys::PCI_NO_PASID)
-}
-
-impl PciPort<'_> {
-    fn pci(&self) -> &PciDevice {
-        self.device.parent()
-    }
-
-    /// Tells the model what others had to say; in order.
-    fn empty_inbox(&mut self, model: &mut Device) {
-        loop {
-            let event = lock(&self.device.inbox).pop_front();
-            match event {
-                None => break,
-                Some(Event::Resolved { tag, retry }) => {
-                    let _ = model.resolved(tag, retry, self);
-                }
-                Some(Event::Invalidation { invalidation, itag }) => {
-                    self.let_go();
-                    model.invalidate(&invalidation);
-                    self.letting_go = itag;
-                }
-                Some(Event::Response { group, response }) => {
-                    if !model.page_response(group, response, self) {
-                        self.pri_status |= PRI_STATUS_UNEXPECTED;
-                    }
-                    if response == PageResponse::Failure {
-                        // The function is to expect no more of them (PCIe §10.4.2.2).
-                        self.pri_status |= PRI_STATUS_FAILURE;
-                        model.page_requests_lost(self);
-                    }
-                }
-            }
-        }
-        self.let_go();
-    }
-
-    fn let_go(&mut self) {
-        if let Some(itag) = self.letting_go.take()
-            && !self.device.is_gone()
-        {
-            self.pci().ats_invalidation_done(itag);
-        }
-    }
-
-    /// What the PCI core is asked; nothing once the device has left.
-    fn request(&self, request: &Request) -> Result<PciDmaRequest, PortError> {
-        self.check_plugged()?;
-        let Access { read, write, exec, privileged } = request.access;
-        let tag = (request.tag != 0).then_some(request.tag);
-        Ok(PciDmaRequest { pasid: request.pasid, read, write, exec, privileged, addr: request.addr, tag })
-    }
-
-    fn check_plugged(&self) -> Result<(), PortError> {
-        if self.device.is_gone() { Err(PortError::BusMasterOff) } else { Ok(()) }
-    }
-
-    fn error(&self, error: DmaError) -> PortError {
-        match error {
-            DmaError::Waiting => PortError::InProgress,
-            DmaError::Aborted | DmaError::Invalid => PortError::Refused,
-            DmaError::NoMemory => PortError::Memory,
-            DmaError::NotEnabled => self.not_enabled(),
-            DmaError::Unsupported => PortError::Unsupported,
-        }
-    }
-
-    fn not_enabled(&self) -> PortError {
-        if !self.device.is_gone() && self.pci().is_bus_master() {
-            PortError::PasidDisabled
-        } else {
-            PortError::BusMasterOff
-        }
-    }
-
-    fn translated_attributes(&self) -> sys::MemTxAttrs {
-        let mut attrs = sys::MemTxAttrs::default();
-        attrs.set_requester_id(u32::from(self.pci().requester_id()));
-        attrs.set_address_type(ADDRESS_TRANSLATED);
-        attrs
-    }
-
-    fn bus_master(&self) -> Result<*mut sys::AddressSpace, PortError> {
-        self.check_plugged()?;
-        if self.pci().is_bus_master() {
-            Ok(self.pci().bus_master_space().as_ptr())
-        } else {
-            Err(PortError::BusMasterOff)
-        }
-    }
-
-    /// # Safety
-    /// `buf` is valid for `len` bytes, to be written if the access reads memory.
-    unsafe fn translated(
-        &mut self,
-        addr: u64,
-        buf: *mut c_void,
-        len: usize,
-        write: bool,
-    ) -> Result<(), PortError> {
-        let space = self.bus_master()?;
-        fence(Ordering::SeqCst);
-        // SAFETY: an address space of a live device; the buffer is the caller's promise.
-        let result = unsafe {
-            sys::address_space_rw(space, addr, self.translated_attributes(), buf, len as u64, write)
-        };
-        if result == sys::MEMTX_OK { Ok(()) } else { Err(PortError::Memory) }
-    }
-}
-
-impl Port for PciPort<'_> {
-    fn read(&mut self, request: &Request, buf: &mut [u8]) -> Result<(), PortError> {
-        let (_, result) = self.pci().dma_read(&self.request(request)?, buf);
-        result.map_err(|error| self.error(error))
-    }
-
-    fn write(&mut self, request: &Request, buf: &[u8]) -> Result<(), PortError> {
-        let (_, result) = self.pci().dma_write(&self.request(request)?, buf);
-        result.map_err(|error| self.error(error))
-    }
-
-    fn compare_exchange(
-        &mut self,
-        request: &Request,
-        width: Width,
-        expected: u64,
-        desired: u64,
-    ) -> Result<u64, PortError> {
-        let result =
-            self.pci().dma_compare_exchange(&self.request(request)?, width.bytes(), expected, desired);
-        result.map_err(|error| self.error(error))
-    }
-
-    fn cancel(&mut self, pasid: Option<u32>, tag: u64) {
-        if !self.device.is_gone() {
-            self.pci().dma_cancel(Pasids::One(pasid), Some(tag));
-        }
-    }
-
-    fn take_invalidation(&mut self) -> Option<Invalidation> {
-        self.let_go();
-        let mut inbox = lock(&self.device.inbox);
-        let at = inbox.iter().position(|event| matches!(event, Event::Invalidation { .. }))?;
-        let Some(Event::Invalidation { invalidation, itag }) = inbox.remove(at) else { return None };
-        self.letting_go = itag;
-        Some(invalidation)
-    }
-
-    fn translate(&mut self, request: &Request) -> Result<Option<AtsTranslation>, PortError> {
-        self.check_plugged()?;
-        let Request { pasid, addr, access, .. } = *request;
-        let pci = self.pci();
-        if !pci.is_bus_master() || pasid.is_some() && !pci.is_pasid_enabled() {
-            return Err(self.not_enabled());
-        }
-        let iommu = self.device.iommu().filter(Iommu::has_ats).ok_or(PortError::Unsupported)?;
-        if !pci.is_ats_enabled()
-            || access.privileged && !iommu.has_privileged_ats()
-            || !self.device.add_client(pasid)
-        {
-            return Err(PortError::Unsupported);
-        }
-        // SAFETY: zeros are an answer that allows nothing.
-        let mut entry: sys::IOMMUTLBEntry = unsafe { zeroed() };
-        let mut errors = 0;
-        let input = addr & !(PAGE_SIZE - 1);
-        // SAFETY: a live device, room for one answer, and a place for the number of errors.
-        let answers = unsafe {
-            sys::pci_ats_request_translation(
-                pci.as_ptr(),
-                raw_pasid(pasid),
-                access.privileged,
-                access.exec,
-                input,
-                PAGE_SIZE as usize,
-                !access.write,
-                &mut entry,
-                1,
-                &mut errors,
-            )
-        };
-        match answers {
-            1 => {}
-            n if n == -(libc::EPERM as isize) => return Err(PortError::PasidDisabled),
-            n if n == -(libc::ENODEV as isize) => return Err(PortError::Unsupported),
-            _ => return Ok(None),
-        }
-        let allows = |flag: sys::IOMMUAccessFlags| entry.perm.0 & flag.0 != 0;
-        if allows(sys::IOMMUAccessFlags::IOMMU_UNTRANSLATED_ONLY) {
-            return Err(PortError::Unsupported);
-        }
-        let (read, write, exec) = (
-            allows(sys::IOMMUAccessFlags::IOMMU_RO),
-            allows(sys::IOMMUAccessFlags::IOMMU_WO),
-            allows(sys::IOMMUAccessFlags::IOMMU_EXEC),
-        );
-        let mask = entry.addr_mask | (PAGE_SIZE - 1);
-        let usable = (read || write || exec) && mask & mask.wrapping_add(1) == 0;
-        let output = entry.translated_addr;
-        Ok(usable.then_some(AtsTranslation { input, output, mask, read, write, exec }))
-    }
-
-    fn read_translated(&mut self, addr: u64, buf: &mut [u8]) -> Result<(), PortError> {
-        // SAFETY: a buffer that may be written.
-        unsafe { self.translated(addr, buf.as_mut_ptr().cast(), buf.len(), false) }
-    }
-
-    fn write_translated(&mut self, addr: u64, buf: &[u8]) -> Result<(), PortError> {
-        // SAFETY: a write only reads the buffer.
-        unsafe { self.translated(addr, buf.as_ptr().cast_mut().cast(), buf.len(), true) }
-    }
-
-    fn compare_exchange_translated(
-        &mut self,
-        addr: u64,
-        width: Width,
-        expected: u64,
-        desired: u64,
-    ) -> Result<u64, PortError> {
-        let space = self.bus_master()?;
-        let size = u64::from(width.bytes());
-        let mut len = size;
-        let _rcu = RcuGuard::new();
-        fence(Ordering::SeqCst);
-        // SAFETY: an address space of a live device, a place for the length.
-        let host =
-            unsafe { sys::address_space_map(space, addr, &mut len, true, self.translated_attributes()) };
-        if host.is_null() {
-            return Err(PortError::Memory);
-        }
-        let mut offset = 0;
-        // SAFETY: an address that may be in guest RAM or not.
-        let is_ram = !unsafe { sys::memory_region_from_host(host, &mut offset) }.is_null();
-        let aligned = host.addr() as u64 & (size - 1) == 0;
-        let found = (is_ram && aligned && len >= size).then(|| match width {
-            // SAFETY: guest RAM, mapped for that many bytes, aligned; shared with vCPUs, so atomics only.
-            Width::Four => u64::from(u32::from_le(compare_exchange_u32(
-                unsafe { AtomicU32::from_ptr(host.cast()) },
-                (expected as u32).to_le(),
-                (desired as u32).to_le(),
-            ))),
-            Width::Eight => u64::from_le(
-                // SAFETY: as above.
-                match unsafe { AtomicU64::from_ptr(host.cast()) }.compare_exchange(
-                    expected.to_le(),
-                    desired.to_le(),
-                    Ordering::SeqCst,
-                    Ordering::SeqCst,
-                ) {
-                    Ok(found) | Err(found) => found,
-                },
-            ),
-        });
-        let touched = if found.is_some() { size } else { 0 };
-        // SAFETY: what `address_space_map` gave.
-        unsafe { sys::address_space_unmap(space, host, len, true, touched) };
-        found.ok_or(PortError::Memory)
-    }
-
-    fn page_request_allowance(&self) -> u32 {
-        if self.device.is_gone() {
-            return 0;
-        }
-        let Some(cap) = self.device.capabilities().pri else { return 0 };
-        let pci = self.pci();
-        let status = pci.config_u16(cap + PRI_STATUS) | self.pri_status;
-        if !pci.is_pri_enabled() || status & PRI_STATUS_FAILURE != 0 {
-            return 0;
-        }
-        pci.config_u32(cap + PRI_ALLOC).min(self.device.properties().page_requests.get())
-    }
-
-    fn page_request(&mut self, request: &Request, group: u16) -> Result<(), PortError> {
-        self.check_plugged()?;
-        let Request { pasid, addr, access, .. } = *request;
-        if !self.device.add_client(pasid) {
-            return Err(PortError::Unsupported);
-        }
-        // SAFETY: a live device.
-        let result = unsafe {
-            sys::pci_pri_request_page(
-                self.pci().as_ptr(),
-                raw_pasid(pasid),
-                access.privileged,
-                access.exec,
-                addr & !(PAGE_SIZE - 1),
-                true,
-                group,
-                access.read,
-                access.write,
-            )
-        };
-        match result {
-            0 => Ok(()),
-            n if n == -libc::ENODEV => Err(PortError::Unsupported),
-            _ => Err(PortError::Refused),
-        }
-    }
-}
-
-fn compare_exchange_u32(word: &AtomicU32, expected: u32, desired: u32) -> u32 {
-    match word.compare_exchange(expected, desired, Ordering::SeqCst, Ordering::SeqCst) {
-        Ok(found) | Err(found) => found,
-    }
-}
-
-/// What is registered with the IOMMU for one PASID. QEMU keeps pointers to it.
-#[repr(C)]
-struct Notifiers {
-    // First, so that its address is that of the structure.
-    pages: sys::IOMMUPRINotifier,
-    invalidations: sys::IOMMUNotifier,
-    device: *const Qom<TestDev>,
-    pasid: Option<u32>,
-}
-
-/// Registered [`Notifiers`]; dropping it unregisters them, which needs the BQL.
-struct Client(NonNull<Notifiers>);
-
-// SAFETY: made, used and dropped under the BQL.
-unsafe impl Send for Client {}
-
-impl Client {
-    fn register(device: &Qom<TestDev>, pasid: Option<u32>) -> Option<Self> {
-        let iommu = device.iommu()?;
-        // SAFETY: zeros are what absent functions and an unlinked list node are in C.
-        let mut invalidations: sys::IOMMUNotifier = unsafe { zeroed() };
-        invalidations.notify = Some(invalidated);
-        invalidations.notifier_flags = sys::IOMMUNotifierFlag::IOMMU_NOTIFIER_DEVIOTLB_UNMAP;
-        invalidations.end = u64::MAX;
-        let pages = sys::IOMMUPRINotifier { notify: Some(page_response) };
-        let notifiers = Notifiers { pages, invalidations, device: ptr::from_ref(device), pasid };
-        let client = Self(NonNull::from(Box::leak(Box::new(notifiers))));
-        let raw = client.0.as_ptr();
-        let pci = device.parent().as_ptr();
-        let pasid = raw_pasid(pasid);
-        // SAFETY: a live device; notifiers that stay in place until they are unregistered.
-        unsafe {
-            (*raw).invalidations.opaque = raw.cast();
-            // An IOMMU that has neither tells by other means, or has nothing to tell.
-            if iommu.0.register_iotlb_notifier.is_some() {
-                pci_iommu_register_iotlb_notifier(pci, pasid, &raw mut (*raw).invalidations);
-            }
-            if iommu.0.pri_register_notifier.is_some() {
-                sys::pci_pri_register_notifier(pci, pasid, raw.cast());
-            }
-        }
-        Some(client)
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let raw = self.0.as_ptr();
-        // SAFETY: `register` made it from a device that is still there.
-        let (device, pasid) = unsafe { (&*(*raw).device, (*raw).pasid) };
-        let pci = device.parent();
-        let control =
-            device.capabilities().pasid.map(|cap| (cap + PASID_CTRL, pci.config::<2>(cap + PASID_CTRL)));
-        // QEMU unregisters only for PASIDs that are enabled, and software may have disabled them meanwhile.
-        if let Some((offset, [low, high])) = control {
-            pci.set_config(offset, [low | 1, high]);
-        }
-        // SAFETY: a live device and what was registered. Without a registration both do nothing.
-        unsafe {
-            if device.iommu().is_some_and(|iommu| iommu.0.unregister_iotlb_notifier.is_some()) {
-                pci_iommu_unregister_iotlb_notifier(
-                    pci.as_ptr(),
-                    raw_pasid(pasid),
-                    &raw mut (*raw).invalidations,
-                );
-            }
-            sys::pci_pri_unregister_notifier(pci.as_ptr(), raw_pasid(pasid));
-        }
-        if let Some((offset, value)) = control {
-            pci.set_config(offset, value);
-        }
-        // SAFETY: nobody has the address any more.
-        drop(unsafe { Box::from_raw(raw) });
-    }
-}
-
-unsafe extern "C" fn invalidated(notifier: *mut sys::IOMMUNotifier, entry: *mut sys::IOMMUTLBEntry) {
-    // SAFETY: the context that `register` stored, and QEMU's entry.
-    let (notifiers, entry) = unsafe { (&*(*notifier).opaque.cast::<Notifiers>(), &*entry) };
-    let invalidation = Invalidation { pasid: notifiers.pasid, addr: entry.iova, mask: entry.addr_mask };
-    // SAFETY: the device outlives its notifiers.
-    unsafe { &*notifiers.device }.deliver(Event::Invalidation { invalidation, itag: None });
-}
-
-unsafe extern "C" fn page_response(
-    notifier: *mut sys::IOMMUPRINotifier,
-    response: *mut sys::IOMMUPRIResponse,
-) {
-    // SAFETY: the first member of what `register` made, and QEMU's response.
-    let (notifiers, raw) = unsafe { (&*notifier.cast::<Notifiers>(), &*response) };
-    let response = match raw.response_code {
-        sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_SUCCESS => PageResponse::Success,
-        sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_INVALID_REQUEST => PageResponse::Invalid,
-        _ => PageResponse::Failure,
-    };
-    // SAFETY: the device outlives its notifiers.
-    unsafe { &*notifiers.device }.deliver(Event::Response { group: raw.prgi, response });
-}
-
-// Not among the bindings yet.
-unsafe extern "C" {
-    fn object_resolve_path_type(
-        path: *const c_char,
-        type_name: *const c_char,
-        ambiguous: *mut bool,
-    ) -> *mut sys::Object;
-    fn pci_iommu_register_iotlb_notifier(
-        dev: *mut sys::PCIDevice,
-        pasid: u32,
-        notifier: *mut sys::IOMMUNotifier,
-    ) -> c_int;
-    fn pci_iommu_unregister_iotlb_notifier(
-        dev: *mut sys::PCIDevice,
-        pasid: u32,
-        notifier: *mut sys::IOMMUNotifier,
-    ) -> c_int;
 }

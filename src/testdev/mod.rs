@@ -14,6 +14,7 @@
 //! | [`atc`], [`pri`] | translation cache and page request groups of the ATS and PRI mode  |
 //! | [`access`]     | how one access gets to memory in each fault mode                     |
 //! | [`engine`]     | the engine: fetch, data, completion, step by step                    |
+//! | [`work`]       | the descriptor in hand, and how far it is                            |
 //! | [`model`]      | the device: registers, engines, cancel and reset                     |
 //! | [`state`]      | the form in which the device migrates                                |
 //! | `device`       | the QOM type                                                         |
@@ -42,6 +43,7 @@ pub mod pri;
 pub mod registers;
 pub mod scatter;
 pub mod state;
+pub mod work;
 
 #[cfg(all(feature = "qemu", not(test)))]
 #[allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]

@@ -8,10 +8,11 @@
 use super::access::{Shared, Wait};
 use super::counters::Counters;
 use super::descriptor::{DESCRIPTOR_SIZE, Descriptor, Opcode, Status};
-use super::engine::{Engine, Outcome, Phase, Work};
+use super::engine::Engine;
 use super::model::{Config, Device};
 use super::pri::{GROUPS, PageGroups};
 use super::registers::{Cause, FaultMode, MAX_BURST, MAX_RING_LOG2, MIN_BURST, RingPasid};
+use super::work::{Outcome, Phase, Work};
 use super::{PAGE_SIZE, copy};
 
 /// Version of the form.

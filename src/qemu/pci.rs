@@ -259,11 +259,18 @@ impl PciDevice {
         };
     }
 
-    /// The ATS capability, at `offset` of the extended space.
-    pub fn add_ats(&self, offset: u16, page_aligned: bool) {
+    /// The ATS capability, at `offset` of the extended space: Page Aligned Request, Global Invalidate Supported.
+    pub fn add_ats(&self, offset: u16, page_aligned: bool, global_invalidate: bool) {
+        /// `PCI_ATS_CAP`, PCIe §10.5.1.2.
+        const GLOBAL_INVALIDATE: u16 = 1 << 6;
         bql::assert_locked();
         // SAFETY: a live device that is being realized; QEMU asserts the offset.
         unsafe { sys::pcie_ats_init(self.raw(), offset, page_aligned) };
+        if global_invalidate {
+            let capability = offset + sys::PCI_ATS_CAP as u16;
+            let bits = self.config_u16(capability) | GLOBAL_INVALIDATE;
+            self.set_config(capability, bits.to_le_bytes());
+        }
     }
 
     /// The PASID capability: `width` bits (1–20).
@@ -414,6 +421,18 @@ impl PciDevice {
     pub fn is_pasid_enabled(&self) -> bool {
         // SAFETY: a live device; false without the capability.
         unsafe { sys::pcie_pasid_enabled(self.raw()) }
+    }
+
+    /// Whether software enabled PASID requests that fetch instructions.
+    pub fn is_pasid_exec_enabled(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { sys::pcie_pasid_exec_enabled(self.raw()) }
+    }
+
+    /// Whether software enabled privileged PASID requests.
+    pub fn is_pasid_privileged_enabled(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { sys::pcie_pasid_priv_enabled(self.raw()) }
     }
 
     /// Whether software enabled ATS.

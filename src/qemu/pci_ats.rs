@@ -199,6 +199,8 @@ pub struct AtsAnswer {
     pub write: bool,
     /// Instruction fetches are allowed.
     pub exec: bool,
+    /// It holds for every PASID.
+    pub global: bool,
 }
 
 impl PciDevice {
@@ -220,8 +222,9 @@ impl PciDevice {
         IommuServices { waits: ours && operations.dma_cancel.is_some(), ats, privileged_ats: ours }
     }
 
-    /// Asks for the translation of the page at the request's address, with its PASID, privilege, execute flag, and
-    /// No Write if it does not write. `Ok(None)`: there is no translation. The answer need not allow the request.
+    /// Asks for the translation from the request's address (bits 63:2) to the end of its page, with its PASID,
+    /// privilege, execute flag, and No Write if it does not write. `Ok(None)`: there is no translation. The answer
+    /// need not allow the request.
     pub fn ats_translate(&self, request: &PciDmaRequest) -> Result<Option<AtsAnswer>, AtsError> {
         const PAGE: u64 = 0x1000;
         let mut entry = sys::IOMMUTLBEntry::default();
@@ -233,8 +236,8 @@ impl PciDevice {
                 raw_pasid(request.pasid),
                 request.privileged,
                 request.exec,
-                request.addr & !(PAGE - 1),
-                PAGE as usize,
+                request.addr & !3,
+                (PAGE - (request.addr & (PAGE - 1) & !3)) as usize,
                 !request.write,
                 &mut entry,
                 1,
@@ -258,12 +261,14 @@ impl PciDevice {
         );
         let mask = entry.addr_mask | (PAGE - 1);
         let usable = (read || write || exec) && mask & mask.wrapping_add(1) == 0;
-        Ok(usable.then_some(AtsAnswer { translated: entry.translated_addr, mask, read, write, exec }))
+        let global = allows(sys::IOMMUAccessFlags::IOMMU_GLOBAL);
+        Ok(usable.then_some(AtsAnswer { translated: entry.translated_addr, mask, read, write, exec, global }))
     }
 
-    /// Asks for the page at the request's address, as a group of its own: [`AtsClient::page_response`]
-    /// follows, with this group number (0–511), if there is an [`AtsListener`] for the address space.
-    pub fn page_request(&self, request: &PciDmaRequest, group: u16) -> Result<(), AtsError> {
+    /// Asks for the page at the request's address (bits 63:2), as one request of a group, the last one or not. After
+    /// that [`AtsClient::page_response`] follows, with this group number (0–511), if there is an [`AtsListener`] for the
+    /// address space. A last one with a PASID that neither reads nor writes is a Stop Marker, which has no response.
+    pub fn page_request(&self, request: &PciDmaRequest, group: u16, last: bool) -> Result<(), AtsError> {
         // SAFETY: a live device.
         let errno = unsafe {
             sys::pci_pri_request_page(
@@ -271,8 +276,8 @@ impl PciDevice {
                 raw_pasid(request.pasid),
                 request.privileged,
                 request.exec,
-                request.addr & !0xfff,
-                true,
+                request.addr & !3,
+                last,
                 group,
                 request.read,
                 request.write,

@@ -9,7 +9,7 @@ use qemu_sys as sys;
 use super::bql;
 use super::error::{Error, Result};
 use super::pci::PciDevice;
-use super::pci_iommu::{Pasids, PciDmaRequest, pasid, raw_pasid};
+use super::pci_iommu::{Pasids, PciDmaRequest, raw_pasid};
 use super::qom::{DeviceImpl, ObjectLike, Qom};
 
 /// Why a request did not finish.
@@ -57,7 +57,7 @@ pub trait DmaClient: DeviceImpl<Parent = PciDevice> {
 
     /// The IOMMU takes back translations that the endpoint got by ATS. Answer with
     /// [`PciDevice::ats_invalidation_done`] when none of them is in use any more.
-    fn ats_invalidate(this: &Qom<Self>, itag: u32, _pasid: Option<u32>, _addr: u64, _mask: u64) {
+    fn ats_invalidate(this: &Qom<Self>, itag: u32, _pasids: Pasids, _addr: u64, _mask: u64) {
         this.parent().ats_invalidation_done(itag);
     }
 }
@@ -76,7 +76,7 @@ unsafe extern "C" fn resolved<T: DmaClient>(opaque: *mut c_void, tag: u64, retry
 
 unsafe extern "C" fn ats_inv<T: DmaClient>(opaque: *mut c_void, itag: u32, raw: u32, addr: u64, mask: u64) {
     // SAFETY: as above.
-    T::ats_invalidate(unsafe { Qom::from_raw(opaque) }, itag, pasid(raw), addr, mask);
+    T::ats_invalidate(unsafe { Qom::from_raw(opaque) }, itag, Pasids::from_raw(raw), addr, mask);
 }
 
 impl<T: DmaClient> Qom<T> {

@@ -86,7 +86,7 @@ impl Pasids {
         }
     }
 
-    fn from_raw(raw: u32) -> Self {
+    pub(super) fn from_raw(raw: u32) -> Self {
         if raw == sys::PCI_ANY_PASID { Self::Any } else { Self::One(pasid(raw)) }
     }
 }

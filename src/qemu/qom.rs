@@ -369,6 +369,39 @@ impl<T: DeviceImpl> ClassInit<'_, T> {
         self.describe(name, description);
     }
 
+    /// A boolean property that may be set at any time, also while the machine runs: `qom-set`. Under the BQL.
+    pub fn switch_property<G, S>(&mut self, name: &CStr, description: &CStr, _get: G, _set: S)
+    where
+        G: Fn(&Qom<T>) -> bool + Copy + 'static,
+        S: Fn(&Qom<T>, bool) + Copy + 'static,
+    {
+        unsafe extern "C" fn get<T: DeviceImpl, G: Fn(&Qom<T>) -> bool + Copy>(
+            object: *mut sys::Object,
+            _errp: *mut *mut sys::Error,
+        ) -> bool {
+            // SAFETY: the property belongs to this class, so the object is a `T`.
+            conjure::<G>()(unsafe { Qom::<T>::from_raw(object.cast()) })
+        }
+        unsafe extern "C" fn set<T: DeviceImpl, S: Fn(&Qom<T>, bool) + Copy>(
+            object: *mut sys::Object,
+            value: bool,
+            _errp: *mut *mut sys::Error,
+        ) {
+            // SAFETY: as above.
+            conjure::<S>()(unsafe { Qom::<T>::from_raw(object.cast()) }, value);
+        }
+        // SAFETY: a class under construction, C strings, a matching getter and setter.
+        unsafe {
+            sys::object_class_property_add_bool(
+                self.class,
+                name.as_ptr(),
+                Some(get::<T, G>),
+                Some(set::<T, S>),
+            );
+        }
+        self.describe(name, description);
+    }
+
     /// A read-only unsigned property, computed when it is read.
     pub fn uint_property<F: Fn(&Qom<T>) -> u64 + Copy + 'static>(
         &mut self,

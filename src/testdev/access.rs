@@ -5,14 +5,10 @@ use super::atc::TranslationCache;
 use super::counters::{Counters, bump};
 use super::descriptor::Limits;
 use super::halted::HaltedPasids;
-use super::port::{Invalidation, Port, PortError, Request, Width};
+use super::port::{Port, PortError, Request, Width};
 use super::pri::PageGroups;
-use super::registers::{Cause, FaultMode};
+use super::registers::{Cause, FaultMode, Prefetch};
 use crate::iommu::Access;
-
-/// Page requests that one access makes before it gives up. Each waits for software's answer, so this
-/// bounds no work; it ends a conversation in which software says "done" and never is.
-const MAX_ATTEMPTS: u8 = 255;
 
 /// What all engines of a device share.
 #[derive(Clone, Debug)]
@@ -48,9 +44,20 @@ pub struct Aborted {
     pub addr: u64,
 }
 
+/// What is known of the pages after that of an access.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// PREFETCH: how many pages one page fault requests.
+    pub prefetch: Prefetch,
+    /// Bytes from the access's address on that will be accessed in the same way.
+    pub reach: u64,
+}
+
 /// On whose behalf an access is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Initiator {
+    /// Number of the engine.
+    pub engine: u8,
     /// The address space.
     pub pasid: Option<u32>,
     /// Privileged.
@@ -61,6 +68,8 @@ pub struct Initiator {
     pub mode: FaultMode,
     /// Page requests that were made for this access so far.
     pub attempts: u8,
+    /// The pages that it will come to next.
+    pub ahead: Ahead,
 }
 
 /// What an access does. It lies within one 4 KiB page.
@@ -174,14 +183,14 @@ impl Operation<'_> {
 }
 
 impl Shared {
-    /// The state after reset.
+    /// The state after reset, with a translation cache of that size.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, atc_entries: u16) -> Self {
         Self {
             limits,
             counters: Counters::default(),
             halted: HaltedPasids::default(),
-            cache: TranslationCache::default(),
+            cache: TranslationCache::new(atc_entries),
             groups: PageGroups::default(),
             last_tag: 0,
             events: 0,
@@ -226,71 +235,8 @@ impl Shared {
         }
     }
 
-    /// Forgets translations.
-    pub fn invalidate(&mut self, invalidation: &Invalidation) {
-        bump(&mut self.counters.invalidations);
-        let Invalidation { pasid, addr, mask } = *invalidation;
-        self.cache.invalidate(pasid, addr, mask);
-    }
-
     fn new_tag(&mut self) -> u64 {
         self.last_tag = self.last_tag.wrapping_add(1).max(1);
         self.last_tag
-    }
-
-    fn translate(
-        &mut self,
-        port: &mut dyn Port,
-        from: &Initiator,
-        request: &Request,
-    ) -> Result<u64, Trouble> {
-        while let Some(invalidation) = port.take_invalidation() {
-            self.invalidate(&invalidation);
-        }
-        if let Some(addr) = self.cache.lookup(request.pasid, request.addr, request.access) {
-            return Ok(addr);
-        }
-        let answer = port.translate(request).map_err(|error| Trouble::Fail(error.into()))?;
-        bump(&mut self.counters.ats_requests);
-        if let Some(translation) = answer
-            && translation.allows(request.access)
-            && let Some(addr) = translation.output_of(request.addr)
-        {
-            self.cache.insert(request.pasid, request.access.privileged, translation);
-            return Ok(addr);
-        }
-        bump(&mut self.counters.ats_failed);
-        self.request_page(port, from, request)
-    }
-
-    fn request_page(
-        &mut self,
-        port: &mut dyn Port,
-        from: &Initiator,
-        request: &Request,
-    ) -> Result<u64, Trouble> {
-        let allowance = port.page_request_allowance();
-        if allowance == 0 {
-            return Err(Trouble::Fail(Cause::Unsupported));
-        }
-        if from.attempts == MAX_ATTEMPTS {
-            return Err(Trouble::Fail(Cause::PageFailure));
-        }
-        let Some(group) = self.groups.begin(allowance) else {
-            return Err(Trouble::Wait(Wait::Credit));
-        };
-        match port.page_request(request, group) {
-            Ok(()) => {
-                bump(&mut self.counters.page_requests);
-                Err(Trouble::Wait(Wait::PageGroup(group)))
-            }
-            Err(error) => {
-                self.groups.end(group);
-                Err(Trouble::Fail(match error {
-                    PortError::InProgress | PortError::Refused | PortError::Memory => Cause::PageFailure,
-                    other => other.into(),
-                }))
-            }
-        }
     }
 }

@@ -7,17 +7,18 @@
 
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::atc::MAX_ENTRIES;
 use super::pri::GROUPS;
 use super::registers::{BAR_SIZE, MAX_ENGINES};
 use super::{Config, Device, Invalidation, PAGE_SIZE, PageResponse};
 use crate::qemu::log::GUEST_ERRORS;
 use crate::qemu::{
     AtsClient, AtsListener, Bar, BottomHalf, ClassInit, ConfigWrite, DeviceImpl, DmaClient, Error, Migrate,
-    ObjectRef, OwnedRegion, PCIE_DEVICE, PciBus, PciDevice, PciIds, Qom, RegionOps, Reset, ResetKind, Result,
-    RunStateWatch, Timer, main_loop, properties, qom,
+    ObjectRef, OwnedRegion, PCIE_DEVICE, Pasids, PciBus, PciDevice, PciIds, Qom, RegionOps, Reset, ResetKind,
+    Result, RunStateWatch, Timer, main_loop, properties, qom,
 };
 
 mod port;
@@ -31,10 +32,9 @@ const CLASS: u16 = 0x1200;
 
 /// Between two ticks, so that vCPUs that wait for the BQL get it.
 const PAUSE_NS: u64 = 10_000;
-/// PASIDs with notifiers from which on they are registered anew, when no page request is out.
-const MANY_CLIENTS: usize = 64;
-/// PASIDs with notifiers at most.
-const MAX_CLIENTS: usize = 4096;
+/// PASIDs with listeners from which on those that are not needed are taken back, between two ticks. A tick adds
+/// some ten thousand at most: one a step.
+const MANY_CLIENTS: usize = 4096;
 /// What waits for the model at most; more responses than groups are mistakes.
 const MAX_INBOX: usize = 4096;
 
@@ -67,6 +67,14 @@ properties! {
         pub dma_can_stall: bool = true, c"dma-can-stall", c"the device tree says that requests may be stalled";
         /// Page requests at a time.
         pub page_requests: u32 = 32, c"page-requests", c"outstanding page requests (1-512)";
+        /// Size of the translation cache.
+        pub atc_entries: u16 = 64, c"atc-entries", c"entries of the translation cache (0-1024; 0: none)";
+        /// Page Aligned Request in the ATS capability.
+        pub page_aligned: bool = true, c"x-ats-page-aligned", c"ATS: untranslated addresses are page-aligned";
+        /// Global Invalidate Supported in the ATS capability.
+        pub global: bool = false, c"x-ats-global", c"ATS: translations may be shared by all PASIDs";
+        /// PRG Response PASID Required in the Page Request capability.
+        pub response_pasid: bool = true, c"x-pri-response-pasid", c"page responses carry their PASID";
         /// For negative tests.
         pub engines_off: bool = false, c"x-engines-off", c"accept descriptors and do nothing";
         /// PCI identity.
@@ -89,7 +97,7 @@ struct Capabilities {
 /// What other devices tell this one.
 enum Event {
     Resolved { tag: u64, retry: bool },
-    Response { group: u16, response: PageResponse },
+    Response { group: u16, pasid: Option<u32>, response: PageResponse },
     Invalidation { invalidation: Invalidation, itag: Option<u32> },
 }
 
@@ -99,10 +107,14 @@ pub struct TestDev {
     model: Mutex<Option<Device>>,
     /// After `unrealize`: QEMU has freed parts of the device, though the object may live a while.
     gone: AtomicBool,
+    /// Completions of invalidations are sent.
+    answers_invalidations: AtomicBool,
     /// A reset came while the model was at work, as the effect of its own accesses.
     reset_due: AtomicBool,
     capabilities: OnceLock<Capabilities>,
     inbox: Mutex<VecDeque<Event>>,
+    /// An invalidation found no room in the inbox.
+    inbox_overflowed: AtomicBool,
     clients: Mutex<BTreeMap<Option<u32>, AtsListener<TestDev>>>,
     registers: OnceLock<OwnedRegion>,
     msix: OnceLock<OwnedRegion>,
@@ -131,9 +143,11 @@ impl DeviceImpl for TestDev {
         Self {
             model: Mutex::default(),
             gone: AtomicBool::new(false),
+            answers_invalidations: AtomicBool::new(true),
             reset_due: AtomicBool::new(false),
             capabilities: OnceLock::new(),
             inbox: Mutex::default(),
+            inbox_overflowed: AtomicBool::new(false),
             clients: Mutex::default(),
             registers: OnceLock::new(),
             msix: OnceLock::new(),
@@ -196,6 +210,12 @@ impl DeviceImpl for TestDev {
         class.string_property(c"stats", c"counters, as a JSON object", |this| {
             lock(&this.model).as_ref().map_or_else(|| "{}".into(), |model| model.counters().to_json())
         });
+        class.switch_property(
+            c"x-answer-invalidations",
+            c"invalidations are completed; off: their translations are dropped and nothing is said, ever",
+            |this| this.answers_invalidations.load(Ordering::Relaxed),
+            |this, value| this.answers_invalidations.store(value, Ordering::Relaxed),
+        );
         class.reset();
         class.migrate();
         class.config_write();
@@ -221,6 +241,10 @@ impl Qom<TestDev> {
         if !(1..=u32::from(GROUPS)).contains(&page_requests) {
             return Err(out_of_range("page-requests", page_requests, "1 to 512"));
         }
+        let atc_entries = properties.atc_entries.get();
+        if atc_entries > MAX_ENTRIES {
+            return Err(out_of_range("atc-entries", atc_entries, "0 (no cache) to 1024"));
+        }
         let vendor = properties.vendor.get();
         if matches!(vendor, 0 | 0xffff) {
             return Err(out_of_range("x-pci-vendor-id", format!("{vendor:#06x}"), "0x0001 to 0xfffe"));
@@ -243,6 +267,8 @@ impl Qom<TestDev> {
             exec: properties.exec.get(),
             privileged: properties.privileged.get(),
             engines_off: properties.engines_off.get(),
+            atc_entries,
+            response_pasid: properties.response_pasid.get(),
         })
     }
 
@@ -261,13 +287,14 @@ impl Qom<TestDev> {
             pri: place(config.pri, 16),
         };
         if let Some(offset) = capabilities.ats {
-            pci.add_ats(offset, true);
+            pci.add_ats(offset, self.properties().page_aligned.get(), self.properties().global.get());
         }
         if let Some(offset) = capabilities.pasid {
             pci.add_pasid(offset, config.pasid_bits, config.exec, config.privileged);
         }
         if let Some(offset) = capabilities.pri {
-            pci.add_pri(offset, self.properties().page_requests.get(), config.pasid_bits != 0);
+            let response_pasid = config.pasid_bits != 0 && config.response_pasid;
+            pci.add_pri(offset, self.properties().page_requests.get(), response_pasid);
         }
         // A function of a multifunction device that lacks it might reach another one around the IOMMU: such
         // functions get no PASIDs from Linux.
@@ -300,6 +327,7 @@ impl Qom<TestDev> {
         }
         port.empty_inbox(&mut model);
         let pri_status = port.pri_status();
+        model.count_unanswered(port.unanswered());
         if model.is_interrupt_due() {
             self.kick();
         }
@@ -320,6 +348,10 @@ impl Qom<TestDev> {
         if inbox.len() < MAX_INBOX || matches!(event, Event::Resolved { .. }) {
             inbox.push_back(event);
         } else {
+            // An invalidation that cannot be told of one by one takes everything, and is never completed.
+            if let Event::Invalidation { .. } = event {
+                self.inbox_overflowed.store(true, Ordering::Relaxed);
+            }
             log::debug!(target: GUEST_ERRORS, "{}: too many messages at once", self.device().name());
         }
         drop(inbox);
@@ -342,14 +374,14 @@ impl Qom<TestDev> {
         let _alive = ObjectRef::new(self.parent());
         let done = self.with_model(|model, port| {
             let tick = model.tick(port);
-            (tick.more, model.take_interrupt(), model.page_groups_outstanding())
+            (tick.more, model.take_interrupt())
         });
-        let Some((more, interrupt, outstanding)) = done else { return };
+        let Some((more, interrupt)) = done else { return };
         if self.is_gone() {
             return;
         }
-        if outstanding == 0 && lock(&self.clients).len() > MANY_CLIENTS {
-            self.forget_clients();
+        if lock(&self.clients).len() > MANY_CLIENTS {
+            self.forget_idle_clients();
         }
         if interrupt {
             self.parent().msix_notify(0);
@@ -375,17 +407,26 @@ impl Qom<TestDev> {
 
     /// Makes the IOMMU tell of invalidations and page responses of a PASID.
     fn add_client(&self, pasid: Option<u32>) -> bool {
-        let clients = lock(&self.clients);
-        if clients.contains_key(&pasid) {
+        if lock(&self.clients).contains_key(&pasid) {
             return true;
         }
-        if clients.len() >= MAX_CLIENTS {
-            return false;
-        }
-        drop(clients);
         let Some(client) = AtsListener::register(self, pasid) else { return false };
         lock(&self.clients).insert(pasid, client);
         true
+    }
+
+    /// Takes back the listeners of PASIDs without a page request that is out or a translation that is cached.
+    fn forget_idle_clients(&self) {
+        let needed: Option<BTreeSet<Option<u32>>> = lock(&self.model)
+            .as_ref()
+            .map(|model| model.page_requesters().chain(model.cached_spaces()).collect());
+        let Some(needed) = needed else { return };
+        let (kept, idle) = std::mem::take(&mut *lock(&self.clients))
+            .into_iter()
+            .partition(|(pasid, _)| needed.contains(pasid));
+        *lock(&self.clients) = kept;
+        let idle: BTreeMap<_, _> = idle;
+        drop(idle);
     }
 
     /// Takes back what [`Self::add_client`] did, and forgets the translations that depend on it.
@@ -471,30 +512,34 @@ impl DmaClient for TestDev {
         this.deliver(Event::Resolved { tag, retry });
     }
 
-    fn ats_invalidate(this: &Qom<Self>, itag: u32, pasid: Option<u32>, addr: u64, mask: u64) {
-        let invalidation = Invalidation { pasid, addr, mask };
+    fn ats_invalidate(this: &Qom<Self>, itag: u32, pasids: Pasids, addr: u64, mask: u64) {
+        let (pasid, all_pasids) = match pasids {
+            Pasids::One(pasid) => (pasid, false),
+            Pasids::Any => (None, true),
+        };
+        let invalidation = Invalidation { pasid, all_pasids, addr, mask };
         this.deliver(Event::Invalidation { invalidation, itag: Some(itag) });
     }
 }
 
 impl AtsClient for TestDev {
-    fn page_response(this: &Qom<Self>, _pasid: Option<u32>, group: u16, response: crate::qemu::PageResponse) {
+    fn page_response(this: &Qom<Self>, pasid: Option<u32>, group: u16, response: crate::qemu::PageResponse) {
         let response = match response {
             crate::qemu::PageResponse::Success => PageResponse::Success,
             crate::qemu::PageResponse::InvalidRequest => PageResponse::Invalid,
             crate::qemu::PageResponse::Failure => PageResponse::Failure,
         };
-        this.deliver(Event::Response { group, response });
+        this.deliver(Event::Response { group, pasid, response });
     }
 
     fn translations_gone(this: &Qom<Self>, pasid: Option<u32>, addr: u64, mask: u64) {
-        let invalidation = Invalidation { pasid, addr, mask };
+        let invalidation = Invalidation { pasid, all_pasids: false, addr, mask };
         this.deliver(Event::Invalidation { invalidation, itag: None });
     }
 }
 
 impl Migrate for TestDev {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const MSIX: bool = true;
 
     fn save(this: &Qom<Self>) -> Result<Vec<u8>> {
@@ -507,9 +552,10 @@ impl Migrate for TestDev {
             model.load(state)?;
             let waiting: Vec<_> = model.waiting().collect();
             let requesters: Vec<_> = model.page_requesters().collect();
-            Ok::<_, Error>((waiting, requesters))
+            let cached: Vec<_> = model.cached_spaces().collect();
+            Ok::<_, Error>((waiting, requesters, cached))
         });
-        let (waiting, requesters) =
+        let (waiting, requesters, cached) =
             loaded.unwrap_or_else(|| Err(Error::new("sva-testdev cannot be loaded while it is at work")))?;
         for pasid in requesters {
             if !this.add_client(pasid) {
@@ -517,6 +563,10 @@ impl Migrate for TestDev {
                     "sva-testdev waits for page responses, and the IOMMU here sends none: use the same IOMMU",
                 ));
             }
+        }
+        if !cached.into_iter().all(|pasid| this.add_client(pasid)) {
+            // Nobody would take them back.
+            this.with_model(|model, _| model.forget_translations());
         }
         this.parent().dma_restore(&waiting)
     }

@@ -5,12 +5,14 @@
 //! alone, and the state moves on only when the access is done: an access that has to wait is asked for
 //! again by taking the same step again.
 
-use super::access::{Aborted, Initiator, Operation, Shared, Trouble, Wait};
+use super::access::{Aborted, Ahead, Initiator, Operation, Shared, Trouble, Wait};
 use super::counters::bump;
 use super::crc32c::Crc32c;
 use super::descriptor::{DESCRIPTOR_SIZE, Descriptor, Opcode, RECORD_SIZE, RECORD_STATUS, Status};
 use super::port::{Port, Width};
-use super::registers::{Cause, EngineStatus, FaultMode, MAX_RING_LOG2, RESET_BURST, RingPasid, int_engine};
+use super::registers::{
+    Cause, EngineStatus, FaultMode, MAX_RING_LOG2, Prefetch, RESET_BURST, RingPasid, int_engine,
+};
 use super::work::{Outcome, Phase, Work};
 use super::{PAGE_BYTES, PAGE_SIZE, add_wrapping, copy, index, offset_in_page};
 
@@ -50,6 +52,8 @@ pub struct Engine {
     pub fault_addr: u64,
     /// BURST.
     pub burst: u32,
+    /// PREFETCH.
+    pub prefetch: Prefetch,
     /// How many descriptors from HEAD on are cancelled.
     pub cancel_any: u32,
     /// How many descriptors from HEAD on are cancelled if they have no PASID.
@@ -81,6 +85,7 @@ impl Engine {
             cause: Cause::None,
             fault_addr: 0,
             burst: RESET_BURST,
+            prefetch: Prefetch::default().sane(),
             cancel_any: 0,
             cancel_plain: 0,
             wait: None,
@@ -129,6 +134,7 @@ impl Engine {
     /// CTRL.RUN is cleared: gives up the descriptor in hand, without completing it.
     pub fn stop(&mut self, shared: &mut Shared, port: &mut dyn Port) {
         self.give_up_wait(shared, port);
+        self.disown_groups(shared);
         self.run = false;
         self.work.phase = Phase::Fetch;
     }
@@ -256,22 +262,27 @@ impl Engine {
 
     fn ring_initiator(&self) -> Initiator {
         Initiator {
+            engine: self.number,
             pasid: self.ring_pasid.space(),
             privileged: false,
             exec: false,
             mode: self.mode,
             attempts: self.attempts,
+            ahead: Ahead::default(),
         }
     }
 
-    fn data_initiator(&self, exec: bool) -> Initiator {
+    /// `reach`: how many bytes from the access's address on are accessed in the same way.
+    fn data_initiator(&self, exec: bool, reach: u64) -> Initiator {
         let control = self.work.descriptor.control;
         Initiator {
+            engine: self.number,
             pasid: self.work.descriptor.space(),
             privileged: control.privileged() != 0,
             exec: exec && control.execute() != 0,
             mode: self.mode,
             attempts: self.attempts,
+            ahead: Ahead { prefetch: self.prefetch, reach },
         }
     }
 
@@ -333,7 +344,8 @@ impl Engine {
     }
 
     fn read_list(&mut self, shared: &mut Shared, port: &mut dyn Port) -> Step {
-        let from = self.data_initiator(false);
+        let reach = self.work.descriptor.list_size().saturating_sub(u64::from(self.work.moved));
+        let from = self.data_initiator(false, reach);
         let work = &mut self.work;
         let (base, bytes) = match work.phase {
             Phase::SourceList => (work.descriptor.src, work.src_list.as_mut_slice()),
@@ -400,7 +412,7 @@ impl Engine {
 
     fn read_source(&mut self, budget: u64, shared: &mut Shared, port: &mut dyn Port) -> Step {
         let size = self.choose_piece(budget);
-        let from = self.data_initiator(true);
+        let from = self.data_initiator(true, self.work.src.segment_left());
         let (addr, _) = self.work.src.here();
         let Some(buf) = self.work.buffer.get_mut(..index(size)) else { return Step::Blocked };
         let result = shared.perform(port, &from, addr, Operation::Read(buf));
@@ -423,7 +435,7 @@ impl Engine {
             return self.compare_and_swap(shared, port);
         }
         let size = self.choose_piece(budget);
-        let from = self.data_initiator(false);
+        let from = self.data_initiator(false, self.work.dst.segment_left());
         let (addr, _) = self.work.dst.here();
         let done = self.work.done;
         let work = &mut self.work;
@@ -461,7 +473,7 @@ impl Engine {
     }
 
     fn compare_and_swap(&mut self, shared: &mut Shared, port: &mut dyn Port) -> Step {
-        let from = self.data_initiator(false);
+        let from = self.data_initiator(false, 0);
         let descriptor = &self.work.descriptor;
         let addr = descriptor.dst;
         let (width, mask) = match descriptor.length {
@@ -551,8 +563,15 @@ impl Engine {
         self.finish(outcome, shared);
     }
 
+    /// What was requested ahead is nothing to the next descriptor, which may have another process's PASID.
+    fn disown_groups(&self, shared: &mut Shared) {
+        let engine = Some(self.number);
+        shared.groups.disown(|group| group.ahead_of == engine);
+    }
+
     /// The descriptor in hand has ended: its completion record comes next.
     fn finish(&mut self, outcome: Outcome, shared: &mut Shared) {
+        self.disown_groups(shared);
         if outcome.cause != Cause::None {
             self.cause = outcome.cause;
             self.fault_addr = outcome.fault_addr;

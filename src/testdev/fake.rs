@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A port for tests: memory by (PASID, page), and an answer for each page that a test chooses.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::port::{AtsTranslation, Invalidation, Port, PortError, Request, Width};
 use crate::iommu::Access;
@@ -27,15 +27,29 @@ pub struct FakePort {
     pub behaviour: HashMap<(Option<u32>, u64), Behaviour>,
     /// Requests that wait: tag to request.
     pub waiting: BTreeMap<u64, Request>,
-    /// Page requests out: group to request.
-    pub page_requests: BTreeMap<u16, Request>,
+    /// Page request groups out, with their requests.
+    pub page_requests: BTreeMap<u16, Vec<Request>>,
+    /// Of these, whose last request is still to come.
+    pub open_groups: BTreeSet<u16>,
+    /// Stop Markers sent.
+    pub stop_markers: Vec<u32>,
+    /// Why page requests fail.
+    pub page_request_error: Option<PortError>,
     pub allowance: u32,
+    /// Software breaks the rules on purpose.
+    pub forced: bool,
     pub ats: bool,
     /// All accesses that were carried out, with their length.
     pub log: Vec<(Request, usize)>,
     pub cancelled: Vec<u64>,
     /// Arrive with the next access in the ATS mode.
     pub invalidations: Vec<Invalidation>,
+    /// Arrive while a translation request is on its way, one each.
+    pub overtaking: Vec<Invalidation>,
+    /// Size minus one of translations, if it is not that of a page.
+    pub large: u64,
+    /// Translations hold for every PASID.
+    pub global: bool,
 }
 
 impl FakePort {
@@ -152,10 +166,12 @@ impl Port for FakePort {
         if !self.ats {
             return Err(PortError::Unsupported);
         }
+        self.invalidations.extend(self.overtaking.pop());
         let input = request.addr & !(PAGE - 1);
+        let mask = self.large | (PAGE - 1);
         let answer = |write| {
             let output = Self::output(request.pasid, input);
-            Some(AtsTranslation { input, output, mask: PAGE - 1, read: true, write, exec: true })
+            Some(AtsTranslation { input, output, mask, read: true, write, exec: true, global: self.global })
         };
         match self.behaviour.get(&(request.pasid, request.addr / PAGE)) {
             None => Ok(answer(true)),
@@ -195,9 +211,30 @@ impl Port for FakePort {
         self.allowance
     }
 
-    fn page_request(&mut self, request: &Request, group: u16) -> Result<(), PortError> {
-        assert!(self.page_requests.insert(group, *request).is_none(), "group used twice");
-        assert!(self.page_requests.len() <= self.allowance as usize);
+    fn page_request(&mut self, request: &Request, group: u16, last: bool) -> Result<(), PortError> {
+        if let Some(error) = self.page_request_error {
+            return Err(error);
+        }
+        let Access { read, write, .. } = request.access;
+        if let Some(pasid) = request.pasid
+            && last
+            && !read
+            && !write
+        {
+            self.stop_markers.push(pasid);
+            return Ok(());
+        }
+        let open = self.open_groups.contains(&group);
+        let requests = self.page_requests.entry(group).or_default();
+        assert!(requests.is_empty() || open || self.forced, "group used twice");
+        requests.push(*request);
+        if last {
+            self.open_groups.remove(&group);
+        } else {
+            self.open_groups.insert(group);
+        }
+        let out: usize = self.page_requests.values().map(Vec::len).sum();
+        assert!(out <= self.allowance as usize || self.forced);
         Ok(())
     }
 }

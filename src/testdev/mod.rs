@@ -4,7 +4,8 @@
 //!
 //! | module         | what it holds                                                        |
 //! |----------------|----------------------------------------------------------------------|
-//! | [`registers`]  | addresses and layouts of the registers                               |
+//! | [`registers`]  | layouts of the registers                                             |
+//! | [`map`]        | their addresses                                                      |
 //! | [`descriptor`] | descriptors and completion records                                   |
 //! | [`scatter`]    | ranges and scatter lists                                             |
 //! | [`crc32c`]     | the checksum                                                         |
@@ -13,6 +14,8 @@
 //! | [`port`]       | the requests that leave the device, as a trait                       |
 //! | [`atc`], [`pri`] | translation cache and page request groups of the ATS and PRI mode  |
 //! | [`access`]     | how one access gets to memory in each fault mode                     |
+//! | [`translation`] | fault mode 1: translation requests and page requests                |
+//! | [`windows`]    | registers that show the cache and send page requests by hand         |
 //! | [`engine`]     | the engine: fetch, data, completion, step by step                    |
 //! | [`work`]       | the descriptor in hand, and how far it is                            |
 //! | [`model`]      | the device: registers, engines, cancel and reset                     |
@@ -37,12 +40,15 @@ pub mod crc32c;
 pub mod descriptor;
 pub mod engine;
 pub mod halted;
+pub mod map;
 pub mod model;
 pub mod port;
 pub mod pri;
 pub mod registers;
 pub mod scatter;
 pub mod state;
+pub mod translation;
+pub mod windows;
 pub mod work;
 
 #[cfg(all(feature = "qemu", not(test)))]

@@ -8,13 +8,15 @@ use super::access::{Shared, Wait};
 use super::counters::{Counters, bump};
 use super::descriptor::Limits;
 use super::engine::{Engine, Step};
+use super::map::{EngineRegister, Part, Register};
 use super::port::{Invalidation, Port};
 use super::pri::PageResponse;
 use super::registers::{
-    Caps, Cause, Control, EngineControl, EngineRegister, FaultMode, ID, INT_CANCEL, MAX_BURST, MAX_ENGINES,
-    MAX_RING_LOG2, MIN_BURST, Part, PasidCommand, Register, RingPasid, VERSION,
+    Caps, Cause, Control, EngineControl, FaultMode, ID, INT_CANCEL, MAX_BURST, MAX_ENGINES, MAX_RING_LOG2,
+    MIN_BURST, PasidCommand, Prefetch, RingPasid, VERSION,
 };
 use super::scatter::MAX_ENTRIES;
+use super::windows::Windows;
 
 /// Steps of one engine in one tick, whatever they move.
 const STEPS_PER_TICK: u32 = 1024;
@@ -36,6 +38,10 @@ pub struct Config {
     pub privileged: bool,
     /// Engines accept descriptors and do nothing.
     pub engines_off: bool,
+    /// Entries of the translation cache, 0 to 1024.
+    pub atc_entries: u16,
+    /// Responses to page requests with a PASID carry that PASID.
+    pub response_pasid: bool,
 }
 
 impl Default for Config {
@@ -48,6 +54,8 @@ impl Default for Config {
             exec: true,
             privileged: true,
             engines_off: false,
+            atc_entries: 64,
+            response_pasid: true,
         }
     }
 }
@@ -84,17 +92,19 @@ pub struct Device {
     pub(super) turn: u8,
     /// An interrupt message is due.
     pub(super) interrupt: bool,
+    pub(super) windows: Windows,
     pub(super) engines: Vec<Engine>,
     pub(super) shared: Shared,
 }
 
 impl Device {
-    /// A device after reset. The number of engines and the PASID width are taken into their ranges.
+    /// A device after reset. Numbers in `config` are taken into their ranges.
     #[must_use]
     pub fn new(config: Config) -> Self {
         let config = Config {
             engines: config.engines.clamp(1, MAX_ENGINES),
             pasid_bits: config.pasid_bits.min(20),
+            atc_entries: config.atc_entries.min(super::atc::MAX_ENTRIES),
             ..config
         };
         let limits = Limits {
@@ -111,8 +121,9 @@ impl Device {
             scratch: 0,
             turn: 0,
             interrupt: false,
+            windows: Windows::default(),
             engines: (0..config.engines).map(Engine::new).collect(),
-            shared: Shared::new(limits),
+            shared: Shared::new(limits, config.atc_entries),
         }
     }
 
@@ -138,15 +149,17 @@ impl Device {
     /// Page request groups that have no response yet.
     #[must_use]
     pub fn page_groups_outstanding(&self) -> u32 {
-        self.shared.groups.count()
+        self.shared.groups.groups()
     }
 
-    /// The address spaces of page requests that engines wait for.
+    /// The address spaces of page requests that have no response yet.
     pub fn page_requesters(&self) -> impl Iterator<Item = Option<u32>> + '_ {
-        self.engines
-            .iter()
-            .filter(|engine| matches!(engine.wait, Some(Wait::PageGroup(_))))
-            .map(Engine::space)
+        self.shared.groups.outstanding().map(|(_, group)| group.pasid)
+    }
+
+    /// The address spaces of translations that are cached.
+    pub fn cached_spaces(&self) -> impl Iterator<Item = Option<u32>> + '_ {
+        self.shared.cache.used().map(|(_, entry)| entry.pasid)
     }
 
     /// Whether an interrupt message is due.
@@ -176,6 +189,8 @@ impl Device {
             Register::Scratch => u64::from(self.scratch),
             Register::HaltedCount => u64::from(self.shared.halted.count()),
             Register::Counter(number) => self.shared.counters.values().get(number).copied().unwrap_or(0),
+            Register::Atc(register) => self.windows.read_atc(register, &self.shared),
+            Register::Pri(register) => self.windows.read_pri(register, &self.shared),
             Register::Engine(number, register) => {
                 self.engines.get(usize::from(number)).map_or(0, |engine| read_engine(engine, register))
             }
@@ -235,6 +250,12 @@ impl Device {
                 }
             }
             Register::Scratch => self.scratch = word,
+            Register::Atc(register) => {
+                written = self.windows.write_atc(register, word, &mut self.shared);
+            }
+            Register::Pri(register) => {
+                written = self.windows.write_pri(register, part, value, &mut self.shared, port);
+            }
             Register::Engine(number, register) => {
                 if let Some(engine) = self.engines.get_mut(usize::from(number)) {
                     let shared = &mut self.shared;
@@ -253,13 +274,19 @@ impl Device {
         let shared = &mut self.shared;
         if command.all() != 0 {
             self.engines.iter_mut().for_each(|engine| engine.cancel(false, shared, port));
+            shared.groups.disown(|_| true);
         } else if command.no_pasid() != 0 {
             self.engines.iter_mut().for_each(|engine| engine.cancel(true, shared, port));
+            shared.groups.disown(|group| group.pasid.is_none());
         } else {
             let pasid = command.pasid();
             shared.halted.insert(pasid);
             for engine in &mut self.engines {
                 engine.drop_pasid(pasid, Cause::Cancelled, None, shared, port);
+            }
+            shared.groups.disown(|group| group.pasid == Some(pasid));
+            if command.stop_marker() != 0 {
+                let _ = shared.send_stop_marker(port, pasid);
             }
         }
         shared.events |= INT_CANCEL;
@@ -277,6 +304,7 @@ impl Device {
             scratch,
             turn,
             interrupt,
+            windows,
             engines,
             shared,
         } = self;
@@ -290,8 +318,10 @@ impl Device {
         *scratch = 0;
         *turn = 0;
         *interrupt = false;
-        let (groups, last_tag) = (shared.groups.clone(), shared.last_tag);
-        *shared = Shared { groups, last_tag, ..Shared::new(shared.limits) };
+        *windows = Windows::default();
+        let (mut groups, last_tag) = (std::mem::take(&mut shared.groups), shared.last_tag);
+        groups.forget_answers();
+        *shared = Shared { groups, last_tag, ..Shared::new(shared.limits, config.atc_entries) };
     }
 
     /// A reset from outside: of the function, the bus, or the machine. Page requests are forgotten too.
@@ -325,7 +355,7 @@ impl Device {
     /// Whether an engine that waits for leave to send a page request should try again.
     fn has_credit(&self, port: &dyn Port) -> bool {
         let allowance = port.page_request_allowance();
-        allowance == 0 || self.shared.groups.has_credit(allowance)
+        allowance == 0 || self.shared.groups.credit(allowance) != 0
     }
 
     fn run_engine(&mut self, number: usize, port: &mut dyn Port) {
@@ -359,16 +389,39 @@ impl Device {
         known
     }
 
-    /// A page request group response. Returns whether that group was outstanding, and then wants a tick.
-    pub fn page_response(&mut self, group: u16, response: PageResponse, port: &mut dyn Port) -> bool {
-        if !self.shared.groups.end(group) {
+    /// A page request group response, for the address space of `pasid`. Returns whether that group was outstanding,
+    /// and then wants a tick.
+    pub fn page_response(
+        &mut self,
+        group: u16,
+        pasid: Option<u32>,
+        response: PageResponse,
+        port: &mut dyn Port,
+    ) -> bool {
+        let Shared { groups, counters, .. } = &mut self.shared;
+        // A response without PASID is for whoever has the index.
+        let known = groups
+            .get(group)
+            .is_some_and(|group| group.pasid == pasid || !self.config.response_pasid && pasid.is_none());
+        if !known {
+            bump(&mut counters.responses_unexpected);
             return false;
         }
-        bump(&mut self.shared.counters.page_responses);
+        groups.end(group, Some(response));
+        bump(&mut counters.page_responses);
         let failed = match response {
-            PageResponse::Success => None,
-            PageResponse::Invalid => Some(Cause::PageInvalid),
-            PageResponse::Failure => Some(Cause::PageFailure),
+            PageResponse::Success => {
+                bump(&mut counters.responses_success);
+                None
+            }
+            PageResponse::Invalid => {
+                bump(&mut counters.responses_invalid);
+                Some(Cause::PageInvalid)
+            }
+            PageResponse::Failure => {
+                bump(&mut counters.responses_failure);
+                Some(Cause::PageFailure)
+            }
         };
         for engine in &mut self.engines {
             engine.page_response(group, failed, &mut self.shared);
@@ -384,8 +437,14 @@ impl Device {
                 engine.page_response(group, Some(Cause::PageFailure), &mut self.shared);
             }
         }
-        self.shared.groups = Default::default();
+        self.shared.groups.lose_all();
         self.settle(port);
+    }
+
+    /// Invalidations whose completion the shell keeps to itself.
+    pub fn count_unanswered(&mut self, count: u64) {
+        let counter = &mut self.shared.counters.invalidations_unanswered;
+        *counter = counter.wrapping_add(count);
     }
 
     /// A device-TLB invalidation. When this returns no translation of that range is in use.
@@ -409,6 +468,7 @@ impl Device {
                 };
                 engine.drop_pasid(aborted.pasid, cause, addr, &mut self.shared, port);
             }
+            self.shared.groups.disown(|group| group.pasid == Some(aborted.pasid));
         }
         let events = std::mem::take(&mut self.shared.events);
         self.interrupt |= events & !self.int_status & self.int_mask != 0;
@@ -416,7 +476,7 @@ impl Device {
     }
 }
 
-fn mistake(what: &'static str) -> Written {
+pub(super) fn mistake(what: &'static str) -> Written {
     Written { kick: false, mistake: Some(what) }
 }
 
@@ -434,6 +494,7 @@ fn read_engine(engine: &Engine, register: EngineRegister) -> u64 {
         EngineRegister::FaultAddr => engine.fault_addr,
         EngineRegister::Burst => u64::from(engine.burst),
         EngineRegister::Reset => 0,
+        EngineRegister::Prefetch => u64::from(engine.prefetch.bits()),
     }
 }
 
@@ -469,11 +530,10 @@ fn write_engine(
         EngineRegister::RingSize => engine.ring_log2 = word,
         EngineRegister::RingPasid => {
             let ring = RingPasid::from(word);
-            let bits = shared.limits.pasid_bits;
-            if ring.valid() != 0 && (bits == 0 || u64::from(ring.pasid()) >> bits != 0) {
+            if !ring.fits(shared.limits.pasid_bits) {
                 return mistake("RING_PASID wider than the device's PASIDs");
             }
-            engine.ring_pasid = RingPasid::default().with_pasid(ring.pasid()).with_valid(ring.valid());
+            engine.ring_pasid = ring.sane();
         }
         EngineRegister::Tail => {
             engine.tail = word;
@@ -484,6 +544,7 @@ fn write_engine(
             None => return mistake("FAULT_MODE above 2"),
         },
         EngineRegister::Burst => engine.burst = word.clamp(MIN_BURST, MAX_BURST),
+        EngineRegister::Prefetch => engine.prefetch = Prefetch::from(word).sane(),
         EngineRegister::Status
         | EngineRegister::Head
         | EngineRegister::FaultCause

@@ -68,13 +68,17 @@ pub struct AtsTranslation {
     pub write: bool,
     /// Instruction fetches are allowed.
     pub exec: bool,
+    /// It holds for every PASID.
+    pub global: bool,
 }
 
 /// A device-TLB invalidation: translations of `addr & !mask ..= addr | mask` are no longer valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Invalidation {
     /// The address space.
     pub pasid: Option<u32>,
+    /// Every address space instead.
+    pub all_pasids: bool,
     /// An address of the range.
     pub addr: u64,
     /// Its size minus one.
@@ -127,7 +131,8 @@ pub trait Port {
     /// How many page requests may be outstanding; 0 when PRI is off.
     fn page_request_allowance(&self) -> u32;
 
-    /// Sends a PRI page request, the only and last of its group.
+    /// Sends a PRI page request of a group, the last one or not. A last one that asks for neither read nor write is
+    /// a Stop Marker, which has no response; for others,
     /// [`Device::page_response`](super::Device::page_response) is called with `group` later.
-    fn page_request(&mut self, request: &Request, group: u16) -> Result<(), PortError>;
+    fn page_request(&mut self, request: &Request, group: u16, last: bool) -> Result<(), PortError>;
 }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The registers of BAR0: addresses and layouts, as `docs/sva-testdev.md` has them.
+//! Layouts of the registers of BAR0, as `docs/sva-testdev.md` has them.
 
-use super::counters::Counters;
 use crate::layout;
 
 /// Size of BAR0: the largest page of a guest, so that a process maps it alone.
 pub const BAR_SIZE: u64 = 0x1_0000;
 /// ID register: "SVAT".
 pub const ID: u32 = 0x5356_4154;
-/// VERSION register: 1.0.
-pub const VERSION: u32 = 0x0001_0000;
+/// VERSION register: 1.1.
+pub const VERSION: u32 = 0x0001_0001;
 /// Most engines a device may have.
 pub const MAX_ENGINES: u8 = 16;
 /// RING_SIZE's largest value.
 pub const MAX_RING_LOG2: u32 = 12;
+/// Most pages that one page fault requests.
+pub const MAX_PREFETCH: u32 = 32;
 /// BURST's smallest value.
 pub const MIN_BURST: u32 = 4096;
 /// BURST's largest value.
@@ -54,6 +55,8 @@ layout! {
     pub struct PasidCommand(u32) {
         /// The PASID.
         19:0 pasid with_pasid,
+        /// CANCEL: a Stop Marker follows.
+        28:28 stop_marker with_stop_marker,
         /// CANCEL: requests without PASID, instead of a PASID.
         29:29 no_pasid with_no_pasid,
         /// All, instead of one PASID.
@@ -80,17 +83,149 @@ layout! {
         15:8 cause with_cause,
     }
 
-    /// RING_PASID.
+    /// RING_PASID and PRI_PASID: an address space.
     pub struct RingPasid(u32) {
         /// The PASID.
         19:0 pasid with_pasid,
-        /// The ring is in that PASID.
+        /// It is that of a PASID; otherwise that of requests without one.
         31:31 valid with_valid,
+    }
+
+    /// An engine's PREFETCH.
+    pub struct Prefetch(u32) {
+        /// Pages that a page fault requests at once.
+        7:0 pages with_pages,
+        /// Each in a group of its own.
+        31:31 split with_split,
+    }
+
+    /// ATC_FLAGS: what the entry that was looked at is.
+    pub struct AtcFlags(u32) {
+        /// There is one.
+        0:0 valid with_valid,
+        /// It belongs to a PASID.
+        1:1 pasid_valid with_pasid_valid,
+        /// Reads are allowed.
+        2:2 read with_read,
+        /// Writes are allowed.
+        3:3 write with_write,
+        /// Instruction fetches are allowed.
+        4:4 exec with_exec,
+        /// It was asked for, and serves, privileged accesses.
+        5:5 privileged with_privileged,
+        /// It serves every PASID.
+        6:6 global with_global,
+    }
+
+    /// PRI_SEND: a page request by hand.
+    pub struct PriSend(u32) {
+        /// Its page request group index.
+        8:0 group with_group,
+        /// The last of its group.
+        9:9 last with_last,
+        /// Read access is requested.
+        10:10 read with_read,
+        /// Write access is requested.
+        11:11 write with_write,
+        /// Execute Requested.
+        12:12 exec with_exec,
+        /// Privileged Mode Requested.
+        13:13 privileged with_privileged,
+        /// Whatever is outstanding already.
+        14:14 force with_force,
+        /// Do it.
+        31:31 go with_go,
+    }
+
+    /// PRI_RESULT: the state of a page request group index.
+    pub struct PriResult(u32) {
+        /// The last response to it, as it is in the message.
+        3:0 response with_response,
+        /// There has been one since it was used last.
+        8:8 answered with_answered,
+        /// It is in use.
+        9:9 outstanding with_outstanding,
+        /// Its last request was sent.
+        10:10 complete with_complete,
+        /// Requests in it.
+        31:16 requests with_requests,
+    }
+
+    /// PRI_OUTSTANDING.
+    pub struct PriOutstanding(u32) {
+        /// Page requests without response.
+        15:0 requests with_requests,
+        /// Page request groups without response.
+        31:16 groups with_groups,
+    }
+}
+
+/// What became of a PRI_SEND.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SendStatus {
+    /// There was none.
+    #[default]
+    None = 0,
+    /// The request is on its way.
+    Sent = 1,
+    /// As many are outstanding as software allows.
+    NoCredit = 2,
+    /// The index waits for its response, or its group is another PASID's.
+    IndexInUse = 3,
+    /// Page requests are not enabled, or stopped by a Response Failure.
+    Off = 4,
+    /// Bus mastering is off, or PASID, Execute or Privileged Mode requests are not enabled.
+    NotEnabled = 5,
+    /// The IOMMU refused it.
+    Refused = 6,
+    /// The IOMMU in front takes no page requests.
+    Unsupported = 7,
+    /// The device has no such PASID or flag.
+    Malformed = 8,
+}
+
+impl SendStatus {
+    /// The status of a number.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
+            0 => Self::None,
+            1 => Self::Sent,
+            2 => Self::NoCredit,
+            3 => Self::IndexInUse,
+            4 => Self::Off,
+            5 => Self::NotEnabled,
+            6 => Self::Refused,
+            7 => Self::Unsupported,
+            8 => Self::Malformed,
+            _ => return None,
+        })
+    }
+}
+
+impl Prefetch {
+    /// What a write of these bits sets: 1 to [`MAX_PREFETCH`] pages.
+    #[must_use]
+    pub fn sane(self) -> Self {
+        Self::default().with_pages(self.pages().clamp(1, MAX_PREFETCH)).with_split(self.split())
     }
 }
 
 impl RingPasid {
-    /// The address space of the ring.
+    /// Whether it is an address space of a device with PASIDs of that width, with nothing else set.
+    #[must_use]
+    pub fn fits(self, bits: u8) -> bool {
+        self.valid() == 0 || bits != 0 && u64::from(self.pasid()) >> bits == 0
+    }
+
+    /// Without reserved bits.
+    #[must_use]
+    pub fn sane(self) -> Self {
+        Self::default().with_pasid(self.pasid()).with_valid(self.valid())
+    }
+
+    /// The address space that it names.
     #[must_use]
     pub fn space(self) -> Option<u32> {
         (self.valid() != 0).then_some(self.pasid())
@@ -191,200 +326,18 @@ impl Cause {
     }
 }
 
-/// One register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Register {
-    /// ID.
-    Id,
-    /// VERSION.
-    Version,
-    /// CAPS.
-    Caps,
-    /// CTRL.
-    Control,
-    /// INT_STATUS.
-    IntStatus,
-    /// INT_MASK.
-    IntMask,
-    /// CANCEL.
-    Cancel,
-    /// REARM.
-    Rearm,
-    /// SCRATCH.
-    Scratch,
-    /// IOVA_HALTED.
-    HaltedCount,
-    /// A counter, by its number.
-    Counter(usize),
-    /// A register of an engine.
-    Engine(u8, EngineRegister),
-}
-
-/// One register of an engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineRegister {
-    /// CTRL.
-    Control,
-    /// STATUS.
-    Status,
-    /// RING_BASE.
-    RingBase,
-    /// RING_SIZE.
-    RingSize,
-    /// RING_PASID.
-    RingPasid,
-    /// HEAD.
-    Head,
-    /// TAIL.
-    Tail,
-    /// FAULT_MODE.
-    FaultMode,
-    /// FAULT_CAUSE.
-    FaultCause,
-    /// FAULT_ADDR.
-    FaultAddr,
-    /// BURST.
-    Burst,
-    /// RESET.
-    Reset,
-}
-
-/// The part of a register that an access covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// All of it.
-    Whole,
-    /// Bits 31:0 of a 64-bit register.
-    Low,
-    /// Bits 63:32 of a 64-bit register.
-    High,
-}
-
-impl Part {
-    /// What a read of this part of a register that holds `value` returns.
-    #[must_use]
-    pub fn of(self, value: u64) -> u64 {
-        match self {
-            Self::Whole => value,
-            Self::Low => value & 0xffff_ffff,
-            Self::High => value >> 32,
-        }
-    }
-
-    /// `old` with this part replaced by `value`.
-    #[must_use]
-    pub fn replace(self, old: u64, value: u64) -> u64 {
-        match self {
-            Self::Whole => value,
-            Self::Low => (old & !0xffff_ffff) | (value & 0xffff_ffff),
-            Self::High => (old & 0xffff_ffff) | (value << 32),
-        }
-    }
-}
-
-const COUNTERS_START: u64 = 0x100;
-const ENGINES_START: u64 = 0x1000;
-
-impl Register {
-    /// The register and the part of it at `offset`, for an access of `size` bytes; `None` where there is
-    /// none, or none that takes such an access.
-    #[must_use]
-    pub fn decode(offset: u64, size: u32) -> Option<(Self, Part)> {
-        if offset >= ENGINES_START {
-            let engine = u8::try_from((offset & !ENGINES_START) >> 8).ok()?;
-            if offset >> 12 != 1 || engine >= MAX_ENGINES {
-                return None;
-            }
-            let (register, part) = EngineRegister::decode(offset & 0xff, size)?;
-            return Some((Self::Engine(engine, register), part));
-        }
-        if offset >= COUNTERS_START {
-            let number = usize::try_from(offset.checked_sub(COUNTERS_START)? >> 3).ok()?;
-            if number >= Counters::COUNT {
-                return None;
-            }
-            return Some((Self::Counter(number), part_of_64(offset, size)?));
-        }
-        let register = match offset {
-            0x000 => Self::Id,
-            0x004 => Self::Version,
-            0x008 => Self::Caps,
-            0x00c => Self::Control,
-            0x010 => Self::IntStatus,
-            0x014 => Self::IntMask,
-            0x018 => Self::Cancel,
-            0x01c => Self::Rearm,
-            0x020 => Self::Scratch,
-            0x024 => Self::HaltedCount,
-            _ => return None,
-        };
-        (size == 4).then_some((register, Part::Whole))
-    }
-}
-
-impl EngineRegister {
-    fn decode(offset: u64, size: u32) -> Option<(Self, Part)> {
-        match offset & !7 {
-            0x08 => return Some((Self::RingBase, part_of_64(offset, size)?)),
-            0x28 => return Some((Self::FaultAddr, part_of_64(offset, size)?)),
-            _ => {}
-        }
-        let register = match offset {
-            0x00 => Self::Control,
-            0x04 => Self::Status,
-            0x10 => Self::RingSize,
-            0x14 => Self::RingPasid,
-            0x18 => Self::Head,
-            0x1c => Self::Tail,
-            0x20 => Self::FaultMode,
-            0x24 => Self::FaultCause,
-            0x30 => Self::Burst,
-            0x34 => Self::Reset,
-            _ => return None,
-        };
-        (size == 4).then_some((register, Part::Whole))
-    }
-}
-
-fn part_of_64(offset: u64, size: u32) -> Option<Part> {
-    match (offset & 7, size) {
-        (0, 8) => Some(Part::Whole),
-        (0, 4) => Some(Part::Low),
-        (4, 4) => Some(Part::High),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
-        use Part::{High, Low, Whole};
-        assert_eq!(Register::decode(0, 4), Some((Register::Id, Whole)));
-        assert_eq!(Register::decode(0, 8), None);
-        assert_eq!(Register::decode(2, 2), None);
-        assert_eq!(Register::decode(0x178, 8), Some((Register::Counter(15), Whole)));
-        assert_eq!(Register::decode(0x17c, 4), Some((Register::Counter(15), High)));
-        assert_eq!(Register::decode(0x180, 8), None);
-        let engine = |n, register, part| Some((Register::Engine(n, register), part));
-        assert_eq!(Register::decode(0x1000, 4), engine(0, EngineRegister::Control, Whole));
-        assert_eq!(Register::decode(0x1f34, 4), engine(15, EngineRegister::Reset, Whole));
-        assert_eq!(Register::decode(0x1108, 8), engine(1, EngineRegister::RingBase, Whole));
-        assert_eq!(Register::decode(0x1108, 4), engine(1, EngineRegister::RingBase, Low));
-        assert_eq!(Register::decode(0x110c, 4), engine(1, EngineRegister::RingBase, High));
-        assert_eq!(Register::decode(0x1228, 4), engine(2, EngineRegister::FaultAddr, Low));
-        assert_eq!(Register::decode(0x2000, 4), None);
-        assert_eq!(Register::decode(BAR_SIZE - 4, 4), None);
-        assert_eq!(Register::decode(u64::MAX, 4), None);
-    }
-
-    #[test]
-    fn halves() {
-        assert_eq!(Part::Low.replace(0x1111_1111_2222_2222, 0x3333_3333), 0x1111_1111_3333_3333);
-        assert_eq!(Part::High.replace(0x1111_1111_2222_2222, 0x3333_3333), 0x3333_3333_2222_2222);
-        assert_eq!(Part::High.of(0x1111_1111_2222_2222), 0x1111_1111);
+    fn statuses_round_trip() {
+        for bits in 0..=255 {
+            match SendStatus::from_bits(bits) {
+                Some(status) => assert_eq!(status as u8, bits),
+                None => assert!(bits > 8),
+            }
+        }
     }
 
     #[test]

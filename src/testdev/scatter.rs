@@ -84,6 +84,12 @@ impl Cursor {
         (addr, segment.length.saturating_sub(self.offset).min(in_page))
     }
 
+    /// Bytes from the address reached to the end of its segment.
+    #[must_use]
+    pub fn segment_left(&self) -> u64 {
+        self.segments.get(self.index).map_or(0, |segment| segment.length.saturating_sub(self.offset))
+    }
+
     /// Moves on by `count` bytes, at most to the end.
     pub fn advance(&mut self, mut count: u64) {
         while let Some(segment) = self.segments.get(self.index) {

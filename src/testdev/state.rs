@@ -3,20 +3,21 @@
 //!
 //! Every structure is taken apart exhaustively, so that a new field does not compile until somebody has
 //! decided about it. Loading believes nothing: each value is checked for the range that the running device
-//! keeps it in. Translations do not travel; the device asks for them again.
+//! keeps it in.
 
 use super::access::{Shared, Wait};
-use super::counters::Counters;
 use super::descriptor::{DESCRIPTOR_SIZE, Descriptor, Opcode, Status};
 use super::engine::Engine;
 use super::model::{Config, Device};
-use super::pri::{GROUPS, PageGroups};
-use super::registers::{Cause, FaultMode, MAX_BURST, MAX_RING_LOG2, MIN_BURST, RingPasid};
+use super::registers::{Cause, FaultMode, MAX_BURST, MAX_RING_LOG2, MIN_BURST, Prefetch, RingPasid};
 use super::work::{Outcome, Phase, Work};
 use super::{PAGE_SIZE, copy};
+use shared::{load_shared, load_windows, save_shared, save_windows};
+
+mod shared;
 
 /// Version of the form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a state cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +101,13 @@ impl Reader<'_> {
         }
     }
 
+    /// An address space that the device can have.
+    fn address_space(&mut self, shared: &Shared, what: &'static str) -> Result<RingPasid, LoadError> {
+        let space = RingPasid::from(self.u32()?);
+        check(space == space.sane() && space.fits(shared.limits.pasid_bits), what)?;
+        Ok(space)
+    }
+
     fn same(&mut self, name: &'static str, here: u32) -> Result<(), LoadError> {
         let saved = self.u32()?;
         if saved == here { Ok(()) } else { Err(LoadError::Property { name, saved, here }) }
@@ -123,6 +131,7 @@ impl Device {
             scratch,
             turn,
             interrupt,
+            windows,
             engines,
             shared,
         } = self;
@@ -138,6 +147,7 @@ impl Device {
         to.u8(*turn);
         to.u8(u8::from(*interrupt));
         save_shared(shared, &mut to);
+        save_windows(windows, &mut to);
         for engine in engines {
             save_engine(engine, &mut to);
         }
@@ -161,7 +171,8 @@ impl Device {
         let turn = from.u8()?;
         check(turn < self.config.engines, "turn")?;
         let interrupt = from.bool("interrupt state")?;
-        let shared = load_shared(self.shared.limits, &mut from)?;
+        let shared = load_shared(&self.config, self.shared.limits, &mut from)?;
+        let windows = load_windows(&shared, &mut from)?;
         let mut engines = Vec::with_capacity(self.engines.len());
         for number in 0..self.config.engines {
             engines.push(load_engine(number, &shared, &mut from)?);
@@ -179,6 +190,7 @@ impl Device {
             scratch,
             turn,
             interrupt,
+            windows,
             engines,
             shared,
         };
@@ -186,9 +198,19 @@ impl Device {
     }
 }
 
-fn properties(config: &Config) -> [(&'static str, u32); 6] {
+fn properties(config: &Config) -> [(&'static str, u32); 8] {
     // Engines that are switched off hold the same state.
-    let Config { engines, pasid_bits, ats, pri, exec, privileged, engines_off: _ } = *config;
+    let Config {
+        engines,
+        pasid_bits,
+        ats,
+        pri,
+        exec,
+        privileged,
+        engines_off: _,
+        atc_entries,
+        response_pasid,
+    } = *config;
     [
         ("engines", u32::from(engines)),
         ("pasid-bits", u32::from(pasid_bits)),
@@ -196,43 +218,9 @@ fn properties(config: &Config) -> [(&'static str, u32); 6] {
         ("pri", u32::from(pri)),
         ("exec", u32::from(exec)),
         ("priv", u32::from(privileged)),
+        ("atc-entries", u32::from(atc_entries)),
+        ("x-pri-response-pasid", u32::from(response_pasid)),
     ]
-}
-
-fn save_shared(shared: &Shared, to: &mut Writer) {
-    // Events and the aborted PASID are settled before any call returns.
-    let Shared { limits: _, counters, halted, cache: _, groups, last_tag, events: _, aborted: _ } = shared;
-    counters.values().iter().for_each(|value| to.u64(*value));
-    let (words, next) = groups.parts();
-    words.iter().for_each(|word| to.u64(*word));
-    to.u32(u32::from(next));
-    to.u64(*last_tag);
-    to.u32(u32::try_from(halted.words().count()).unwrap_or(0));
-    for (index, word) in halted.words() {
-        to.u32(index);
-        to.u64(word);
-    }
-}
-
-fn load_shared(limits: super::descriptor::Limits, from: &mut Reader<'_>) -> Result<Shared, LoadError> {
-    let mut shared = Shared::new(limits);
-    let mut values = [0; Counters::COUNT];
-    for value in &mut values {
-        *value = from.u64()?;
-    }
-    shared.counters = Counters::from_values(values);
-    let (mut words, _) = PageGroups::default().parts();
-    for word in &mut words {
-        *word = from.u64()?;
-    }
-    let next = u16::try_from(from.u32()?).ok().filter(|next| *next < GROUPS);
-    shared.groups = PageGroups::from_parts(words, next.ok_or(LoadError::Invalid("page request index"))?);
-    shared.last_tag = from.u64()?;
-    for _ in 0..from.u32()? {
-        let (index, word) = (from.u32()?, from.u64()?);
-        check(word != 0 && shared.halted.set_word(index, word), "set of halted PASIDs")?;
-    }
-    Ok(shared)
 }
 
 fn save_engine(engine: &Engine, to: &mut Writer) {
@@ -249,6 +237,7 @@ fn save_engine(engine: &Engine, to: &mut Writer) {
         cause,
         fault_addr,
         burst,
+        prefetch,
         cancel_any,
         cancel_plain,
         wait,
@@ -267,6 +256,7 @@ fn save_engine(engine: &Engine, to: &mut Writer) {
     to.u8(*cause as u8);
     to.u64(*fault_addr);
     to.u32(*burst);
+    to.u32(prefetch.bits());
     to.u32(*cancel_any);
     to.u32(*cancel_plain);
     let (kind, name) = match *wait {
@@ -285,7 +275,6 @@ fn save_engine(engine: &Engine, to: &mut Writer) {
 
 fn load_engine(number: u8, shared: &Shared, from: &mut Reader<'_>) -> Result<Engine, LoadError> {
     let mut engine = Engine::new(number);
-    let bits = shared.limits.pasid_bits;
     engine.run = from.bool("engine CTRL")?;
     engine.halted = from.bool("engine STATUS")?;
     engine.mode = FaultMode::from_bits(u32::from(from.u8()?)).ok_or(LoadError::Invalid("FAULT_MODE"))?;
@@ -293,16 +282,15 @@ fn load_engine(number: u8, shared: &Shared, from: &mut Reader<'_>) -> Result<Eng
     check(engine.ring_base & 63 == 0, "RING_BASE")?;
     engine.ring_log2 = from.u32()?;
     check(engine.ring_log2 <= MAX_RING_LOG2, "RING_SIZE")?;
-    let ring = RingPasid::from(from.u32()?);
-    engine.ring_pasid = RingPasid::default().with_pasid(ring.pasid()).with_valid(ring.valid());
-    let in_width = |pasid: u32| bits != 0 && u64::from(pasid) >> bits == 0;
-    check(ring == engine.ring_pasid && ring.space().is_none_or(in_width), "RING_PASID")?;
+    engine.ring_pasid = from.address_space(shared, "RING_PASID")?;
     engine.head = from.u32()?;
     engine.tail = from.u32()?;
     engine.cause = Cause::from_bits(from.u8()?).ok_or(LoadError::Invalid("FAULT_CAUSE"))?;
     engine.fault_addr = from.u64()?;
     engine.burst = from.u32()?;
     check((MIN_BURST..=MAX_BURST).contains(&engine.burst), "BURST")?;
+    engine.prefetch = Prefetch::from(from.u32()?);
+    check(engine.prefetch == engine.prefetch.sane(), "PREFETCH")?;
     engine.cancel_any = from.u32()?;
     engine.cancel_plain = from.u32()?;
     let most = 1 << MAX_RING_LOG2;
@@ -328,7 +316,9 @@ fn check_waits(engines: &[Engine], shared: &Shared) -> Result<(), LoadError> {
         let Some(wait) = waits(engine) else { continue };
         let known = match wait {
             Wait::Iommu { tag, .. } => tag != 0 && tag <= shared.last_tag,
-            Wait::PageGroup(group) => shared.groups.contains(group),
+            Wait::PageGroup(group) => {
+                shared.groups.get(group).is_some_and(|group| group.pasid == engine.space())
+            }
             Wait::Credit => true,
         };
         let same_name = |other: &Engine| match (waits(other), wait) {

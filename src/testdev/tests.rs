@@ -7,9 +7,11 @@ use super::registers::{Cause, INT_CANCEL};
 use super::*;
 
 mod ats;
+mod cache;
 mod cancel;
 mod faults;
 mod operations;
+mod pages;
 mod random;
 mod registers;
 
@@ -143,8 +145,9 @@ impl Rig {
     }
 
     fn respond(&mut self, response: PageResponse) {
-        let (group, _) = self.port.page_requests.pop_first().expect("no page request");
-        assert!(self.device.page_response(group, response, &mut self.port));
+        let (group, requests) = self.port.page_requests.pop_first().expect("no page request");
+        self.port.open_groups.remove(&group);
+        assert!(self.device.page_response(group, requests[0].pasid, response, &mut self.port));
     }
 
     /// The completion record, unless it is untouched.

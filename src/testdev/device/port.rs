@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The PCI function as the engines' port, and the inbox of what other devices tell it.
 
+use core::sync::atomic::Ordering;
+
 use super::{Event, PRI_STATUS, PRI_STATUS_FAILURE, PRI_STATUS_UNEXPECTED, TestDev, lock};
 use crate::iommu::Access;
 use crate::qemu::{AtsAnswer, AtsError, DmaError, Pasids, PciDevice, PciDmaRequest, Qom};
@@ -15,16 +17,23 @@ pub(super) struct PciPort<'a> {
     letting_go: Option<u32>,
     /// Bits of the Page Request Status register to be set.
     pri_status: u16,
+    /// Invalidations that were let go of without a word.
+    unanswered: u64,
 }
 
 impl<'a> PciPort<'a> {
     pub(super) fn new(device: &'a Qom<TestDev>) -> Self {
-        Self { device, letting_go: None, pri_status: 0 }
+        Self { device, letting_go: None, pri_status: 0, unanswered: 0 }
     }
 
     /// Bits of the Page Request Status register to be set.
     pub(super) fn pri_status(&self) -> u16 {
         self.pri_status
+    }
+
+    /// Invalidations whose completion was not sent.
+    pub(super) fn unanswered(&self) -> u64 {
+        self.unanswered
     }
 
     fn pci(&self) -> &PciDevice {
@@ -33,6 +42,9 @@ impl<'a> PciPort<'a> {
 
     /// Tells the model what others had to say; in order.
     pub(super) fn empty_inbox(&mut self, model: &mut Device) {
+        if self.device.inbox_overflowed.swap(false, Ordering::Relaxed) {
+            model.forget_translations();
+        }
         loop {
             let event = lock(&self.device.inbox).pop_front();
             match event {
@@ -45,12 +57,13 @@ impl<'a> PciPort<'a> {
                     model.invalidate(&invalidation);
                     self.letting_go = itag;
                 }
-                Some(Event::Response { group, response }) => {
-                    if !model.page_response(group, response, self) {
+                // A function that was told Response Failure ignores what comes after it (PCIe §10.4.2.1).
+                Some(Event::Response { .. }) if self.has_failed() => {}
+                Some(Event::Response { group, pasid, response }) => {
+                    if !model.page_response(group, pasid, response, self) {
                         self.pri_status |= PRI_STATUS_UNEXPECTED;
                     }
                     if response == PageResponse::Failure {
-                        // The function is to expect no more of them (PCIe §10.4.2.2).
                         self.pri_status |= PRI_STATUS_FAILURE;
                         model.page_requests_lost(self);
                     }
@@ -60,12 +73,42 @@ impl<'a> PciPort<'a> {
         self.let_go();
     }
 
+    /// No access uses any more what the invalidation in hand takes: completes it.
     fn let_go(&mut self) {
-        if let Some(itag) = self.letting_go.take()
-            && !self.device.is_gone()
-        {
-            self.pci().ats_invalidation_done(itag);
+        let Some(itag) = self.letting_go.take() else { return };
+        if self.device.is_gone() {
+            return;
         }
+        if self.device.answers_invalidations.load(Ordering::Relaxed) {
+            self.pci().ats_invalidation_done(itag);
+        } else {
+            self.unanswered = self.unanswered.wrapping_add(1);
+        }
+    }
+
+    /// Whether page requests have ended in a Response Failure that software has not seen yet.
+    fn has_failed(&self) -> bool {
+        let status = match self.device.capabilities().pri {
+            Some(cap) if !self.device.is_gone() => self.pci().config_u16(cap + PRI_STATUS),
+            _ => 0,
+        };
+        (status | self.pri_status) & PRI_STATUS_FAILURE != 0
+    }
+
+    /// A request of the ATS and PRI mode, with what of its address is sent, if software has enabled such requests.
+    fn ats_request(&self, request: &Request) -> Result<PciDmaRequest, PortError> {
+        self.check_plugged()?;
+        let pci = self.pci();
+        let Access { exec, privileged, .. } = request.access;
+        if !pci.is_bus_master()
+            || request.pasid.is_some() && !pci.is_pasid_enabled()
+            || exec && !pci.is_pasid_exec_enabled()
+            || privileged && !pci.is_pasid_privileged_enabled()
+        {
+            return Err(self.not_enabled());
+        }
+        let unsent = if self.device.properties().page_aligned.get() { PAGE_SIZE - 1 } else { 0 };
+        self.request(&Request { addr: request.addr & !unsent, ..*request })
     }
 
     /// What the PCI core is asked; nothing once the device has left.
@@ -130,6 +173,9 @@ impl Port for PciPort<'_> {
 
     fn take_invalidation(&mut self) -> Option<Invalidation> {
         self.let_go();
+        if self.device.inbox_overflowed.swap(false, Ordering::Relaxed) {
+            return Some(Invalidation { pasid: None, all_pasids: true, addr: 0, mask: u64::MAX });
+        }
         let mut inbox = lock(&self.device.inbox);
         let at = inbox.iter().position(|event| matches!(event, Event::Invalidation { .. }))?;
         let Some(Event::Invalidation { invalidation, itag }) = inbox.remove(at) else { return None };
@@ -138,34 +184,30 @@ impl Port for PciPort<'_> {
     }
 
     fn translate(&mut self, request: &Request) -> Result<Option<AtsTranslation>, PortError> {
-        self.check_plugged()?;
-        let Request { pasid, addr, access, .. } = *request;
+        let asked = self.ats_request(request)?;
         let pci = self.pci();
-        if !pci.is_bus_master() || pasid.is_some() && !pci.is_pasid_enabled() {
-            return Err(self.not_enabled());
-        }
         let services = pci.iommu_services();
-        if !services.ats {
-            return Err(PortError::Unsupported);
-        }
-        if !pci.is_ats_enabled()
-            || access.privileged && !services.privileged_ats
-            || !self.device.add_client(pasid)
+        if !services.ats
+            || !pci.is_ats_enabled()
+            || request.access.privileged && !services.privileged_ats
+            || !self.device.add_client(request.pasid)
         {
             return Err(PortError::Unsupported);
         }
-        let answer = pci.ats_translate(&self.request(request)?).map_err(|error| match error {
+        let answer = pci.ats_translate(&asked).map_err(|error| match error {
             AtsError::NotEnabled => PortError::PasidDisabled,
             AtsError::Unsupported => PortError::Unsupported,
             AtsError::Refused(_) => PortError::Refused,
         })?;
-        Ok(answer.map(|AtsAnswer { translated, mask, read, write, exec }| AtsTranslation {
-            input: addr & !(PAGE_SIZE - 1),
+        let may_share = self.device.properties().global.get();
+        Ok(answer.map(|AtsAnswer { translated, mask, read, write, exec, global }| AtsTranslation {
+            input: request.addr & !(PAGE_SIZE - 1),
             output: translated,
             mask,
             read,
             write,
             exec,
+            global: global && may_share,
         }))
     }
 
@@ -192,24 +234,22 @@ impl Port for PciPort<'_> {
     }
 
     fn page_request_allowance(&self) -> u32 {
-        if self.device.is_gone() {
+        if self.device.is_gone() || self.device.capabilities().pri.is_none() || self.has_failed() {
             return 0;
         }
-        let Some(cap) = self.device.capabilities().pri else { return 0 };
-        let pci = self.pci();
-        let status = pci.config_u16(cap + PRI_STATUS) | self.pri_status;
-        if !pci.is_pri_enabled() || status & PRI_STATUS_FAILURE != 0 {
-            return 0;
-        }
-        pci.page_request_allowance().min(self.device.properties().page_requests.get())
+        self.pci().page_request_allowance().min(self.device.properties().page_requests.get())
     }
 
-    fn page_request(&mut self, request: &Request, group: u16) -> Result<(), PortError> {
-        self.check_plugged()?;
-        if !self.device.add_client(request.pasid) {
+    fn page_request(&mut self, request: &Request, group: u16, last: bool) -> Result<(), PortError> {
+        let asked = self.ats_request(request)?;
+        let properties = self.device.properties();
+        // A response without PASID goes to whoever listens for requests without one.
+        let listens = self.device.add_client(request.pasid)
+            && (properties.response_pasid.get() || self.device.add_client(None));
+        if !listens {
             return Err(PortError::Unsupported);
         }
-        self.pci().page_request(&self.request(request)?, group).map_err(|error| match error {
+        self.pci().page_request(&asked, group, last).map_err(|error| match error {
             AtsError::Unsupported => PortError::Unsupported,
             AtsError::NotEnabled | AtsError::Refused(_) => PortError::Refused,
         })

@@ -23,7 +23,7 @@ fn translations_are_cached_until_invalidated() {
     assert_eq!(requests, 4, "ring, source, destination, records");
     rig.complete(copy);
     assert_eq!(rig.device.counters().ats_requests, requests);
-    rig.device.invalidate(&Invalidation { pasid: SPACE, addr: DST, mask: 0xfff });
+    rig.device.invalidate(&Invalidation { pasid: SPACE, addr: DST, mask: 0xfff, ..Default::default() });
     rig.complete(copy);
     assert_eq!(rig.device.counters().ats_requests, requests + 1);
     assert_eq!(rig.device.counters().invalidations, 1);
@@ -36,7 +36,7 @@ fn translations_are_cached_until_invalidated() {
 fn invalidated_and_changed_is_used_no_more() {
     let mut rig = rig();
     rig.complete(descriptor(Opcode::Fill, 0, DST, 8));
-    rig.device.invalidate(&Invalidation { pasid: SPACE, addr: DST, mask: 0xfff });
+    rig.device.invalidate(&Invalidation { pasid: SPACE, addr: DST, mask: 0xfff, ..Default::default() });
     rig.port.set(SPACE, DST, Behaviour::Stall);
     rig.offer(0, Descriptor { operand0: !0, ..descriptor(Opcode::Fill, 0, DST, 8) });
     rig.run();
@@ -49,7 +49,7 @@ fn an_invalidation_in_the_middle_counts_from_the_next_access() {
     let mut rig = rig();
     let fill = descriptor(Opcode::Fill, 0, DST, 8);
     rig.complete(fill);
-    rig.port.invalidations.push(Invalidation { pasid: SPACE, addr: DST, mask: 0xfff });
+    rig.port.invalidations.push(Invalidation { pasid: SPACE, addr: DST, mask: 0xfff, ..Default::default() });
     let requests = rig.device.counters().ats_requests;
     rig.complete(fill);
     assert_eq!(rig.device.counters().ats_requests, requests + 1);
@@ -69,7 +69,7 @@ fn a_page_request_and_its_answers() {
             let index = rig.offer(0, descriptor(Opcode::Fill, 0, DST, 2 * PAGE));
             rig.run();
             assert_eq!(rig.status(0) & 7, 3);
-            let request = *rig.port.page_requests.values().next().unwrap();
+            let request = rig.port.page_requests.values().next().unwrap()[0];
             assert_eq!((request.pasid, request.addr), (SPACE, DST + PAGE));
             assert!(request.access.write && !request.access.read);
             if migrate {
@@ -148,7 +148,7 @@ fn a_given_up_group_is_not_used_again_before_its_response() {
     assert_eq!(rig.device.page_groups_outstanding(), 1);
     rig.respond(PageResponse::Success);
     assert_eq!(rig.device.page_groups_outstanding(), 0);
-    assert!(!rig.device.page_response(0, PageResponse::Success, &mut rig.port), "twice");
+    assert!(!rig.device.page_response(0, SPACE, PageResponse::Success, &mut rig.port), "twice");
 }
 
 #[test]

@@ -145,12 +145,18 @@ proptest! {
         jobs in prop::collection::vec((job(), any::<bool>(), any::<bool>()), 1..8),
         faulty in prop::collection::hash_set(0..24u64, 0..12),
         mode in 0..2u32,
+        prefetch in prop_oneof![Just(1u32), Just(4), Just(0x8000_0004)],
+        atc_entries in prop_oneof![Just(0u16), Just(3), Just(64)],
+        allowance in 1..6u32,
         migrate in any::<u16>(),
         burst in prop_oneof![Just(4096u32), Just(65536)],
     ) {
-        let mut rig = Rig::new();
+        let config = Config { atc_entries, ..Config::default() };
+        let mut rig = Rig::with(config);
+        rig.port.allowance = allowance;
         rig.write(engine(0, 0x20), mode);
         rig.write(engine(0, 0x30), burst);
+        rig.write(engine(0, 0x38), prefetch);
         rig.port.poke(SPACE, SRC, &pattern((SOURCE_PAGES * PAGE) as usize));
         rig.port.poke(SPACE, DST, &pattern(5000));
         for (n, page) in faulty.iter().enumerate() {
@@ -171,14 +177,14 @@ proptest! {
         for round in 0..2000u32 {
             let more = rig.device.tick(&mut rig.port).more;
             if (u32::from(migrate) >> (round % 16)) & 1 != 0 {
-                rig.migrate(Config::default());
+                rig.migrate(config);
             }
             if let Some((_, request)) = rig.port.waiting.first_key_value() {
                 let (tag, addr) = (request.tag, request.addr);
                 rig.port.clear(SPACE, addr);
                 rig.answer(tag, true);
-            } else if let Some(request) = rig.port.page_requests.values().next().copied() {
-                rig.port.clear(SPACE, request.addr);
+            } else if let Some(requests) = rig.port.page_requests.values().next().cloned() {
+                requests.iter().for_each(|request| rig.port.clear(SPACE, request.addr));
                 rig.respond(PageResponse::Success);
             } else if !more {
                 break;
@@ -204,7 +210,9 @@ enum Deed {
     Answer(usize, bool),
     Respond(u8),
     Page(u64, bool),
-    Invalidate(u64),
+    Invalidate(u64, u64),
+    Overtake(u64),
+    Send(u32, u64, u32),
     Migrate,
     Lost,
 }
@@ -216,6 +224,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         Just(0x14),
         Just(0x18),
         Just(0x1c),
+        (0x80..0x9au64).prop_map(|register| register * 4),
         (0..4u64, 0..16u64).prop_map(|(number, register)| engine(number, register * 4)),
     ];
     let value = prop_oneof![
@@ -224,6 +233,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         Just(0x8000_0006),
         Just(0xc000_0000),
         Just(0xa000_0000),
+        Just(0x9000_0005),
         any::<u32>(),
     ];
     prop_oneof![
@@ -234,7 +244,9 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => (any::<usize>(), any::<bool>()).prop_map(|(which, retry)| Deed::Answer(which, retry)),
         2 => (0..3u8).prop_map(Deed::Respond),
         3 => (0..16u64, any::<bool>()).prop_map(|(page, there)| Deed::Page(page, there)),
-        1 => (0..16u64).prop_map(Deed::Invalidate),
+        2 => (0..16u64, 0..4u64).prop_map(|(page, size)| Deed::Invalidate(page, size)),
+        1 => (0..16u64).prop_map(Deed::Overtake),
+        2 => (0..8u32, 0..16u64, any::<u32>()).prop_map(|(pasid, page, bits)| Deed::Send(pasid, page, bits)),
         1 => Just(Deed::Migrate),
         1 => Just(Deed::Lost),
     ]
@@ -255,12 +267,26 @@ proptest! {
         for number in 0..4 {
             let ring = if number == 3 { SPACE } else { None };
             rig.start(number, ring);
-            rig.write(engine(number, 0x20), u32::from(number == 2));
+            rig.write(engine(number, 0x20), u32::from(number >= 2));
+            rig.write(engine(number, 0x38), if number == 2 { 0x8000_0003 } else { 4 });
         }
         for deed in deeds {
             rig.port.log.clear();
             match deed {
-                Deed::Write(offset, value) => rig.write(offset, value),
+                // By hand, software may send what it should not.
+                Deed::Write(offset, value) => {
+                    rig.port.forced = true;
+                    rig.write(offset, value);
+                    rig.port.forced = false;
+                }
+                Deed::Send(pasid, page, bits) => {
+                    rig.write(0x248, if pasid < 4 { 0 } else { pasid | 1 << 31 });
+                    rig.write64(0x240, page_addr(page));
+                    rig.port.forced = true;
+                    // Indices that engines use too.
+                    rig.write(0x24c, (bits & 0x7e03) | 1 << 31);
+                    rig.port.forced = false;
+                }
                 Deed::Offer(number, job, pasid) => {
                     let index = offer(&mut rig, number, &job, false, false);
                     let slot = Rig::ring_of(number) + u64::from(index % 16) * 64;
@@ -300,16 +326,32 @@ proptest! {
                         rig.port.set(Some(pasid), page_addr(page), Behaviour::Stall);
                     }
                 },
-                Deed::Invalidate(page) => rig.device.invalidate(&Invalidation { pasid: SPACE, addr: page_addr(page), mask: 0xfff }),
+                Deed::Invalidate(page, size) => {
+                    let (addr, mask) = (page_addr(page), (PAGE << size) - 1);
+                    rig.device.invalidate(&Invalidation { pasid: SPACE, addr, mask, ..Default::default() });
+                    for (_, entry) in rig.device.shared.cache.used() {
+                        let input = entry.translation.input;
+                        prop_assert!(entry.pasid != SPACE || input & !mask != addr & !mask);
+                    }
+                }
+                Deed::Overtake(page) => rig.port.overtaking.push(Invalidation {
+                    pasid: SPACE,
+                    addr: page_addr(page),
+                    mask: 0xfff,
+                    ..Default::default()
+                }),
                 Deed::Migrate => rig.migrate(Config::default()),
                 Deed::Lost => {
                     rig.port.page_requests.clear();
+                    rig.port.open_groups.clear();
                     rig.device.page_requests_lost(&mut rig.port);
                 }
             }
             rig.check_counters();
             prop_assert_eq!(
                 rig.device.page_groups_outstanding() as usize, rig.port.page_requests.len());
+            let requests: usize = rig.port.page_requests.values().map(Vec::len).sum();
+            prop_assert_eq!(rig.device.shared.groups.requests() as usize, requests);
             // A PASID that is halted after the deed was either halted in it, by its last access, or saw none.
             for (pasid, _) in rig.device.waiting() {
                 prop_assert!(pasid.is_none_or(|pasid| !rig.device.shared.halted.contains(pasid)));

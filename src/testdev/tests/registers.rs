@@ -8,7 +8,7 @@ use crate::testdev::state::LoadError;
 fn identity() {
     let mut rig = Rig::new();
     assert_eq!(rig.read(0), 0x5356_4154);
-    assert_eq!(rig.read(4), 0x0001_0000);
+    assert_eq!(rig.read(4), 0x0001_0001);
     let caps = 4 | 20 << 8 | 1 << 13 | 1 << 14 | 1 << 16 | 1 << 17 | 128 << 20;
     assert_eq!(rig.read(8), caps);
     rig.device.set_can_wait(true);

@@ -42,6 +42,34 @@ pub mod register {
     pub const PAGE_REQUESTS: usize = 0x150;
     pub const PAGE_RESPONSES: usize = 0x158;
     pub const FAULTS: usize = 0x170;
+    pub const INVALIDATIONS: usize = 0x178;
+    pub const ATC_HITS: usize = 0x180;
+    pub const ATC_MISSES: usize = 0x188;
+    pub const ATC_INVALIDATED: usize = 0x190;
+    pub const INVALIDATIONS_UNANSWERED: usize = 0x198;
+    pub const PAGE_RESPONSES_SUCCESS: usize = 0x1a0;
+    pub const PAGE_RESPONSES_INVALID: usize = 0x1a8;
+    pub const PAGE_RESPONSES_FAILURE: usize = 0x1b0;
+    pub const PAGE_RESPONSES_UNEXPECTED: usize = 0x1b8;
+    pub const STOP_MARKERS: usize = 0x1c0;
+    pub const PAGE_GROUPS: usize = 0x1c8;
+    pub const ATC_ENTRIES: usize = 0x200;
+    pub const ATC_USED: usize = 0x204;
+    pub const ATC_INDEX: usize = 0x208;
+    pub const ATC_FLAGS: usize = 0x20c;
+    pub const ATC_INPUT: usize = 0x210;
+    pub const ATC_OUTPUT: usize = 0x218;
+    pub const ATC_MASK: usize = 0x220;
+    pub const ATC_PASID: usize = 0x228;
+    pub const ATC_CTRL: usize = 0x22c;
+    pub const PRI_ADDR: usize = 0x240;
+    pub const PRI_PASID: usize = 0x248;
+    pub const PRI_SEND: usize = 0x24c;
+    pub const PRI_STATUS: usize = 0x250;
+    pub const PRI_GROUP: usize = 0x254;
+    pub const PRI_RESULT: usize = 0x258;
+    pub const PRI_OUTSTANDING: usize = 0x25c;
+    pub const PRI_PENDING: usize = 0x260;
 }
 
 /// Engine register offsets, from the engine's first.
@@ -59,6 +87,7 @@ pub mod engine {
     pub const FAULT_ADDR: usize = 0x28;
     pub const BURST: usize = 0x30;
     pub const RESET: usize = 0x34;
+    pub const PREFETCH: usize = 0x38;
 }
 
 /// Bit 31 of CANCEL, REARM, RING_PASID: the PASID field counts.

@@ -5,6 +5,7 @@
 //! * [`device`]: registers, rings, descriptors of `sva-testdev` (`docs/sva-testdev.md`)
 //! * [`driver`]: the reference driver's system calls (`guest/driver`)
 //! * [`memory`]: mappings whose bytes a device changes
+//! * [`paging`]: its translation cache and page requests, seen and sent by hand
 //! * [`process`]: children with a result, deadlines
 //! * [`kernel`]: what the running kernel says about itself
 //! * [`host`]: the line to the host that confirms checks from outside
@@ -15,5 +16,6 @@ pub mod driver;
 pub mod host;
 pub mod kernel;
 pub mod memory;
+pub mod paging;
 pub mod pci;
 pub mod process;

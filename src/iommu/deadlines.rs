@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Until when endpoints have to say that they have forgotten what they were asked to forget (`VTD §6.5.2.10`, `IHI0070 §3.9.1.2`).
 
-use std::collections::VecDeque;
-
 /// Deadlines lie on a grid of an eighth of the patience, so that what was asked in one go is late in one go: software
 /// then hears of one error, and not of one for each page.
 const GRID: u64 = 8;
@@ -12,14 +10,14 @@ const GRID: u64 = 8;
 pub struct Deadlines {
     /// Nanoseconds; 0: endpoints may take as long as they like.
     patience: u64,
-    open: VecDeque<(u32, u64)>,
+    open: Vec<(u32, u64)>,
 }
 
 impl Deadlines {
     /// Endpoints have so many milliseconds; 0: any time.
     #[must_use]
     pub fn new(milliseconds: u32) -> Self {
-        Self { patience: u64::from(milliseconds).saturating_mul(1_000_000), open: VecDeque::new() }
+        Self { patience: u64::from(milliseconds).saturating_mul(1_000_000), open: Vec::new() }
     }
 
     /// An endpoint is asked. Times are those of the guest's clock, in nanoseconds.
@@ -27,25 +25,29 @@ impl Deadlines {
         if self.patience != 0 {
             let step = (self.patience / GRID).max(1);
             let deadline = now.saturating_add(self.patience).checked_next_multiple_of(step);
-            self.open.push_back((itag, deadline.unwrap_or(u64::MAX)));
+            self.open.push((itag, deadline.unwrap_or(u64::MAX)));
         }
     }
 
     /// It has answered.
     pub fn answered(&mut self, itag: u32) {
-        self.open.retain(|(asked, _)| *asked != itag);
+        if let Some(at) = self.open.iter().position(|(asked, _)| *asked == itag) {
+            self.open.remove(at);
+        }
     }
 
     /// When the next one will be late.
     #[must_use]
     pub fn next(&self) -> Option<u64> {
-        self.open.front().map(|(_, deadline)| *deadline)
+        self.open.first().map(|(_, deadline)| *deadline)
     }
 
     /// Those that are late; nobody waits for them any more.
     pub fn take_late(&mut self, now: u64) -> Vec<u32> {
-        let late = self.open.iter().take_while(|(_, deadline)| *deadline <= now).count();
-        self.open.drain(..late).map(|(itag, _)| itag).collect()
+        let open = std::mem::take(&mut self.open);
+        let (late, open): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, deadline)| *deadline <= now);
+        self.open = open;
+        late.into_iter().map(|(itag, _)| itag).collect()
     }
 
     /// Nobody waits for any.

@@ -335,6 +335,8 @@ pub enum Suite {
     Interrupts,
     /// What no Linux does and the specification has, by registers and tables alone
     Registers,
+    /// The endpoint's side of ATS and page requests, by registers alone
+    Endpoint,
     /// Save and restore with a stall open
     Snapshot,
     /// What a hostile guest tries, and QEMU has to live through

@@ -6,6 +6,7 @@ mod boots;
 mod controls;
 mod defects;
 mod driver;
+mod endpoint;
 mod hostile;
 mod interrupts;
 mod lint;
@@ -184,6 +185,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Registers) {
         registers::run(&mut runner);
+    }
+    if wants(Suite::Endpoint) {
+        endpoint::run(&mut runner);
     }
     if wants(Suite::Snapshot) {
         snapshot::run(&mut runner);

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use sva_guest::crc32c::crc32c;
-use sva_guest::device::{Descriptor, Ring, Status};
+use sva_guest::device::{Descriptor, FaultMode, Ring, Status, register};
 use sva_guest::memory::{Mapping, memory_file, page_map, page_size};
 
 use crate::ensure;
-use crate::report::{CheckResult, Report};
+use crate::report::{CheckResult, Report, Stop};
 use crate::session::{Context, Expect, PATIENCE, bytes, describe, rate, small_pages};
 
 /// Writes to, then reads from memory that nobody has touched: a fault a page, no more and no fewer.
@@ -138,4 +138,50 @@ pub fn copy_sizes(context: &Context) -> CheckResult {
         best = format!("{} at {}", bytes(size), rate(size, took));
     }
     Ok(Report::new(format!("64 KiB to {best}, {faults} faults")).stalls(faults))
+}
+
+/// A page fault of the device asks for several pages: as one group, then as several, which the kernel answers each.
+pub fn prefetch(context: &Context) -> CheckResult {
+    const PAGES: usize = 256;
+    const AHEAD: u32 = 8;
+    const WORD: u64 = 0x0dd0_1234_5678_0ee0;
+    small_pages();
+    let page = page_size();
+    let device = context.device()?;
+    if device.fault_mode() != FaultMode::AtsPri || !device.has_paging_registers() {
+        return Err(Stop::Skip("page faults are not asked for by page requests here".into()));
+    }
+    let mut ring = Ring::new(&device, 0)?;
+    // The ring's own pages first.
+    ring.ok(&Descriptor::nop())?;
+    let counters = || (device.read64(register::PAGE_REQUESTS), device.read64(register::PAGE_GROUPS));
+    let mut told = Vec::new();
+    for split in [false, true] {
+        let written = Mapping::anonymous(PAGES * page)?;
+        device.prefetch(0, AHEAD, split);
+        let before = counters();
+        let done = ring.ok(&Descriptor::fill(written.address(), written.len(), WORD));
+        device.prefetch(0, 1, false);
+        done?;
+        let after = counters();
+        let (requests, groups) = (after.0 - before.0, after.1 - before.1);
+        ensure!(requests >= PAGES as u64, "{PAGES} untouched pages were written with {requests} requests");
+        // One page request for each 4 KiB: they are the device's unit, whatever the kernel's pages are.
+        let least = if split { PAGES as u64 } else { PAGES as u64 / u64::from(AHEAD) };
+        ensure!(groups >= least, "{requests} requests in {groups} groups");
+        ensure!(split || groups < requests, "{requests} requests in {groups} groups: none has several");
+        for at in (0..written.len()).step_by(8) {
+            let got = written.load(at);
+            ensure!(got == WORD, "{got:#x} at {at}");
+        }
+        told.push(format!("{requests} requests in {groups} groups"));
+    }
+    let pending = device.pending_page_requests(Some(device.pasid));
+    ensure!(pending == 0, "{pending} page requests without response");
+    let cached = device.cached();
+    ensure!(
+        cached.iter().any(|entry| entry.pasid == Some(device.pasid) && entry.write),
+        "no translation of this process is kept: {cached:x?}"
+    );
+    Ok(Report::new(told.join(", ")).stalls(PAGES as u64 / 4))
 }

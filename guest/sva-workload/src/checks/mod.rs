@@ -45,7 +45,7 @@ pub struct Check {
 /// The check whose failure means that the others cannot run.
 pub const FIRST: &str = "bind-and-pasid";
 /// Checks that run only when they are named.
-pub const ON_REQUEST: &[&str] = &["kill-mid-fault", "every-function", "pri-storm"];
+pub const ON_REQUEST: &[&str] = &["kill-mid-fault", "prefetch", "every-function", "pri-storm"];
 /// Checks of the reference driver: they run where it is loaded, or when they are named.
 pub const OF_DRIVER: &[&str] = &["many-processes", "kernel-pasid", "driver-faults"];
 /// The check that always runs, at the end.
@@ -69,6 +69,7 @@ checks! {
     "interrupt", Bound, operations::interrupt, "MSI-X reaches the process";
     "engines", Bound, operations::engines, "all engines work side by side";
     "first-touch", Faults, faults::first_touch, "untouched memory: a page fault a page";
+    "prefetch", Faults, faults::prefetch, "on request: several page requests at once, in one group and in several";
     "ring-in-untouched-memory", Faults, faults::untouched_ring, "ring and completion records fault too";
     "read-only-refused", Bound, refusals::read_only, "a device write to read-only memory is refused";
     "fork-cow", Faults, moving::fork_cow, "copy on write after fork, both ways";

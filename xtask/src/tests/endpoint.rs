@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
+use super::boots::{demo_in, good};
 use super::{Runner, Verdict, plain_vtd};
 use crate::cli::MachineArgs;
 use crate::scenario::vtd::{PasidEntry, Response, Rig, Setup, descriptor, entry};
@@ -23,6 +24,7 @@ mod register {
     pub const REARM: u64 = 0x01c;
     pub const UNANSWERED: u64 = 0x198;
     pub const UNEXPECTED: u64 = 0x1b8;
+    pub const ATC_ENTRIES: u64 = 0x200;
     pub const ATC_USED: u64 = 0x204;
     pub const ATC_INDEX: u64 = 0x208;
     pub const ATC_FLAGS: u64 = 0x20c;
@@ -60,6 +62,11 @@ const COMPLETE: u32 = 1 << 10;
 /// Page Request Status (`PCIe §10.5.2.3`).
 const RESPONSE_FAILURE: u32 = 1;
 const UNEXPECTED_GROUP: u32 = 2;
+const STOPPED: u32 = 1 << 8;
+const PASID_REQUIRED: u32 = 1 << 15;
+/// ATS capability (`PCIe §10.5.1.2`).
+const PAGE_ALIGNED: u32 = 1 << 5;
+const GLOBAL_INVALIDATE: u32 = 1 << 6;
 
 /// The suite.
 pub fn run(runner: &mut Runner) {
@@ -69,7 +76,11 @@ pub fn run(runner: &mut Runner) {
     runner.test("endpoint/prefetch-several-groups", |r, dir| prefetch(r, &dir, true));
     runner.test("endpoint/translation-cache", |r, dir| cache(r, &dir));
     runner.test("endpoint/privilege-and-execution", |r, dir| flags(r, &dir));
+    runner.test("endpoint/capabilities-without", |r, dir| without(r, &dir));
     runner.test("endpoint/unanswered-invalidation", |r, dir| unanswered(r, &dir));
+    runner.test("endpoint/guest-prefetch", |r, dir| {
+        good(&demo_in(&plain_vtd(&r.source), "bind-and-pasid,prefetch,kernel-clean", &dir, 120)?, &dir)
+    });
 }
 
 struct Scene {
@@ -120,6 +131,13 @@ impl Scene {
     fn result(&mut self, group: u32) -> Result<u32> {
         self.write(register::PRI_GROUP, group)?;
         self.read(register::PRI_RESULT)
+    }
+
+    /// The ATS capability register.
+    fn ats_capability(&mut self) -> Result<u32> {
+        let endpoint = self.rig.endpoint();
+        let at = endpoint.extended(&mut self.rig.qtest, 0xf)?;
+        Ok(endpoint.read(&mut self.rig.qtest, at + 4)? & 0xffff)
     }
 
     fn page_request_status(&mut self) -> Result<u32> {
@@ -229,7 +247,7 @@ fn rules(runner: &Runner, dir: &Path) -> Result<Verdict> {
 
     // Off, with nothing outstanding: stopped.
     endpoint.write(&mut s.rig.qtest, at + 4, 0)?;
-    ensure!(s.page_request_status()? & 1 << 8 != 0, "not stopped");
+    ensure!(s.page_request_status()? & STOPPED != 0, "not stopped");
     ensure!(s.send(Some(PASID), ABSENT, 1 | READ | LAST | FORCE)? == OFF, "sent while page requests are off");
     Ok(Verdict::Pass("2 of 16 allowed, an index used once at a time, 1 response unexpected".into()))
 }
@@ -344,6 +362,35 @@ fn flags(runner: &Runner, dir: &Path) -> Result<Verdict> {
         s.write(register::REARM, GO | PASID)?;
     }
     Ok(Verdict::Pass("2 accesses allowed, 3 refused, each asked for as it is".into()))
+}
+
+/// Without what Linux wants behind VT-d: the capabilities say so, and the endpoint does so.
+fn without(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    let mut s = scene(runner, dir, &[])?;
+    let (ats, pri) = (s.ats_capability()?, s.page_request_status()?);
+    ensure!(ats & (PAGE_ALIGNED | GLOBAL_INVALIDATE) == PAGE_ALIGNED, "by default, ATS is {ats:#x}");
+    ensure!(pri & PASID_REQUIRED != 0, "by default, the page request status is {pri:#x}");
+    drop(s);
+
+    let properties =
+        ["x-ats-page-aligned=off", "x-ats-global=on", "x-pri-response-pasid=off", "atc-entries=2"];
+    let mut s = scene(runner, dir, &properties)?;
+    let (ats, pri) = (s.ats_capability()?, s.page_request_status()?);
+    ensure!(ats & (PAGE_ALIGNED | GLOBAL_INVALIDATE) == GLOBAL_INVALIDATE, "ATS is {ats:#x}");
+    ensure!(pri & PASID_REQUIRED == 0, "the page request status is {pri:#x}");
+    ensure!(s.read(register::ATC_ENTRIES)? == 2, "another size of the cache");
+
+    let mut engine = s.rig.engine(1).mode(FaultMode::AtsPri);
+    s.rig.must(&mut engine, Descriptor::load(place::DATA + 0x808).pasid(PASID))?;
+    ensure!(s.read(register::ATC_USED)? == 2, "the cache is not full");
+    ensure!(s.send(Some(PASID), ABSENT, 5 | READ | LAST)? == SENT, "not sent");
+    let request = s.rig.wait_page_request()?;
+    let [head, rest @ ..] = descriptor::response(&request, Response::Success);
+    let [group, ..] = rest;
+    s.rig.submit([head & 0xffff_ffef, group, 0, 0])?;
+    s.rig.settle()?;
+    ensure!(s.result(5)? == ANSWERED, "a response without PASID was not taken: {:#x}", s.result(5)?);
+    Ok(Verdict::Pass("unaligned addresses, a response without PASID, a cache of 2".into()))
 }
 
 /// Told not to answer, the endpoint drops the translation and keeps the unit waiting, for good.

@@ -115,6 +115,9 @@ pub fn guest_key() -> Result<Key> {
     Ok(key)
 }
 
+/// Packages of the guest's workspace.
+const GUEST_PACKAGES: [&str; 3] = ["sva-guest", "init", "sva-workload"];
+
 /// Static programs for a model's guest.
 pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
     let arch = model.target();
@@ -132,6 +135,14 @@ pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
     place::make_dir(&target_dir)?;
     let way = guest_target(&step, arch, args)?;
     let target = way.target;
+    // Checkouts share this directory, and Cargo goes by the files' times: another one's later build would pass for ours.
+    let mut clean = cargo();
+    clean
+        .args(["clean", "--quiet", "--offline", "--release", "--target", &target])
+        .args(GUEST_PACKAGES.iter().flat_map(|package| ["--package", package]))
+        .env("CARGO_TARGET_DIR", &target_dir)
+        .current_dir(place::root().join("guest"));
+    step.run(&mut clean)?;
     let mut c = cargo();
     c.args(["build", "--release", "--target", &target])
         .env("CARGO_TARGET_DIR", &target_dir)

@@ -96,13 +96,24 @@ impl Seen {
             .iter()
             .map(|a| count(&self.endpoints, a))
             .sum::<u64>();
-        let endpoints = waits(&self.endpoints) == endpoint_answers;
-        endpoints && (self.iommu.is_empty() || waits(&self.iommu) == self.answered())
+        let endpoints = waits(&self.endpoints) == endpoint_answers + self.within_groups();
+        endpoints && (self.iommu.is_empty() || self.awaited() == self.answered())
+    }
+
+    /// Page requests that are not the last of their group: one answer is for the whole group.
+    fn within_groups(&self) -> u64 {
+        count(&self.endpoints, "page-requests").saturating_sub(count(&self.endpoints, "page-groups"))
+    }
+
+    /// Answers that the IOMMU's software owes in all. Stop Markers get none.
+    fn awaited(&self) -> u64 {
+        let without = self.within_groups() + count(&self.endpoints, "stop-markers");
+        waits(&self.iommu).saturating_sub(without)
     }
 
     /// How many stalls the IOMMU has not seen answered yet.
     pub fn open(&self) -> u64 {
-        waits(&self.iommu).saturating_sub(self.answered())
+        self.awaited().saturating_sub(self.answered())
     }
 
     /// What the counters have to say against a check's claims; empty when all is confirmed.
@@ -127,7 +138,7 @@ impl Seen {
             if dropped > 0 {
                 found.push(format!("the IOMMU lost {dropped} events"));
             }
-            let (stalls, answers) = (waits(&self.iommu), self.answered());
+            let (stalls, answers) = (self.awaited(), self.answered());
             if stalls != answers {
                 found.push(format!("{stalls} stalls, but {answers} answers"));
             }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::boots::{demo_in, good};
 use super::{Runner, Verdict, plain_vtd};
 use crate::cli::MachineArgs;
-use crate::scenario::vtd::{PasidEntry, Response, Rig, Setup, descriptor, entry};
+use crate::scenario::vtd::{PasidEntry, Response, Rig, Setup, descriptor, entry, register as unit};
 use crate::scenario::{self, Capability, Descriptor, FaultMode, cause, counter, place};
 use crate::setup;
 use crate::vm::Parts;
@@ -67,6 +67,9 @@ const PASID_REQUIRED: u32 = 1 << 15;
 /// ATS capability (`PCIe §10.5.1.2`).
 const PAGE_ALIGNED: u32 = 1 << 5;
 const GLOBAL_INVALIDATE: u32 = 1 << 6;
+
+/// `FSTS.ITE` (`VTD §11.4.9.9`).
+const TIME_OUT: u32 = 1 << 6;
 
 /// The suite.
 pub fn run(runner: &mut Runner) {
@@ -417,5 +420,12 @@ fn unanswered(runner: &Runner, dir: &Path) -> Result<Verdict> {
     s.rig.settle()?;
     ensure!(s.rig.qtest.readl(STATUS)? == 0, "what was not answered was answered later");
     ensure!(s.counter(register::UNANSWERED)? == 1, "not one unanswered invalidation");
-    Ok(Verdict::Pass("dropped, counted, and the wait descriptor waits".into()))
+    // `device-tlb-timeout` is 2 s by default.
+    for _ in 0..25 {
+        s.rig.qtest.step(100_000_000)?;
+    }
+    let status = s.rig.read(unit::FSTS)?;
+    ensure!(status & TIME_OUT != 0, "FSTS is {status:#x} after 2.5 s");
+    ensure!(s.rig.qtest.readl(STATUS)? == 0, "the wait descriptor was carried out after the time-out");
+    Ok(Verdict::Pass("dropped, counted, and after 2 s the unit reports a time-out".into()))
 }

@@ -319,7 +319,7 @@ fn cache(runner: &Runner, dir: &Path) -> Result<Verdict> {
 
     let mut s = s.switch(dir)?;
     ensure!(s.cached()? == all, "after the switch: {:x?}", s.cached()?);
-    let source = s.rig.endpoint().devfn;
+    let source = s.rig.endpoint().source;
     let asked = s.counter(counter::ATS_REQUESTS)?;
     s.rig.must(&mut engine, Descriptor::load(place::DATA).pasid(PASID))?;
     ensure!(s.counter(counter::ATS_REQUESTS)? == asked, "asked again for what is cached");
@@ -408,7 +408,7 @@ fn unanswered(runner: &Runner, dir: &Path) -> Result<Verdict> {
         s.rig.qtest.qmp.execute("qom-set", arguments).context("qom-set")
     };
     switch(&mut s, false)?;
-    let source = s.rig.endpoint().devfn;
+    let source = s.rig.endpoint().source;
     s.rig.qtest.writel(STATUS, 0)?;
     s.rig.push(descriptor::pasid_device_tlb_page(source, PASID, place::DATA))?;
     s.rig.push(descriptor::wait(STATUS, 0x600d))?;

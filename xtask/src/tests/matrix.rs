@@ -40,6 +40,8 @@ const ROWS: &[(&str, Change)] = &[
         m.adversarial = true;
     }),
     ("no-stage-2", |m| m.iommu.push("stage=1".into())),
+    ("ats-off", |m| m.iommu.push("ats=off".into())),
+    ("ats-on", |m| m.iommu.extend(["ats=on".into(), "pri=off".into()])),
     ("no-httu", |m| m.iommu.push("httu=off".into())),
     ("no-range-invalidation", |m| m.iommu.push("ril=off".into())),
     ("adversarial", |m| m.adversarial = true),

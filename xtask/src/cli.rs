@@ -337,6 +337,8 @@ pub enum Suite {
     Registers,
     /// The endpoint's side of ATS and page requests, by registers alone
     Endpoint,
+    /// Registers, commands and events against the letter of the specification
+    Conformance,
     /// Save and restore with a stall open
     Snapshot,
     /// What a hostile guest tries, and QEMU has to live through

@@ -3,6 +3,7 @@
 
 mod avocado;
 mod boots;
+mod conformance;
 mod controls;
 mod defects;
 mod driver;
@@ -188,6 +189,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Endpoint) {
         endpoint::run(&mut runner);
+    }
+    if wants(Suite::Conformance) {
+        conformance::run(&mut runner);
     }
     if wants(Suite::Snapshot) {
         snapshot::run(&mut runner);

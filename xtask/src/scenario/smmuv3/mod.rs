@@ -21,6 +21,7 @@ mod register {
     pub const CR0: u64 = 0x20;
     pub const CR2: u64 = 0x2c;
     pub const GERROR: u64 = 0x60;
+    pub const GERRORN: u64 = 0x64;
     pub const STRTAB_BASE: u64 = 0x80;
     pub const STRTAB_BASE_CFG: u64 = 0x88;
     pub const CMDQ_BASE: u64 = 0x90;
@@ -310,6 +311,69 @@ impl Rig {
             self.qtest.step(100_000)?;
         }
         bail!("command {words:#x?} was not consumed")
+    }
+
+    /// Gives a command to the SMMU whatever becomes of it. The error that it raised, after which the queue goes on: its
+    /// slot becomes a `CMD_SYNC`, and `GERRORN` acknowledges (`IHI0070 §7.1`).
+    pub fn give(&mut self, words: [u64; 2]) -> Result<Option<u32>> {
+        let index = u64::from(self.command) & ((1 << COMMANDS_LOG2) - 1);
+        let at = COMMANDS + 16 * index;
+        self.qtest.writeq(at, words[0])?;
+        self.qtest.writeq(at + 8, words[1])?;
+        let before = self.command;
+        self.command = (self.command + 1) & ((2 << COMMANDS_LOG2) - 1);
+        self.qtest.writel(SMMU + register::CMDQ_PROD, self.command)?;
+        for _ in 0..100 {
+            let (gerror, gerrorn) =
+                (self.qtest.readl(SMMU + register::GERROR)?, self.qtest.readl(SMMU + register::GERRORN)?);
+            let consumed = self.qtest.readl(SMMU + register::CMDQ_CONS)?;
+            if (gerror ^ gerrorn) & 1 != 0 {
+                if consumed & 0x000f_ffff != before {
+                    bail!(
+                        "command {words:#x?} raised an error, and CONS went on to {consumed:#x} from {before:#x}"
+                    );
+                }
+                self.qtest.writeq(at, 0x46)?;
+                self.qtest.writeq(at + 8, 0)?;
+                self.qtest.writel(SMMU + register::GERRORN, gerror)?;
+                for _ in 0..100 {
+                    if self.qtest.readl(SMMU + register::CMDQ_CONS)? & 0x000f_ffff == self.command {
+                        return Ok(Some(consumed >> 24 & 0x7f));
+                    }
+                    self.qtest.step(100_000)?;
+                }
+                bail!("after command {words:#x?} and its error the queue does not go on");
+            }
+            if consumed & 0x000f_ffff == self.command {
+                return Ok(None);
+            }
+            self.qtest.step(100_000)?;
+        }
+        bail!("command {words:#x?} was not consumed")
+    }
+
+    /// Writes registers that are closed while the SMMU translates.
+    pub fn disabled(&mut self, write: impl FnOnce(&mut Qtest, u64) -> Result<()>) -> Result<()> {
+        let q = &mut self.qtest;
+        let enables = q.readl(SMMU + register::CR0)?;
+        q.writel(SMMU + register::CR0, enables & !1)?;
+        write(q, SMMU)?;
+        q.writel(SMMU + register::CR0, enables)
+    }
+
+    /// Where the endpoint's stream table entry is.
+    pub fn stream_entry(&self) -> u64 {
+        STREAM_TABLE + 64 * STREAM
+    }
+
+    /// Where a context descriptor is, in a linear table or leaves side by side.
+    pub fn context_entry(&self, n: u64) -> u64 {
+        CONTEXTS + 64 * n
+    }
+
+    /// Where the page descriptor of an address is.
+    pub fn leaf(&mut self, address: u64) -> Result<u64> {
+        self.tables.leaf(&mut self.qtest, address)
     }
 
     /// `CMD_TLBI_NSNH_ALL`, `CMD_SYNC`.

@@ -63,6 +63,12 @@ impl Tables {
         self.ranges[1].root
     }
 
+    /// Where the page descriptor of an address is.
+    pub fn leaf(&mut self, qtest: &mut Qtest, address: u64) -> Result<u64> {
+        let tree = &mut self.ranges[usize::from(address >> 55 & 1 != 0)];
+        tree.entry(qtest, &mut self.pages, address, 0)
+    }
+
     /// Maps the page of `address`; bit 55 chooses the range, the top byte is not looked at.
     pub fn map(&mut self, qtest: &mut Qtest, address: u64, leaf: Leaf) -> Result<()> {
         let tree = &mut self.ranges[usize::from(address >> 55 & 1 != 0)];

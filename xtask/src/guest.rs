@@ -69,6 +69,8 @@ pub struct Outcome {
     pub seconds: f32,
     /// How many stalls were open when the machine was switched to another QEMU, if it was.
     pub switched: Option<u64>,
+    /// How many invalidations the IOMMU gave up while endpoints were silent, if they were made to be.
+    pub given_up: Option<u64>,
     /// The exit code, [`exit`].
     pub code: u8,
 }
@@ -145,6 +147,8 @@ pub struct Options {
     pub verbose: bool,
     /// Save and restore on the way.
     pub switch: Option<Switch>,
+    /// From the beginning of this check on the endpoints answer no invalidations, until the IOMMU has given some up.
+    pub silent_from: Option<String>,
 }
 
 /// Saves the machine while a stall is open, and goes on with a second QEMU that restores it.
@@ -163,6 +167,7 @@ impl Options {
             silence: Duration::from_secs(100),
             verbose: false,
             switch: None,
+            silent_from: None,
         }
     }
 }
@@ -229,6 +234,12 @@ impl Run {
                         return None;
                     }
                 }
+            }
+            if let Some(check) = &options.silent_from
+                && let Err(e) = self.keep_silent(session, check)
+            {
+                self.outcome.problem(exit::FAIL, format!("{e:#}"));
+                return None;
             }
             match self.next(session) {
                 Ok(Some(event)) => {
@@ -389,6 +400,34 @@ impl Run {
         let iommu = sum(&units);
         let endpoints = self.endpoints.iter().map(|e| session.qmp.stats(e)).collect::<Result<Vec<_>>>()?;
         Ok((sum([&iommu, &self.carried.0]), sum([&sum(&endpoints), &self.carried.1])))
+    }
+
+    /// Makes the endpoints drop what they are told to and say nothing, from the beginning of a check on; and lets them
+    /// answer again when the IOMMU has given up waiting a few times.
+    fn keep_silent(&mut self, session: &mut Session, check: &str) -> Result<()> {
+        const ENOUGH: u64 = 3;
+        let began = self.open.as_ref().is_some_and(|(name, ..)| name == check);
+        let answer = match self.outcome.given_up {
+            None if began => false,
+            Some(0) => {
+                let (iommu, _) = self.sample(session)?;
+                let late = iommu.get("device-tlb-timeouts").copied().unwrap_or(0);
+                if late < ENOUGH {
+                    return Ok(());
+                }
+                self.outcome.given_up = Some(late);
+                true
+            }
+            _ => return Ok(()),
+        };
+        if !answer {
+            self.outcome.given_up = Some(0);
+        }
+        for path in &self.endpoints {
+            let arguments = json!({"path": path, "property": "x-answer-invalidations", "value": answer});
+            session.qmp.execute("qom-set", arguments)?;
+        }
+        Ok(())
     }
 
     /// Stops the machine; if a stall is open, goes on with a second QEMU, else with this one.

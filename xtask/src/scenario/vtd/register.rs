@@ -66,6 +66,8 @@ pub mod fault_status {
     pub const PPF: u32 = 1 << 1;
     /// Invalidation queue error.
     pub const IQE: u32 = 1 << 4;
+    /// Invalidation time-out error.
+    pub const ITE: u32 = 1 << 6;
 }
 
 /// `PRS_REG` (`VTD §11.4.11.4`).

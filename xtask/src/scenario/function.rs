@@ -162,6 +162,24 @@ impl Function {
         self.write(q, at + 4, 1 << 16 | 1)
     }
 
+    /// Sends one page request by hand (`docs/sva-testdev.md`): `fields` as in `PRI_SEND`, without its bit 31.
+    pub fn send_page_request(
+        &self,
+        q: &mut Qtest,
+        pasid: Option<u32>,
+        address: u64,
+        fields: u32,
+    ) -> Result<()> {
+        q.writeq(self.bar + 0x240, address)?;
+        q.writel(self.bar + 0x248, pasid.map_or(0, |pasid| 1 << 31 | pasid))?;
+        q.writel(self.bar + 0x24c, 1 << 31 | fields)?;
+        let status = q.readl(self.bar + 0x250)?;
+        if status != 1 {
+            bail!("page request {fields:#x} was not sent: PRI_STATUS is {status}");
+        }
+        Ok(())
+    }
+
     /// A counter of the endpoint, by its offset.
     pub fn counter(&self, q: &mut Qtest, offset: u64) -> Result<u64> {
         q.readq(self.bar + offset)
@@ -224,6 +242,8 @@ pub mod counter {
     pub const PAGE_REQUESTS: u64 = 0x150;
     /// Responses that arrived.
     pub const PAGE_RESPONSES: u64 = 0x158;
+    /// Responses to groups that were not outstanding.
+    pub const PAGE_RESPONSES_UNEXPECTED: u64 = 0x1b8;
     /// Device-TLB invalidations received.
     pub const INVALIDATIONS: u64 = 0x178;
 }

@@ -43,6 +43,11 @@ pub fn wait(address: u64, data: u32) -> [u64; 4] {
     [0x5 | 1 << 5 | u64::from(data) << 32, address, 0, 0]
 }
 
+/// The same, with a page request drain.
+pub fn wait_drained(address: u64, data: u32) -> [u64; 4] {
+    [0x5 | 1 << 7 | 1 << 5 | u64::from(data) << 32, address, 0, 0]
+}
+
 /// Invalidation wait with an interrupt.
 pub const WAIT_INTERRUPT: [u64; 4] = [0x5 | 1 << 4, 0, 0, 0];
 

@@ -16,7 +16,9 @@ pub(super) const SCENES: &[Scene] = &[
     Scene::new("page-request-event", event),
     Scene::new("page-responses-without-pasid", |rig| answers(rig, None)),
     Scene::new("page-responses-with-pasid", |rig| answers(rig, Some(9))),
+    Scene::new("page-request-groups", groups),
     Scene::new("page-queue-overflow", overflow),
+    Scene::new("page-queue-overflow-in-a-group", overflow_in_a_group),
     Scene::new("page-queue-wraps", wraps),
     Scene::new("page-requests-off", off),
     Scene::new("page-queue-nowhere", nowhere),
@@ -152,6 +154,77 @@ fn answers(rig: &mut Rig, pasid: Option<u32>) -> Result<String> {
     let counts = (rig.stat("page-responses")?, rig.stat("page-responses-refused")?);
     ensure!(counts == (3, 2), "the unit counted {counts:?}");
     Ok("INVALID, FAILURE and SUCCESS came as themselves".into())
+}
+
+/// `PRI_SEND`: the last of its group, and a read.
+const LAST: u32 = 1 << 9;
+const READ: u32 = 1 << 10;
+
+/// `PCIe §10.4.1`: requests of a group are queued one by one, the last one marked, and one answer is for all of them. A Stop
+/// Marker is queued like a request that asks for nothing, and never answered.
+fn groups(rig: &mut Rig) -> Result<String> {
+    let (_, _) = begin(rig)?;
+    let endpoint = rig.endpoint();
+    for pasid in [None, Some(9)] {
+        for (n, fields) in [7 | READ, 7 | READ, 7 | READ | LAST].into_iter().enumerate() {
+            endpoint.send_page_request(&mut rig.qtest, pasid, HERE + 0x1000 * n as u64, fields)?;
+        }
+        let mut last = None;
+        for n in 0..3 {
+            let request = rig.wait_page_request()?;
+            ensure!(request.address() == HERE + 0x1000 * n && request.group() == 7, "{request:x?}");
+            ensure!(request.pasid() == pasid && request.last() == (n == 2), "{request:x?}");
+            last = Some(request);
+        }
+        let before = endpoint.counter(&mut rig.qtest, counter::PAGE_RESPONSES)?;
+        if let Some(request) = last {
+            rig.respond(&request, Response::Success)?;
+        }
+        let after = endpoint.counter(&mut rig.qtest, counter::PAGE_RESPONSES)?;
+        ensure!(after == before + 1, "{} responses for one group", after - before);
+    }
+    let answered = rig.stat("auto-responses")?;
+    endpoint.send_page_request(&mut rig.qtest, Some(9), 0, LAST)?;
+    let marker = rig.wait_page_request()?;
+    ensure!(marker.pasid() == Some(9) && marker.access() == (false, false) && marker.last(), "{marker:x?}");
+    // Nor is it when nobody will see it.
+    rig.change(Setup { page_requests: false, ..Setup::default() })?;
+    endpoint.send_page_request(&mut rig.qtest, Some(9), 0, LAST)?;
+    rig.settle()?;
+    rig.expect_fault(reason::PAGE_REQUEST_DISABLED)?;
+    ensure!(rig.stat("auto-responses")? == answered, "a stop marker was answered");
+    let unexpected = endpoint.counter(&mut rig.qtest, counter::PAGE_RESPONSES_UNEXPECTED)?;
+    ensure!(unexpected == 0, "{unexpected} responses that nobody waits for");
+    Ok("three requests and one answer, twice; two stop markers and none".into())
+}
+
+/// `VTD §7.4`: a group that finds the queue full is answered once, for its last request.
+fn overflow_in_a_group(rig: &mut Rig) -> Result<String> {
+    let (_, _) = begin(rig)?;
+    let endpoint = rig.endpoint();
+    // One free slot: the first request of the group is queued.
+    rig.write64(register::PQH, 64)?;
+    for (n, fields) in [5 | READ, 5 | READ, 5 | READ | LAST].into_iter().enumerate() {
+        endpoint.send_page_request(&mut rig.qtest, Some(9), HERE + 0x1000 * n as u64, fields)?;
+    }
+    rig.settle()?;
+    ensure!(rig.read(register::PRS)? == page_status::PRO | page_status::PPR, "PRS");
+    ensure!(rig.stat("page-request-overflows")? == 2, "two found no room");
+    ensure!(
+        endpoint.counter(&mut rig.qtest, counter::PAGE_RESPONSES)? == 0,
+        "answered before PRO was cleared"
+    );
+    rig.write64(register::PQH, 0)?;
+    let request = rig.wait_page_request()?;
+    ensure!(request.group() == 5 && !request.last(), "{request:x?}");
+    rig.write(register::PRS, page_status::PRO | page_status::PPR)?;
+    rig.settle()?;
+    let counts = (rig.stat("auto-responses")?, endpoint.counter(&mut rig.qtest, counter::PAGE_RESPONSES)?);
+    ensure!(counts == (1, 1), "automatic responses, and those that arrived: {counts:?}");
+    // A drain has nothing left to do, and software goes on.
+    rig.submit(crate::scenario::vtd::descriptor::wait_drained(place::DATA + 0x7000, 3))?;
+    ensure!(rig.qtest.readl(place::DATA + 0x7000)? == 3, "no status");
+    Ok("one of three queued, one automatic response for the group".into())
 }
 
 /// `VTD §7.4`, `§11.4.11.4`: a request that finds the queue full sets `PRO`, and while that is set none is queued. The unit

@@ -2,12 +2,14 @@
 //! A rig with an SMMUv3 (`IHI0070`).
 
 pub mod defects;
+mod requests;
 mod tables;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
+pub use requests::Response;
 pub use tables::{Leaf, Tables, page};
 
 use super::{Capability, Completion, Descriptor, Engine, Function, place};
@@ -58,6 +60,10 @@ pub mod event {
     pub const BAD_STREAM_ID: u64 = 0x02;
     /// `C_BAD_STE`.
     pub const BAD_STE: u64 = 0x04;
+    /// `F_BAD_ATS_TREQ`.
+    pub const BAD_ATS_REQUEST: u64 = 0x05;
+    /// `F_TRANSL_FORBIDDEN`.
+    pub const TRANSLATION_FORBIDDEN: u64 = 0x07;
     /// `C_BAD_SUBSTREAMID`.
     pub const BAD_SUBSTREAM_ID: u64 = 0x08;
     /// `F_TRANSLATION`.

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
-use crate::scenario::smmuv3::{Context, Leaves, Rig, event};
-use crate::scenario::{Descriptor, place};
+use crate::scenario::smmuv3::{Context, Leaf, Leaves, Response, Rig, event};
+use crate::scenario::{Descriptor, Engine, FaultMode, cause, place};
 use crate::setup;
 use crate::tests::{Runner, Verdict, plain_machine};
 
@@ -15,6 +16,136 @@ pub fn run(runner: &mut Runner) {
     // Linux takes 64K leaves for wide PASIDs and never 4K ones.
     runner.test("registers/context-leaves-4k", |r, dir| leaves(r, &dir, Leaves::K4, 8));
     runner.test("registers/context-leaves-64k", |r, dir| leaves(r, &dir, Leaves::K64, 11));
+    runner.test("registers/page-requests", |r, dir| page_requests(r, &dir));
+    runner.test("registers/automatic-responses", |r, dir| automatic_responses(r, &dir));
+    runner.test("registers/ats-invalidation", |r, dir| ats_invalidation(r, &dir));
+    runner.test("registers/ats-timeout", |r, dir| ats_timeout(r, &dir));
+}
+
+/// A page that is not mapped yet.
+const HERE: u64 = 0x12_3456_7000;
+
+/// A scene with ATS and PRI, in requests without PASID.
+fn requests(runner: &Runner, dir: &Path, log2: u64) -> Result<(Rig, Engine)> {
+    let args = plain_machine(&runner.source);
+    let parts = setup::scene_parts(&args)?;
+    let mut rig = Rig::start(&args, &parts, dir, "requests")?;
+    rig.map_identity(3)?;
+    rig.enable(Context::default())?;
+    rig.enable_requests(log2)?;
+    let mut engine = rig.engine(1).mode(FaultMode::AtsPri);
+    rig.warm_up(&mut engine, Descriptor::copy(place::DATA, place::DATA + 4096, 64))?;
+    Ok((rig, engine))
+}
+
+/// `IHI0070 §8`: a page request is asked, answered, and the endpoint goes on; answered with no, it does not.
+fn page_requests(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    let (mut rig, mut engine) = requests(runner, dir, 4)?;
+    engine.submit(&mut rig.qtest, Descriptor::store(HERE + 0x88, 0x77))?;
+    let request = rig.wait_page_request()?;
+    ensure!(
+        (request.address(), request.access(), request.pasid()) == (HERE, (false, true), None),
+        "{request:x?}"
+    );
+    rig.map(HERE, Leaf::all(place::DATA))?;
+    rig.respond(request, Response::Success)?;
+    let done = engine.wait(&mut rig.qtest)?;
+    ensure!(done.is_ok() && rig.qtest.readq(place::DATA + 0x88)? == 0x77, "{done:?}");
+    for (n, response, expected) in
+        [(1, Response::Invalid, cause::PAGE_INVALID), (2, Response::Failure, cause::PAGE_FAILURE)]
+    {
+        engine.submit(&mut rig.qtest, Descriptor::load(HERE + 0x1000 * n))?;
+        let request = rig.wait_page_request()?;
+        rig.respond(request, response)?;
+        let done = engine.wait(&mut rig.qtest)?;
+        ensure!(done.cause == expected, "{response:?}: {done:?}");
+    }
+    ensure!(rig.event()?.is_none(), "an event for what page requests are for");
+    let (asked, answered) = (rig.stat("page-requests")?, rig.stat("page-responses")?);
+    ensure!((asked, answered) == (3, 3), "{asked} requests, {answered} responses");
+    Ok(Verdict::Pass("granted, refused, and failed".into()))
+}
+
+/// `IHI0070 §8.1`, `§8.2`: what the SMMU answers in software's place.
+fn automatic_responses(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    let (mut rig, mut engine) = requests(runner, dir, 0)?;
+    engine.submit(&mut rig.qtest, Descriptor::load(HERE))?;
+    rig.settle()?;
+    let first = rig.page_request()?.context("no page request")?;
+    // The queue of one is full: whoever asks is told to try again, and gets through when there is room.
+    let mut other = rig.engine(2).slot(1).mode(FaultMode::AtsPri);
+    for n in 0..2 {
+        let at = place::RING + place::SLOT + n * 4096;
+        rig.map(at, Leaf::all(at))?;
+    }
+    other.submit(&mut rig.qtest, Descriptor::load(HERE + 0x1000))?;
+    rig.settle()?;
+    let (produced, _) = rig.page_queue()?;
+    ensure!(produced >> 31 == 1, "no overflow: PRIQ_PROD is {produced:#x}");
+    let refused = rig.stat("auto-responses")?;
+    ensure!(refused > 0, "nobody was answered");
+    rig.map(HERE, Leaf::all(place::DATA))?;
+    rig.map(HERE + 0x1000, Leaf::all(place::DATA))?;
+    rig.consume_page_requests(produced)?;
+    rig.respond(first, Response::Success)?;
+    for engine in [&mut engine, &mut other] {
+        let done = engine.wait(&mut rig.qtest)?;
+        ensure!(done.is_ok(), "{done:?}");
+    }
+    // Without a queue the group fails at once.
+    rig.enables(0x1d)?;
+    let done = rig.run(&mut engine, Descriptor::load(HERE + 0x2000))?;
+    ensure!(done.cause == cause::PAGE_FAILURE, "{done:?}");
+    Ok(Verdict::Pass(format!("{refused} overflows told to ask again, one failure")))
+}
+
+/// `IHI0070 §3.9.1`, `§4.5.1`: what the endpoint holds is used until CMD_ATC_INV, and no longer.
+fn ats_invalidation(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    let (mut rig, mut engine) = requests(runner, dir, 4)?;
+    let (old, new) = (place::DATA, place::DATA + 0x1000);
+    rig.map(HERE, Leaf::all(old))?;
+    let store = |rig: &mut Rig, engine: &mut Engine, word| -> Result<(u64, u64)> {
+        rig.warm_up(engine, Descriptor::store(HERE, word))?;
+        Ok((rig.qtest.readq(old)?, rig.qtest.readq(new)?))
+    };
+    rig.fill(new, 0)?;
+    ensure!(store(&mut rig, &mut engine, 1)? == (1, 0), "not mapped");
+    rig.map(HERE, Leaf::all(new))?;
+    rig.invalidate_all()?;
+    ensure!(store(&mut rig, &mut engine, 2)? == (2, 0), "the endpoint forgot by itself");
+    rig.invalidate_endpoint(HERE)?;
+    rig.command([0x46, 0])?;
+    ensure!(store(&mut rig, &mut engine, 3)? == (2, 3), "the endpoint still has the old page");
+    // A stream that may not: neither ask nor use what it has.
+    rig.forbid_requests()?;
+    let done = rig.run(&mut engine, Descriptor::store(HERE, 4))?;
+    ensure!(!done.is_ok() && rig.qtest.readq(new)? == 3, "a translated write passed: {done:?}");
+    let event = rig.wait_event()?;
+    let forbidden = [event::TRANSLATION_FORBIDDEN, event::BAD_ATS_REQUEST];
+    ensure!(forbidden.contains(&event.number()), "{event:x?}");
+    Ok(Verdict::Pass("old until CMD_ATC_INV, new after; then forbidden".into()))
+}
+
+/// `IHI0070 §3.9.1.4`: an endpoint that does not answer fails the SYNC, until software has acknowledged it.
+fn ats_timeout(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    let (mut rig, _) = requests(runner, dir, 4)?;
+    let arguments =
+        json!({"path": "/machine/peripheral/ep0", "property": "x-answer-invalidations", "value": false});
+    rig.qtest.qmp.execute("qom-set", arguments)?;
+    rig.invalidate_endpoint(place::DATA)?;
+    ensure!(rig.command([0x46, 0]).is_err(), "the SYNC did not wait");
+    ensure!(rig.global_errors()? & 1 == 0, "an error before the time is up");
+    // `ats-timeout` is 2 s by default.
+    for _ in 0..25 {
+        rig.qtest.step(100_000_000)?;
+    }
+    let (errors, code) = (rig.global_errors()?, rig.command_error()?);
+    ensure!((errors & 1, code) == (1, 3), "GERROR {errors:#x}, CMDQ_CONS.ERR {code} after 2.5 s");
+    ensure!(!rig.is_drained()?, "the SYNC was consumed");
+    rig.acknowledge_errors()?;
+    rig.settle()?;
+    ensure!(rig.is_drained()? && rig.stat("ats-timeouts")? == 1, "not one timeout, or none that ends");
+    Ok(Verdict::Pass("CERROR_ATC_INV_SYNC after 2 s, and on after GERRORN".into()))
 }
 
 /// A PASID of the last leaf of a two-level CD table works; one whose leaf is invalid is refused as the specification says,

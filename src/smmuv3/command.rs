@@ -95,7 +95,10 @@ impl Command {
         let head = StreamCommand0::from(first);
         let opcode = low8(head.opcode());
         // §4.1.6: regardless of whether Secure state is supported.
-        let streams = matches!(opcode, op::PREFETCH_CONFIG..=op::CFGI_CD_ALL | op::RESUME | op::STALL_TERM);
+        let streams = matches!(
+            opcode,
+            op::PREFETCH_CONFIG..=op::CFGI_CD_ALL | op::ATC_INV | op::PRI_RESP | op::RESUME | op::STALL_TERM
+        );
         if streams && head.ssec() != 0 {
             return illegal;
         }

@@ -99,7 +99,10 @@ fn reserved_bits_are_ignored() {
 #[test]
 fn ssec_is_illegal_where_there_is_a_stream() {
     for (opcode, command) in legal() {
-        let streams = matches!(opcode, op::PREFETCH_CONFIG..=op::CFGI_CD_ALL | op::RESUME | op::STALL_TERM);
+        let streams = matches!(
+            opcode,
+            op::PREFETCH_CONFIG..=op::CFGI_CD_ALL | op::ATC_INV | op::PRI_RESP | op::RESUME | op::STALL_TERM
+        );
         let first = u64::from(opcode) | 1 << 10;
         let expected = if streams { Err(Illegal(first)) } else { Ok(command) };
         assert_eq!(decode(first, 0), expected, "opcode {opcode:#04x}");

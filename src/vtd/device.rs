@@ -78,6 +78,8 @@ properties! {
         pub iotlb_size: u32 = 4096, c"iotlb-size", c"entries of the translation cache, a power of two (64-1048576)";
         /// See `Features::adversarial`.
         pub adversarial: bool = false, c"x-adversarial", c"cache all that may be cached, finish as late as allowed";
+        /// See `Features::page_request_limit`.
+        pub page_request_limit: u16 = 0, c"x-prq-entries", c"page requests taken before the queue overflows (0: as many as fit)";
         /// Present for command lines and machine versions of QEMU's own model.
         pub version: u32 = 0, c"version", c"without effect";
         /// Present for machine versions of QEMU's own model: bit 62 of table entries is never a reserved one here.
@@ -198,6 +200,7 @@ impl<V: Variant> VtdDevice<V> {
         f.pasid_bits = p.pasid_bits.get();
         f.fault_records = p.fault_records.get();
         f.adversarial = p.adversarial.get();
+        f.page_request_limit = p.page_request_limit.get();
         f.device_tlb = this.parent().has_device_iotlb();
         f.interrupt_remapping = this.parent().remaps_interrupts();
         apply(&mut f);

@@ -73,6 +73,8 @@ pub struct Features {
     pub max_address_mask: u8,
     /// Cache all that may be cached, and forget no more than asked.
     pub adversarial: bool,
+    /// Page requests that are taken before the queue counts as full, however large it is; 0: as many as fit.
+    pub page_request_limit: u16,
 }
 
 impl Default for Features {
@@ -108,6 +110,7 @@ impl Default for Features {
             // 12 + 52 bits: the whole address space in one invalidation.
             max_address_mask: 52,
             adversarial: false,
+            page_request_limit: 0,
         }
     }
 }

@@ -38,10 +38,12 @@ pub enum Queued {
 }
 
 impl Registers {
-    /// Appends a page request. With it, the message to send, if any.
+    /// Appends a page request; with a `limit` other than 0 the queue holds no more than that. With it, the message to send,
+    /// if any.
     pub fn queue_page_request(
         &mut self,
         mem: &dyn GuestMemory,
+        limit: u16,
         request: &PageRequest,
     ) -> (Queued, Option<(u64, u32)>) {
         let before = Prs::from(self.prs);
@@ -49,7 +51,8 @@ impl Registers {
             return (Queued::Overflow, None);
         }
         let ring = self.page_queue();
-        if ring.is_full(self.pqh, self.pqt) {
+        let limited = limit != 0 && ring.used(self.pqh, self.pqt) >= u64::from(limit);
+        if limited || ring.is_full(self.pqh, self.pqt) {
             self.prs = before.with_pro(1).bits();
             return (Queued::Overflow, self.signal_page(before));
         }

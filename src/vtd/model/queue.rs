@@ -72,6 +72,8 @@ impl<E: Engine> Vtd<E> {
         state.registers.iqh = ring.next(head);
         add(&self.counters.descriptors, 1);
         match command {
+            Command::Invalidate(Invalidation::PasidIotlbPages { .. })
+                if cfg!(feature = "mutation-drop-tlbi") => {}
             Command::Invalidate(what) => {
                 self.invalidate(state, Deferred::Translations(what), notified, effects);
             }

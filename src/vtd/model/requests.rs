@@ -125,7 +125,8 @@ impl<E: Engine> Vtd<E> {
             return effects;
         }
         let mut state = lock(&self.state);
-        let (queued, message) = state.registers.queue_page_request(mem, request);
+        let limit = self.features.page_request_limit;
+        let (queued, message) = state.registers.queue_page_request(mem, limit, request);
         match queued {
             Queued::Queued => add(&self.counters.page_requests, 1),
             Queued::Overflow => {

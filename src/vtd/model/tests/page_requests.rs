@@ -138,6 +138,18 @@ fn no_more_is_held_back_than_there_is_room_for() {
 }
 
 #[test]
+fn a_limit_makes_it_overflow_sooner() {
+    let rig = Rig::with(Features { page_request_limit: 2, ..Features::default() });
+    assert_eq!(rig.ask(&page(0x1000, 1, true)), [msi(PAGE_MSI)]);
+    assert_eq!(rig.ask(&page(0x2000, 2, true)), []);
+    assert_eq!(rig.ask(&page(0x3000, 3, true)), []);
+    assert_eq!((rig.read(reg::PRS), rig.read64(reg::PQT)), (PPR | PRO, 64));
+    rig.write64(reg::PQH, 32);
+    assert_eq!(rig.write(reg::PRS, PPR | PRO), [answered(3, PageResponseCode::Success)]);
+    assert_eq!(rig.ask(&page(0x3000, 3, true)), [msi(PAGE_MSI)], "one has been taken out");
+}
+
+#[test]
 fn around_the_end_of_the_queue() {
     let rig = Rig::new();
     for n in 0..1000u64 {

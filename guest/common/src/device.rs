@@ -140,6 +140,8 @@ enum Transport {
     Uio(File),
     /// The reference driver, with the function claimed; its interrupts, and how many came so far.
     Driver(driver::Context, File, AtomicU32),
+    /// VFIO: page tables of this process's making, no PASIDs.
+    Assigned(File),
 }
 
 /// A function that this process is bound to, until dropped.
@@ -149,8 +151,10 @@ pub struct Device {
     registers: Mapping,
     /// The function.
     pub function: Function,
-    /// PASID that the kernel gave this process.
+    /// PASID that the kernel gave this process; 0 where requests have none.
     pub pasid: u32,
+    /// Requests carry no PASID: the function is this process's by other means ([`Device::assigned`]).
+    pub plain: bool,
     /// What the device can do.
     pub caps: Caps,
     failed: u64,
@@ -168,14 +172,38 @@ impl Device {
             format!("binding this process to {}: {e}; {}", function.bdf, pci::why_no_bind(function))
         })?;
         let file = match &transport {
-            Transport::Uio(file) => file,
+            Transport::Uio(file) | Transport::Assigned(file) => file,
             Transport::Driver(context, ..) => context.file(),
         };
         let registers =
             Mapping::of_file(file, 0x10000.max(page_size()), libc::PROT_READ | libc::PROT_WRITE, true, 0)
                 .map_err(|e| format!("mapping BAR0 of {}: {e}", function.bdf))?;
-        let mut device =
-            Self { transport, registers, function: function.clone(), pasid, caps: Caps(0), failed: 0 };
+        Self::begin(transport, registers, function, Some(pasid))
+    }
+
+    /// A function whose registers were mapped from `file` by VFIO: its requests have no PASID, and the addresses that they
+    /// have a meaning for are those that were mapped for it.
+    pub fn assigned(file: File, registers: Mapping, function: &Function) -> Result<Self, String> {
+        let device = Self::begin(Transport::Assigned(file), registers, function, None)?;
+        device.settle();
+        Ok(device)
+    }
+
+    fn begin(
+        transport: Transport,
+        registers: Mapping,
+        function: &Function,
+        pasid: Option<u32>,
+    ) -> Result<Self, String> {
+        let mut device = Self {
+            transport,
+            registers,
+            function: function.clone(),
+            pasid: pasid.unwrap_or(0),
+            plain: pasid.is_none(),
+            caps: Caps(0),
+            failed: 0,
+        };
         let id = device.read32(register::ID);
         if id != MAGIC {
             return Err(format!("{}: ID reads {id:#010x}, not {MAGIC:#010x}", function.bdf));
@@ -298,6 +326,7 @@ impl Device {
                 file.read_exact(&mut count).ok()?;
                 Some(u32::from_ne_bytes(count))
             }
+            Transport::Assigned(_) => None,
             Transport::Driver(_, event, count) => {
                 if !readable(event, timeout) {
                     return None;
@@ -314,7 +343,7 @@ impl Device {
     /// Descriptor of the open file, for `poll` elsewhere.
     pub fn raw_fd(&self) -> i32 {
         match &self.transport {
-            Transport::Uio(file) => file.as_raw_fd(),
+            Transport::Uio(file) | Transport::Assigned(file) => file.as_raw_fd(),
             Transport::Driver(context, ..) => context.file().as_raw_fd(),
         }
     }
@@ -322,9 +351,14 @@ impl Device {
     /// The fault mode that the machine's IOMMU can serve.
     pub fn fault_mode(&self) -> FaultMode {
         match self.function.faults {
-            Faults::PageRequest => FaultMode::AtsPri,
-            Faults::Stall | Faults::Fatal(_) => FaultMode::Wait,
+            Faults::PageRequest if !self.plain => FaultMode::AtsPri,
+            Faults::PageRequest | Faults::Stall | Faults::Fatal(_) => FaultMode::Wait,
         }
+    }
+
+    /// The address space of this process's requests: its PASID, if they have one.
+    pub fn space(&self) -> Option<u32> {
+        (!self.plain).then_some(self.pasid)
     }
 }
 
@@ -568,7 +602,7 @@ impl<'d> Ring<'d> {
         d.write_engine(n, engine::RESET, 1);
         d.write64(0x1000 + 0x100 * n + engine::RING_BASE, self.base);
         d.write_engine(n, engine::RING_SIZE, self.log2);
-        d.write_engine(n, engine::RING_PASID, VALID | d.pasid);
+        d.write_engine(n, engine::RING_PASID, d.space().map_or(0, |pasid| VALID | pasid));
         d.write_engine(n, engine::FAULT_MODE, self.mode as u32);
         d.write_engine(n, engine::CTRL, 1);
     }
@@ -613,7 +647,7 @@ impl<'d> Ring<'d> {
         let ticket = self.tail;
         let slot = self.slot(ticket);
         self.records.set(slot * RECORD, RECORD, 0);
-        let pasid = d.pasid.unwrap_or(Some(self.device.pasid));
+        let pasid = d.pasid.unwrap_or(self.device.space());
         let control = d.opcode as u32 | d.flags | if pasid.is_some() { 1 << 8 } else { 0 };
         let target = pasid.unwrap_or(0) | (d.entries << 20);
         let words = [
@@ -745,7 +779,9 @@ impl<'d> Ring<'d> {
     /// After an abort: arms the PASID again and starts the engine on an empty ring.
     pub fn recover(&mut self) {
         self.device.write_engine(self.engine, engine::CTRL, 0);
-        self.device.rearm(self.device.pasid);
+        if let Some(pasid) = self.device.space() {
+            self.device.rearm(pasid);
+        }
         self.tail = 0;
         self.records.set(0, RECORD << self.log2, 0);
         self.start();

@@ -8,12 +8,14 @@
 //! * [`paging`]: its translation cache and page requests, seen and sent by hand
 //! * [`process`]: children with a result, deadlines
 //! * [`kernel`]: what the running kernel says about itself
+//! * [`iommufd`]: functions with page tables of this process's making
 //! * [`host`]: the line to the host that confirms checks from outside
 
 pub mod crc32c;
 pub mod device;
 pub mod driver;
 pub mod host;
+pub mod iommufd;
 pub mod kernel;
 pub mod memory;
 pub mod paging;

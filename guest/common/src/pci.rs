@@ -10,6 +10,11 @@ use crate::kernel;
 /// Vendor and device ID of `sva-testdev`.
 pub const DEFAULT_ID: (u16, u16) = (0x1234, 0x53a0);
 
+/// The driver that binds processes.
+pub const SHARING: &str = "uio_pci_sva";
+/// The driver that hands a function to user space with page tables of its own.
+pub const ASSIGNING: &str = "vfio-pci";
+
 const DRIVER: &str = "/sys/bus/pci/drivers/uio_pci_sva";
 const DEVICES: &str = "/sys/bus/pci/devices";
 
@@ -24,6 +29,17 @@ pub enum Faults {
     Fatal(String),
 }
 
+/// An optional ability of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// Its configuration space has no such capability.
+    Absent,
+    /// It is there, and the kernel has not enabled it.
+    Off,
+    /// The kernel has enabled it.
+    On,
+}
+
 /// One function of the device under test.
 #[derive(Clone, Debug)]
 pub struct Function {
@@ -35,8 +51,10 @@ pub struct Function {
     pub driver: Option<String>,
     /// Max PASID Width of its PASID capability; 0 without one.
     pub pasid_bits: u8,
-    /// Whether its configuration space has ATS and PRI.
-    pub page_requests: bool,
+    /// ATS (translation requests).
+    pub ats: Ability,
+    /// PRI (page requests).
+    pub pri: Ability,
     /// What becomes of page faults.
     pub faults: Faults,
 }
@@ -56,8 +74,29 @@ fn hex_file(path: &str) -> Option<u16> {
     u16::from_str_radix(kernel::text(path)?.trim_start_matches("0x"), 16).ok()
 }
 
-/// Functions with the wanted IDs in order of their address, at most `sva.devices=` of them.
+/// Functions with the wanted IDs in order of their address, at most `sva.devices=` of them; without the [`spare`] one.
 pub fn functions() -> Vec<Function> {
+    let mut names = all();
+    if let Some(spare) = kernel::parameter("sva.spare") {
+        names.retain(|bdf| *bdf != spare);
+    }
+    if let Some(limit) = kernel::parameter("sva.devices").and_then(|n| n.parse().ok()) {
+        names.truncate(limit);
+    }
+    let words = kernel::smmu_features(&kernel::log());
+    names.iter().map(|bdf| examine(bdf, &words)).collect()
+}
+
+/// The function that no process is bound to: `sva.spare=0000:00:03.0`. `uio_pci_sva` of Linux 7.2 cannot be taken off a function
+/// (it leaves its interrupt allocated, and the kernel does not survive that), so what goes to another driver never has that one.
+pub fn spare() -> Option<Function> {
+    let spare = kernel::parameter("sva.spare")?;
+    let words = kernel::smmu_features(&kernel::log());
+    all().iter().find(|bdf| **bdf == spare).map(|bdf| examine(bdf, &words))
+}
+
+/// Addresses of all functions with the wanted IDs.
+fn all() -> Vec<String> {
     let wanted = wanted_id();
     let mut names: Vec<String> = fs::read_dir(DEVICES)
         .map(|dir| dir.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect())
@@ -67,19 +106,15 @@ pub fn functions() -> Vec<Function> {
         id("vendor") == Some(wanted.0) && id("device") == Some(wanted.1)
     });
     names.sort();
-    if let Some(limit) = kernel::parameter("sva.devices").and_then(|n| n.parse().ok()) {
-        names.truncate(limit);
-    }
-    let words = kernel::smmu_features(&kernel::log());
-    names.iter().map(|bdf| examine(bdf, &words)).collect()
+    names
 }
 
 fn examine(bdf: &str, smmu: &[u32]) -> Function {
     let config = fs::read(format!("{DEVICES}/{bdf}/config")).unwrap_or_default();
     let pasid_bits =
         extended_capability(&config, 0x1b).and_then(|at| config.get(at + 5)).map_or(0, |high| high & 0x1f);
-    let page_requests =
-        extended_capability(&config, 0x0f).is_some() && extended_capability(&config, 0x13).is_some();
+    let ats = ability(&config, 0x0f, (7, 0x80));
+    let pri = ability(&config, 0x13, (4, 0x01));
     let may_stall = Path::new(&format!("{DEVICES}/{bdf}/of_node/dma-can-stall")).exists();
     let node = |class: &str| {
         fs::read_dir(format!("{DEVICES}/{bdf}/{class}"))
@@ -87,30 +122,30 @@ fn examine(bdf: &str, smmu: &[u32]) -> Function {
             .and_then(|mut dir| dir.next()?.ok())
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
     };
-    let faults = if may_request_pages(&config) {
-        Faults::PageRequest
-    } else {
-        judge_faults(smmu, may_stall, page_requests)
-    };
+    let faults = judge_faults(smmu, may_stall, ats, pri);
     let (uio, driver) = (node("uio"), node("misc"));
-    Function { bdf: bdf.to_owned(), uio, driver, pasid_bits, page_requests, faults }
+    Function { bdf: bdf.to_owned(), uio, driver, pasid_bits, ats, pri, faults }
 }
 
-/// Whether the IOMMU's driver has enabled both ATS and page requests.
-fn may_request_pages(config: &[u8]) -> bool {
-    let enabled = |id: u16, at: usize, bit: u8| {
-        extended_capability(config, id).and_then(|cap| config.get(cap + at)).is_some_and(|b| b & bit != 0)
-    };
-    // ATS Control 15 Enable; Page Request Control 0 Enable.
-    enabled(0x0f, 7, 0x80) && enabled(0x13, 4, 0x01)
+/// Whether an extended capability is there, and whether its bit `(byte, mask)` says that it is enabled.
+fn ability(config: &[u8], id: u16, (byte, mask): (usize, u8)) -> Ability {
+    match extended_capability(config, id) {
+        None => Ability::Absent,
+        Some(at) if config.get(at + byte).is_some_and(|value| value & mask != 0) => Ability::On,
+        Some(_) => Ability::Off,
+    }
 }
 
-fn judge_faults(smmu: &[u32], may_stall: bool, page_requests: bool) -> Faults {
+fn judge_faults(smmu: &[u32], may_stall: bool, ats: Ability, pri: Ability) -> Faults {
+    if (ats, pri) == (Ability::On, Ability::On) {
+        return Faults::PageRequest;
+    }
     let Some(features) = smmu.first() else {
-        if page_requests && kernel::machine() != "aarch64" {
-            return Faults::PageRequest;
-        }
-        return Faults::Fatal("no IOMMU that resolves page faults was found".into());
+        return Faults::Fatal(match (ats, pri) {
+            (Ability::On, Ability::Absent) => "the endpoint has no PRI capability".into(),
+            (Ability::On, _) => "the endpoint's PRI is not enabled: the IOMMU takes no page requests".into(),
+            _ => "no IOMMU that resolves page faults: the endpoint's ATS is not enabled".into(),
+        });
     };
     if features & kernel::SMMU_STALL_FORCE != 0 || (features & kernel::SMMU_STALLS != 0 && may_stall) {
         Faults::Stall
@@ -176,25 +211,47 @@ fn why_no_driver() -> String {
 }
 
 fn bind(bdf: &str) -> Result<(), String> {
+    rebind(bdf, SHARING)?;
+    let node = appears(&format!("{DEVICES}/{bdf}/uio"), "/dev");
+    node.map(|_| ()).ok_or_else(|| format!("{bdf}: uio_pci_sva did not take it{}", hints(bdf)))
+}
+
+/// Gives the [`spare`] function to [`ASSIGNING`]. The path of its character device.
+///
+/// # Errors
+/// Why the kernel did not do it.
+pub fn assign(bdf: &str) -> Result<String, String> {
+    rebind(bdf, ASSIGNING)?;
+    appears(&format!("{DEVICES}/{bdf}/vfio-dev"), "/dev/vfio/devices")
+        .ok_or_else(|| format!("{bdf}: {ASSIGNING} did not take it{}", hints(bdf)))
+}
+
+fn rebind(bdf: &str, driver: &str) -> Result<(), String> {
     let dir = format!("{DEVICES}/{bdf}");
     if Path::new(&format!("{dir}/driver")).exists() {
         fs::write(format!("{dir}/driver/unbind"), bdf)
             .map_err(|e| format!("{bdf}: taking its driver away: {e}"))?;
     }
-    fs::write(format!("{dir}/driver_override"), "uio_pci_sva")
+    fs::write(format!("{dir}/driver_override"), driver)
         .map_err(|e| format!("{bdf}: driver_override: {e}"))?;
-    fs::write("/sys/bus/pci/drivers_probe", bdf).map_err(|e| format!("{bdf}: drivers_probe: {e}"))?;
+    fs::write("/sys/bus/pci/drivers_probe", bdf).map_err(|e| format!("{bdf}: drivers_probe: {e}"))
+}
+
+/// Waits for a driver's class device in `class` and its node in `dev`.
+fn appears(class: &str, dev: &str) -> Option<String> {
     let deadline = Instant::now() + Duration::from_secs(2);
-    while Instant::now() < deadline {
-        if let Some(uio) = fs::read_dir(format!("{dir}/uio")).ok().and_then(|mut d| d.next()?.ok())
-            && Path::new("/dev").join(uio.file_name()).exists()
-        {
-            return Ok(());
+    loop {
+        if let Some(entry) = fs::read_dir(class).ok().and_then(|mut d| d.next()?.ok()) {
+            let node = Path::new(dev).join(entry.file_name());
+            if node.exists() {
+                return Some(node.to_string_lossy().into_owned());
+            }
+        }
+        if Instant::now() > deadline {
+            return None;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let hints = hints(bdf);
-    Err(format!("{bdf}: uio_pci_sva did not take it{hints}"))
 }
 
 fn hints(bdf: &str) -> String {
@@ -228,6 +285,17 @@ pub fn why_no_bind(function: &Function) -> String {
     if function.pasid_bits == 0 {
         reasons.push(format!("{} has no PASID capability", function.bdf));
     }
+    if kernel::machine() != "aarch64" && function.ats != Ability::On {
+        reasons.push(format!(
+            "{}: {}; VT-d shares a process's memory only with functions that have ATS",
+            function.bdf,
+            if function.ats == Ability::Absent {
+                "it has no ATS capability"
+            } else {
+                "its ATS is not enabled (the IOMMU knows no device-TLBs, or its PASID capability is missing)"
+            },
+        ));
+    }
     if kernel::machine() == "aarch64" {
         let words = kernel::smmu_features(&log);
         if words.is_empty() {
@@ -240,7 +308,10 @@ pub fn why_no_bind(function: &Function) -> String {
             ));
         }
     }
-    let speaks = |line: &&str| line.to_lowercase().contains("pasid") && !line.contains("command line:");
+    let speaks = |line: &&str| {
+        let line = line.to_lowercase();
+        line.contains("pasid") && !line.contains("command line:")
+    };
     if let Some(line) = log.lines().rev().find(speaks) {
         reasons.push(format!("the kernel's last word on PASIDs: {}", line.trim()));
     }
@@ -252,27 +323,21 @@ pub fn why_no_bind(function: &Function) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Faults, extended_capability, judge_faults, may_request_pages, parse_id};
+    use super::Ability::{Absent, Off, On};
+    use super::{Faults, ability, extended_capability, judge_faults, parse_id};
 
     #[test]
     fn who_resolves_faults() {
-        assert_eq!(judge_faults(&[1 << 11], true, false), Faults::Stall);
-        assert_eq!(judge_faults(&[1 << 11 | 1 << 13], false, false), Faults::Stall);
-        assert!(matches!(judge_faults(&[1 << 11], false, true), Faults::Fatal(_)));
-        assert!(matches!(judge_faults(&[0], true, true), Faults::Fatal(_)));
-    }
-
-    #[test]
-    fn page_requests_want_both_enabled() {
-        let mut config = vec![0u8; 4096];
-        config[0x100..0x104].copy_from_slice(&0x1401_000fu32.to_le_bytes());
-        config[0x140..0x144].copy_from_slice(&0x0001_0013u32.to_le_bytes());
-        config[0x107] = 0x80;
-        assert!(!may_request_pages(&config));
-        config[0x144] = 1;
-        assert!(may_request_pages(&config));
-        config[0x107] = 0;
-        assert!(!may_request_pages(&config));
+        let judge = |smmu: &[u32], may_stall| judge_faults(smmu, may_stall, On, Off);
+        assert_eq!(judge(&[1 << 11], true), Faults::Stall);
+        assert_eq!(judge(&[1 << 11 | 1 << 13], false), Faults::Stall);
+        assert!(matches!(judge(&[1 << 11], false), Faults::Fatal(_)));
+        assert!(matches!(judge(&[0], true), Faults::Fatal(_)));
+        assert_eq!(judge_faults(&[], false, On, On), Faults::PageRequest);
+        assert_eq!(judge_faults(&[0], false, On, On), Faults::PageRequest);
+        for (ats, pri) in [(Absent, Absent), (Off, Off), (On, Absent), (On, Off)] {
+            assert!(matches!(judge_faults(&[], false, ats, pri), Faults::Fatal(_)));
+        }
     }
 
     #[test]
@@ -289,5 +354,9 @@ mod tests {
         assert_eq!(extended_capability(&config, 0x0f), Some(0x100));
         assert_eq!(extended_capability(&config, 0x1b), Some(0x140));
         assert_eq!(extended_capability(&config, 0x13), None);
+        assert_eq!(ability(&config, 0x13, (4, 1)), Absent);
+        assert_eq!(ability(&config, 0x0f, (7, 0x80)), Off);
+        config[0x107] = 0x80;
+        assert_eq!(ability(&config, 0x0f, (7, 0x80)), On);
     }
 }

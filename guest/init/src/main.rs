@@ -7,8 +7,10 @@
 //! | parameter | meaning |
 //! |---|---|
 //! | `sva.run=all`, `sva.run=NAME,NAME` | checks to run (all) |
+//! | `sva.also=NAME,NAME` | checks to run beside those |
 //! | `sva.skip=NAME,NAME` | checks to leave out |
 //! | `sva.devices=N` | use the first N functions |
+//! | `sva.spare=0000:00:03.0` | bind no process to this function: it is for VFIO |
 //! | `sva.pciid=vvvv:dddd` | IDs of the functions, where the machine gives others than 1234:53a0 |
 //! | `sva.driver=sva-testdev` | loads the reference driver and leaves the functions to it, instead of `uio_pci_sva` |
 //! | `sva.driver-args=NAME=VALUE,…` | its module parameters |
@@ -146,6 +148,9 @@ fn run_workload() {
     let mut command = Command::new(program);
     if let Some(only) = kernel::parameter("sva.run").filter(|run| run != "all" && !run.is_empty()) {
         command.arg("--only").arg(only);
+    }
+    if let Some(also) = kernel::parameter("sva.also") {
+        command.arg("--also").arg(also);
     }
     if let Some(skip) = kernel::parameter("sva.skip") {
         command.arg("--skip").arg(skip);

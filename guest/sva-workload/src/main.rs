@@ -17,7 +17,8 @@ const USAGE: &str = "\
 sva-workload: checks of shared virtual addressing with sva-testdev
 
   --list            names the checks and says what they do
-  --only NAME,NAME  runs these
+  --only NAME,NAME  runs these; names of groups stand for their checks
+  --also NAME,NAME  runs these beside the others
   --skip NAME,NAME  leaves these out
   --seconds N       longest time of one check (120)
   --json            results as JSON lines on standard output
@@ -27,17 +28,25 @@ sva-workload: checks of shared virtual addressing with sva-testdev
 #[derive(Debug)]
 pub struct Options {
     only: Option<Vec<String>>,
+    also: Vec<String>,
     skip: Vec<String>,
     seconds: u64,
     json: bool,
 }
 
 fn names(list: &str) -> Vec<String> {
-    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let mut names = Vec::new();
+    for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        match checks::GROUPS.iter().find(|(group, _)| *group == name) {
+            Some((_, members)) => names.extend(members.iter().map(|member| (*member).to_owned())),
+            None => names.push(name.to_owned()),
+        }
+    }
+    names
 }
 
 fn parse() -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options { only: None, skip: Vec::new(), seconds: 120, json: false };
+    let mut options = Options { only: None, also: Vec::new(), skip: Vec::new(), seconds: 120, json: false };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -45,9 +54,13 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
                 for check in checks::ALL {
                     println!("{:24} {}", check.name, check.about);
                 }
+                for (group, members) in checks::GROUPS {
+                    println!("{group:24} group: {}", members.join(", "));
+                }
                 return Ok(None);
             }
             Long("only") => options.only = Some(names(&parser.value()?.string()?)),
+            Long("also") => options.also = names(&parser.value()?.string()?),
             Long("skip") => options.skip = names(&parser.value()?.string()?),
             Long("seconds") => options.seconds = parser.value()?.parse()?,
             Long("json") => options.json = true,
@@ -58,7 +71,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    for name in options.only.iter().flatten().chain(&options.skip) {
+    for name in options.only.iter().flatten().chain(&options.also).chain(&options.skip) {
         if !checks::ALL.iter().any(|check| check.name == name) {
             return Err(format!("no check is named {name}; --list names them").into());
         }

@@ -12,12 +12,14 @@ pub struct Report {
     pub stalls: Option<u64>,
     /// Of those, resolved by an abort, at least. `None` with stalls: every one was retried.
     pub aborts: Option<u64>,
+    /// Counters of the IOMMU that must have grown by so much, at least.
+    pub counters: Vec<(&'static str, u64)>,
 }
 
 impl Report {
     /// A figure and no claim.
     pub fn new(detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), stalls: None, aborts: None }
+        Self { detail: detail.into(), ..Self::default() }
     }
 
     /// Claims that at least so many accesses were held back and then retried.
@@ -29,6 +31,12 @@ impl Report {
     /// Claims that at least so many of the held-back accesses were aborted.
     pub fn aborts(mut self, aborts: u64) -> Self {
         self.aborts = Some(aborts);
+        self
+    }
+
+    /// Claims that a counter of the IOMMU has grown by at least so much.
+    pub fn at_least(mut self, counter: &'static str, count: u64) -> Self {
+        self.counters.push((counter, count));
         self
     }
 }
@@ -90,6 +98,11 @@ fn claims(report: &Report) -> Value {
     }
     if let Some(aborts) = report.aborts {
         map.insert("aborts".into(), aborts.into());
+    }
+    if !report.counters.is_empty() {
+        let counters: Map<String, Value> =
+            report.counters.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
+        map.insert("at-least".into(), counters.into());
     }
     Value::Object(map)
 }

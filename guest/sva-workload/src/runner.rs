@@ -34,7 +34,8 @@ pub fn run(options: &Options) -> ExitCode {
     let context = Context { functions, limit: Duration::from_secs(options.seconds) };
     let begin = Instant::now();
     let mut tally = Tally { passed: 0, failed: 0, skipped: 0, timeouts: 0, unbound: false };
-    for check in ALL.iter().filter(|check| wanted(check, options)) {
+    let resolves = context.functions.first().is_some_and(|f| !matches!(f.faults, Faults::Fatal(_)));
+    for check in ALL.iter().filter(|check| wanted(check, options, resolves)) {
         host.begin(check.name);
         let started = Instant::now();
         let verdict = judge(check, &context, &tally);
@@ -48,22 +49,23 @@ pub fn run(options: &Options) -> ExitCode {
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn wanted(check: &Check, options: &Options) -> bool {
+fn wanted(check: &Check, options: &Options, resolves: bool) -> bool {
     let named = |list: &[String]| list.iter().any(|name| name == check.name);
     // whatever is asked for, the kernel must have come through it unharmed
     let wanted = match options.only.as_deref() {
         Some(only) => named(only) || check.name == checks::LAST,
+        None if check.needs == Needs::NoFaults => !resolves,
         None => {
             !checks::ON_REQUEST.contains(&check.name)
                 && (kernel::parameter("sva.driver").is_some() || !checks::OF_DRIVER.contains(&check.name))
         }
     };
-    wanted && !named(&options.skip)
+    (wanted || named(&options.also)) && !named(&options.skip)
 }
 
 fn judge(check: &Check, context: &Context, tally: &Tally) -> Verdict {
     if check.needs != Needs::Nothing {
-        if tally.unbound {
+        if tally.unbound && check.needs != Needs::Device {
             return Verdict::skip(format!("no process can be bound, see {}", checks::FIRST));
         }
         if tally.timeouts >= DEAD {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sva_guest::crc32c::crc32c;
 use sva_guest::device::{Descriptor, FaultMode, Ring, Status, register};
 use sva_guest::memory::{Mapping, memory_file, page_map, page_size};
+use sva_guest::pci::{Ability, Faults};
 
 use crate::ensure;
 use crate::report::{CheckResult, Report, Stop};
@@ -52,6 +53,57 @@ pub fn first_touch(context: &Context) -> CheckResult {
     let total = faults + reads + upgrades;
     let each = took.as_micros() / PAGES as u128;
     Ok(Report::new(format!("3 × {PAGES} pages, {total} faults, {each} µs a fault")).stalls(total))
+}
+
+/// Where nobody resolves page faults, memory that the CPU has touched works, other memory ends in an error at its address,
+/// and works when the CPU has touched it.
+pub fn untouched_refused(context: &Context) -> CheckResult {
+    const PAGES: usize = 32;
+    small_pages();
+    let page = page_size();
+    let device = context.device()?;
+    let Faults::Fatal(reason) = device.function.faults.clone() else {
+        return Err(Stop::Skip("page faults are resolved here".into()));
+    };
+    // with translations asked for, too, where there are some: only the page requests are missing
+    let modes: &[(FaultMode, u32)] = match device.function.ats {
+        Ability::On => &[(FaultMode::Wait, 1), (FaultMode::AtsPri, 11)],
+        _ => &[(FaultMode::Wait, 1)],
+    };
+    let mut ring = Ring::new(&device, 0)?;
+    let (source, sink) = (Mapping::anonymous(PAGES * page)?, Mapping::anonymous(PAGES * page)?);
+    source.scramble(0, source.len(), 4);
+    sink.set(0, sink.len(), 0xee);
+    for (mode, cause) in modes {
+        ring.set_mode(*mode);
+        ring.ok(&Descriptor::copy(source.address(), sink.address(), source.len()))?;
+        ensure!(sink.scrambled(0, sink.len(), 4).is_none(), "{mode:?}: a copy between touched pages differs");
+        let area = Mapping::anonymous(PAGES * page)?;
+        for n in 0..PAGES {
+            let at = area.at(n * page);
+            for d in [Descriptor::fill(at, 64, 1), Descriptor::copy(at, sink.address(), 64)] {
+                ring.set_mode(*mode);
+                let outcome = ring.refused(&d, at, page)?;
+                ensure!(
+                    outcome.cause == *cause,
+                    "{mode:?}: {:?} of page {n} ended with {}",
+                    d.opcode,
+                    describe(&outcome)
+                );
+            }
+        }
+        let present = page_map(area.address(), PAGES)?.iter().filter(|p| p.present()).count();
+        ensure!(present == 0, "{present} pages are there that nobody brought");
+        ensure!(sink.scrambled(0, sink.len(), 4).is_none(), "a refused read has brought data");
+        area.set(0, area.len(), 0x21);
+        ring.set_mode(*mode);
+        ring.ok(&Descriptor::fill(area.address(), area.len(), 0x2222_2222_2222_2222))?;
+        ensure!(
+            area.first_other(0, area.len(), 0x22).is_none(),
+            "{mode:?}: a fill of touched pages is not complete"
+        );
+    }
+    Ok(Report::new(format!("{} accesses refused at their addresses: {reason}", modes.len() * 2 * PAGES)))
 }
 
 /// The ring is shared memory that this process sees at one address and the device at another, untouched one;

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The checks, in the order in which they run.
 
+mod dirty;
 mod driver;
 mod faults;
 mod huge;
 mod kernel;
 mod mappings;
 mod moving;
+mod network;
 mod operations;
+mod ordinary;
 mod processes;
 mod refusals;
+mod reported;
+mod sharing;
 mod storm;
 mod units;
 
@@ -27,6 +32,8 @@ pub enum Needs {
     Bound,
     /// An IOMMU and a kernel that resolve page faults.
     Faults,
+    /// A bound process, and nobody that resolves page faults; elsewhere it runs only when it is named.
+    NoFaults,
 }
 
 /// One check.
@@ -45,9 +52,22 @@ pub struct Check {
 /// The check whose failure means that the others cannot run.
 pub const FIRST: &str = "bind-and-pasid";
 /// Checks that run only when they are named.
-pub const ON_REQUEST: &[&str] = &["kill-mid-fault", "prefetch", "every-function", "pri-storm"];
+pub const ON_REQUEST: &[&str] = &[
+    "kill-mid-fault",
+    "prefetch",
+    "every-function",
+    "pri-storm",
+    "dirty-again",
+    "virtio-disk",
+    "nvme-disk",
+    "network",
+    "entropy",
+];
 /// Checks of the reference driver: they run where it is loaded, or when they are named.
 pub const OF_DRIVER: &[&str] = &["many-processes", "kernel-pasid", "driver-faults"];
+/// Names for several checks.
+pub const GROUPS: &[(&str, &[&str])] =
+    &[("ordinary-io", &["virtio-disk", "nvme-disk", "network", "entropy"])];
 /// The check that always runs, at the end.
 pub const LAST: &str = "kernel-clean";
 
@@ -68,6 +88,8 @@ checks! {
     "scatter-gather", Bound, operations::scatter_gather, "gathers, scatters, and both at once";
     "interrupt", Bound, operations::interrupt, "MSI-X reaches the process";
     "engines", Bound, operations::engines, "all engines work side by side";
+    "fault-reported", Bound, reported::fault_reported, "the kernel tells of refused accesses: device, PASID, address";
+    "untouched-refused", NoFaults, faults::untouched_refused, "where nobody resolves page faults: a clean error, and touched memory works";
     "first-touch", Faults, faults::first_touch, "untouched memory: a page fault a page";
     "prefetch", Faults, faults::prefetch, "on request: several page requests at once, in one group and in several";
     "ring-in-untouched-memory", Faults, faults::untouched_ring, "ring and completion records fault too";
@@ -94,18 +116,25 @@ checks! {
     "kill-mid-fault", Faults, processes::kill_mid_fault, "on request: it dies with page faults open, which Linux 7.2 on Arm may not survive";
     "many-devices", Bound, processes::many_devices, "one process, several devices, one PASID";
     "every-function", Device, units::every_function, "on request: one process and every function, whatever its IOMMU can do";
+    "many-devices-invalidate", Bound, sharing::invalidation, "what the process takes away is gone on every device of its PASID";
     "multi-process", Faults, processes::multi_process, "several processes and devices at once";
     "bind-unbind-1000", Bound, processes::bind_unbind, "a thousand rounds without a leak";
     "many-processes", Device, driver::many_processes, "with the reference driver: 64 processes on one function, some killed";
     "kernel-pasid", Device, driver::kernel_pasid, "with the reference driver: DMA of the kernel with its own PASID";
     "driver-faults", Device, driver::driver_faults, "with the reference driver: page faults that come to the driver";
     "pri-storm", Faults, storm::storm, "on request: 10000 page faults on four functions while processes unmap, fork and die";
+    "dirty-tracking", Device, dirty::dirty_tracking, "iommufd: the dirty flags are the pages that a device has written";
+    "dirty-again", Device, dirty::dirty_again, "on request: and pages written again are dirty again, which Linux 7.2 on Arm does not see";
+    "virtio-disk", Nothing, ordinary::virtio_disk, "on request: checked reads and writes of a virtio disk";
+    "nvme-disk", Nothing, ordinary::nvme_disk, "on request: checked reads and writes of an NVMe disk";
+    "network", Nothing, network::frames, "on request: checked frames between two network cards";
+    "entropy", Nothing, ordinary::entropy, "on request: random numbers of virtio-rng";
     "kernel-clean", Nothing, kernel::clean, "no warning, no taint, no module";
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, FIRST, LAST};
+    use super::{ALL, FIRST, GROUPS, LAST, ON_REQUEST};
 
     #[test]
     fn names_are_unique_and_kebab() {
@@ -115,5 +144,9 @@ mod tests {
         }
         assert_eq!(ALL.first().map(|c| c.name), Some(FIRST));
         assert_eq!(ALL.last().map(|c| c.name), Some(LAST));
+        for name in GROUPS.iter().flat_map(|(_, names)| *names).chain(ON_REQUEST) {
+            assert!(ALL.iter().any(|check| check.name == *name), "{name}");
+        }
+        assert!(GROUPS.iter().all(|(group, _)| ALL.iter().all(|check| check.name != *group)));
     }
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the boots share: a QEMU whose command line comes from `cargo xtask command-line`, and its console."""
+"""What the boots share: a QEMU whose command line comes from `cargo xtask command-line`, its console, the guest's verdicts."""
 
 import json
 import os
@@ -19,6 +19,14 @@ KERNEL_TROUBLE = re.compile(
     r"|self-detected stall|blocked for more than"
 )
 VERDICT = re.compile(r"^(PASS|FAIL|SKIP)\s+(\S+)\s*(.*)$")
+# Checks that say something about invalidations.
+INVALIDATIONS = (
+    "bind-and-pasid,first-touch,fork-cow,munmap,munmap-remap,mprotect-down-up,mremap,many-devices-invalidate"
+)
+# Checks for a machine in which nobody resolves page faults.
+WITHOUT_FAULTS = "bind-and-pasid,copy-malloc,fault-reported,untouched-refused,munmap,unmapped-address,many-devices"
+# Checks of masters that know nothing of PASIDs.
+ORDINARY = ("virtio-disk", "nvme-disk", "network", "entropy")
 
 
 def program():
@@ -31,10 +39,12 @@ class GuestTest(Test):
     """Boots a guest and reads its console to the end."""
 
     timeout = 400
+    # As `cargo xtask demo` names it.
+    model = ""
 
     def command_line(self, *arguments):
         """QEMU's command line for these arguments; the set-up makes what is missing."""
-        command = [*program(), "command-line", "--json", *arguments]
+        command = [*program(), "command-line", self.model, "--json", *arguments]
         done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
             self.error(f"{shlex.join(command)} ended with {done.returncode}:\n{done.stderr}")
@@ -102,3 +112,49 @@ class GuestTest(Test):
         self.assertIn("modules loaded: none;", farewell[-1])
         # A kernel without CONFIG_PROC_SYSCTL cannot say.
         self.assertRegex(farewell[-1], "taint (0|unknown);")
+
+    def assert_c_model_boots(self, driver):
+        """QEMU as it is, without plugin: the kernel's driver speaks, and nothing goes wrong."""
+        lines = self.boot("--impl", "c", "--endpoints", "0", "--run", "kernel-clean", seconds=90)
+        self.assertTrue(any(driver in line for line in lines), f"the kernel's log does not say {driver!r}")
+        self.assert_kernel_is_well(lines)
+
+    def assert_refused(self, *arguments):
+        """No process can be bound; returns the guest's reason."""
+        lines = self.boot(*arguments, "--run", "bind-and-pasid", seconds=90)
+        status, detail = self.verdicts(lines).get("bind-and-pasid", ("none", ""))
+        self.assertEqual(status, "FAIL", f"bind-and-pasid: {status} {detail}")
+        self.assert_kernel_is_well(lines)
+        return detail
+
+    def assert_workload(self, *arguments):
+        """The whole workload passes."""
+        lines = self.boot(*arguments)
+        verdicts = self.verdicts(lines)
+        failed = [f"{name}: {detail}" for name, (status, detail) in verdicts.items() if status == "FAIL"]
+        self.assertEqual(failed, [])
+        self.assertGreater(sum(status == "PASS" for status, _ in verdicts.values()), 30, verdicts)
+        self.assert_kernel_is_well(lines)
+
+    def assert_checks(self, names, *arguments):
+        """Each of these checks passes."""
+        lines = self.boot(*arguments, "--run", names)
+        verdicts = self.verdicts(lines)
+        for name in names.split(","):
+            status, detail = verdicts.get(name, ("none", ""))
+            self.assertEqual(status, "PASS", f"{name}: {status} {detail}")
+        self.assert_kernel_is_well(lines)
+
+    def assert_adversarial(self):
+        """What Linux invalidates is enough for an IOMMU that forgets nothing else."""
+        self.assert_checks(INVALIDATIONS, "--adversarial")
+
+    def assert_ordinary(self, kind, *arguments):
+        """Disks, network cards and an entropy source pass, in domains and tables of this kind."""
+        lines = self.boot("--ordinary", "--run", "ordinary-io", *arguments)
+        verdicts = self.verdicts(lines)
+        for name in ORDINARY:
+            status, detail = verdicts.get(name, ("none", ""))
+            self.assertEqual(status, "PASS", f"{name}: {status} {detail}")
+            self.assertIn(kind, detail)
+        self.assert_kernel_is_well(lines)

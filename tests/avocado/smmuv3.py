@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
-from guest import GuestTest  # noqa: E402
+from guest import WITHOUT_FAULTS, GuestTest  # noqa: E402
 
 
 class Smmuv3(GuestTest):
@@ -15,30 +15,32 @@ class Smmuv3(GuestTest):
     :avocado: tags=arch:aarch64,machine:virt,device:smmuv3
     """
 
-    def test_c_model_boots(self):
+    model = "smmuv3"
+
+    def test_smmuv3_c_model_boots(self):
         """QEMU's own model, without plugin and endpoint: the kernel comes up behind it and stays well."""
-        lines = self.boot("smmuv3", "--impl", "c", "--endpoints", "0", "--run", "kernel-clean", seconds=60)
-        self.assertTrue(any("arm-smmu-v3" in line for line in lines), "the kernel did not probe the SMMU")
-        self.assert_kernel_is_well(lines)
+        self.assert_c_model_boots("arm-smmu-v3")
 
-    def test_c_model_cannot_share(self):
+    def test_smmuv3_c_model_cannot_share(self):
         """QEMU's own model has no substreams here: a process cannot be bound, and the guest says so."""
-        lines = self.boot("smmuv3", "--impl", "c", "--run", "bind-and-pasid", seconds=60)
-        status, _ = self.verdicts(lines).get("bind-and-pasid", ("none", ""))
-        self.assertEqual(status, "FAIL")
+        self.assert_refused("--impl", "c")
 
-    def test_shares_memory(self):
-        """arm-smmuv3-rs: every check of the workload passes."""
-        lines = self.boot("smmuv3")
-        verdicts = self.verdicts(lines)
-        failed = [f"{name}: {detail}" for name, (status, detail) in verdicts.items() if status == "FAIL"]
-        self.assertEqual(failed, [])
-        self.assertGreater(sum(status == "PASS" for status, _ in verdicts.values()), 20)
-        self.assert_kernel_is_well(lines)
+    def test_smmuv3_workload_stall(self):
+        """arm-smmuv3-rs, faults are stalled where the device tree says so: every check of the workload passes."""
+        self.assert_workload()
 
-    def test_adversarial(self):
+    def test_smmuv3_workload_stall_forced(self):
+        """arm-smmuv3-rs that stalls every fault."""
+        self.assert_workload("--stall", "force")
+
+    def test_smmuv3_without_faults(self):
+        """arm-smmuv3-rs that stalls none: touched memory works, untouched memory ends in an error."""
+        self.assert_checks(WITHOUT_FAULTS, "--stall", "off")
+
+    def test_smmuv3_adversarial(self):
         """arm-smmuv3-rs that caches all it may: Linux invalidates enough."""
-        lines = self.boot("smmuv3", "--adversarial", "--run", "bind-and-pasid,first-touch,fork-cow,munmap,munmap-remap")
-        verdicts = self.verdicts(lines)
-        self.assertEqual({status for status, _ in verdicts.values()}, {"PASS"}, verdicts)
-        self.assert_kernel_is_well(lines)
+        self.assert_adversarial()
+
+    def test_smmuv3_ordinary_masters(self):
+        """Disks and network cards beside it, in lazy mode: every byte is where it belongs."""
+        self.assert_ordinary("lazy domain, stage 1", "-a", "iommu.strict=0")

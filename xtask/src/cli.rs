@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Device models of the Arm SMMUv3 and of Intel VT-d for QEMU: sets up, boots, tests.
 #[derive(Parser)]
@@ -19,12 +20,25 @@ pub struct Cli {
     pub command: Cmd,
 }
 
+impl Cli {
+    /// Reads this process's command line; ends the process when it makes no sense.
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+        if let Cmd::Demo(demo) = &mut cli.command {
+            let named = matches.subcommand_matches("demo").and_then(|m| m.value_source("model"));
+            demo.both = named != Some(ValueSource::CommandLine);
+        }
+        cli
+    }
+}
+
 /// The commands.
 #[derive(Subcommand)]
 pub enum Cmd {
     /// Get and build everything the models need: QEMU, plugin, guest kernel, initramfs
     Setup(SetupCmd),
-    /// Boot an unmodified Linux and watch a process share its memory with a device
+    /// Boot an unmodified Linux and watch a process share its memory with a device; without a model on both architectures
     Demo(DemoCmd),
     /// Boot the guest: interactive, or with a command after `--`
     Boot(BootCmd),
@@ -216,6 +230,9 @@ pub struct MachineArgs {
     /// Number of sva-testdev endpoints on the root bus (one more sits behind a root port); 0: none at all
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=24))]
     pub endpoints: u8,
+    /// Also disks, network cards and an entropy source that know nothing of PASIDs, and checks of every byte they move
+    #[arg(long)]
+    pub ordinary: bool,
     /// A property of the IOMMU (of all of them), NAME=VALUE; may be repeated
     #[arg(long, value_name = "PROPERTY")]
     pub iommu: Vec<String>,
@@ -275,6 +292,9 @@ pub struct DemoCmd {
     /// The machine.
     #[command(flatten)]
     pub machine: MachineArgs,
+    /// No model was named: one architecture after the other.
+    #[arg(skip)]
+    pub both: bool,
     /// Write the result to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

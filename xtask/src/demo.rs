@@ -3,15 +3,20 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 
-use crate::cli::{CommandLineCmd, DemoCmd, Driver, Implementation, MachineArgs};
-use crate::guest::{self, Options};
-use crate::report::Table;
+use crate::advice::exit;
+use crate::cli::{
+    CommandLineCmd, DemoCmd, Driver, Faults, Firmware, Implementation, MachineArgs, Model, PageSize,
+};
+use crate::guest::{self, Options, Outcome};
+use crate::report::{self, Table};
+use crate::setup::{self, kernel};
 use crate::vm::{Console, Machine};
-use crate::{place, setup, vm};
+use crate::{ordinary, place, vm};
 
 /// The machine of a demo; `run` names the checks.
 pub fn machine(args: &MachineArgs, parts: vm::Parts, console: Console, run: &str) -> Machine {
@@ -22,35 +27,111 @@ pub fn machine(args: &MachineArgs, parts: vm::Parts, console: Console, run: &str
 
 /// `demo`: returns the exit code.
 pub fn command(cmd: &DemoCmd) -> Result<u8> {
+    let machines = machines(cmd);
     // What cannot be asked for is said before anything is built.
-    let _ = machine(&cmd.machine, nothing(), Console::Stdout, &cmd.run).command()?;
-    let parts = setup::parts_for(&cmd.machine)?;
-    if cmd.dry_run {
-        let console = Console::File(cmd.console.clone().unwrap_or_else(|| "console.log".into()));
-        let mut machine = machine(&cmd.machine, parts, console, &cmd.run);
-        machine.sockets.control = Some("control.sock".into());
-        machine.sockets.qmp = Some("qmp.sock".into());
-        println!("{}", vm::pretty(&machine.command()?));
-        return Ok(0);
+    for args in &machines {
+        let _ = machine(args, nothing(), Console::Stdout, &cmd.run).command()?;
     }
-    let dir = place::results("demo")?;
+    let mut parts = Vec::new();
+    for args in &machines {
+        parts.push(setup::parts_for(args)?);
+    }
+    if cmd.dry_run {
+        for (n, (args, parts)) in machines.iter().zip(parts).enumerate() {
+            if n > 0 {
+                println!();
+            }
+            dry_run(cmd, args, parts)?;
+        }
+        return Ok(exit::PASS);
+    }
+    let started = Instant::now();
+    let mut runs = Vec::new();
+    for (args, parts) in machines.iter().zip(parts) {
+        runs.push((args, one(cmd, args, parts, machines.len() > 1)?));
+    }
+    if let Some(file) = &cmd.json {
+        let mut results: Vec<Value> = runs.iter().map(|(args, o)| o.to_json(model_name(args))).collect();
+        // One machine's result stands alone, as it always has.
+        let value = match results.len() {
+            1 => results.remove(0),
+            _ => json!({ "runs": results }),
+        };
+        fs::write(file, format!("{value:#}\n")).with_context(|| format!("writing {}", file.display()))?;
+    }
+    if runs.len() > 1 {
+        report::sum(runs.iter().map(|(args, outcome)| (model_name(args), outcome)), started.elapsed());
+    }
+    // The first that failed says how.
+    Ok(runs.iter().map(|(_, o)| o.code).find(|code| *code != exit::PASS).unwrap_or(exit::PASS))
+}
+
+/// The machines to show: the one that was named, or each that the options fit.
+fn machines(cmd: &DemoCmd) -> Vec<MachineArgs> {
+    if !cmd.both {
+        return vec![cmd.machine.clone()];
+    }
+    let fits = |model: Model| {
+        let a = &cmd.machine;
+        let arm_only = a.stall.is_some()
+            || a.page_size != PageSize::K4
+            || a.firmware != Firmware::Dt
+            || a.units > 1
+            || a.el2
+            || a.faults == Faults::Stall;
+        let kernel = match (&a.source.kernel, &a.source.kdir) {
+            (Some(image), _) => kernel::check_image(image, model).is_ok(),
+            (None, Some(dir)) => kernel::is_built_in(dir, model),
+            (None, None) => true,
+        };
+        kernel && (model == Model::Smmuv3 || !arm_only)
+    };
+    let mut models: Vec<Model> = [Model::Smmuv3, Model::Vtd].into_iter().filter(|m| fits(*m)).collect();
+    if models.is_empty() {
+        // What is wrong with the options or the kernel is best said of one architecture.
+        models.push(cmd.machine.model);
+    }
+    models.into_iter().map(|model| MachineArgs { model, ..cmd.machine.clone() }).collect()
+}
+
+fn dry_run(cmd: &DemoCmd, args: &MachineArgs, parts: vm::Parts) -> Result<()> {
+    let console = Console::File(cmd.console.clone().unwrap_or_else(|| "console.log".into()));
+    let mut machine = with_images(machine(args, parts, console, &cmd.run))?;
+    machine.sockets.control = Some("control.sock".into());
+    machine.sockets.qmp = Some("qmp.sock".into());
+    println!("{}", vm::pretty(&machine.command()?));
+    Ok(())
+}
+
+/// Makes the disks' images for a machine that somebody else will start.
+fn with_images(mut machine: Machine) -> Result<Machine> {
+    if machine.args.ordinary {
+        machine.images = ordinary::prepare(&place::results("disks")?)?;
+    }
+    Ok(machine)
+}
+
+/// One machine from boot to the last line. Of `several`, each keeps its console log under a name of its own.
+fn one(cmd: &DemoCmd, args: &MachineArgs, parts: vm::Parts, several: bool) -> Result<Outcome> {
+    let dir = place::results(if several { args.model.name() } else { "demo" })?;
     let mut options = Options::in_dir(&dir);
     if let Some(console) = &cmd.console {
         options.console = absolute(console)?;
+        if several {
+            let mut name = std::ffi::OsString::from(format!("{}-", args.model.name()));
+            name.push(console.file_name().unwrap_or_default());
+            options.console.set_file_name(name);
+        }
     }
     options.timeout = Duration::from_secs(cmd.timeout);
     options.verbose = cmd.verbose;
-    let machine = machine(&cmd.machine, parts, Console::File(options.console.clone()), &cmd.run);
-    let table = Table::begin(&title(&cmd.machine));
+    let machine = machine(args, parts, Console::File(options.console.clone()), &cmd.run);
+    let table = Table::begin(&title(args));
     let outcome = guest::run(machine, &options, &mut |name, row| match row {
         None => table.running(name),
         Some(row) => table.row(row),
     })?;
     table.end(&outcome);
-    if let Some(file) = &cmd.json {
-        let text = format!("{:#}\n", outcome.to_json(model_name(&cmd.machine)));
-        fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
-    }
     if !outcome.is_good() {
         println!("\n  the console's last lines:");
         for line in place::tail(&options.console, 40) {
@@ -58,13 +139,13 @@ pub fn command(cmd: &DemoCmd) -> Result<u8> {
         }
     }
     println!("  console log: {}", shown(&options.console));
-    Ok(outcome.code)
+    Ok(outcome)
 }
 
 /// `command-line`
 pub fn command_line(cmd: &CommandLineCmd) -> Result<()> {
     let parts = setup::parts_for(&cmd.machine)?;
-    let words = machine(&cmd.machine, parts, Console::Stdout, &cmd.run).command()?;
+    let words = with_images(machine(&cmd.machine, parts, Console::Stdout, &cmd.run))?.command()?;
     if cmd.json {
         println!("{}", serde_json::to_string(&words)?);
     } else {
@@ -75,7 +156,7 @@ pub fn command_line(cmd: &CommandLineCmd) -> Result<()> {
 
 /// The QOM name of the model, as in the JSON result.
 pub fn model_name(args: &MachineArgs) -> &'static str {
-    use crate::cli::Model::{Smmuv3, Vtd};
+    use Model::{Smmuv3, Vtd};
     match (args.model, args.implementation) {
         (Smmuv3, Implementation::Rust) => "arm-smmuv3-rs",
         (Smmuv3, Implementation::C) => "arm-smmuv3",

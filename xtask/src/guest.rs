@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::advice::exit;
+use crate::ordinary;
 use crate::protocol::{Event, GO, Seen};
 use crate::qmp::{Counters, Line, difference, sum};
 use crate::session::{Console, Ended, Session};
@@ -67,6 +68,8 @@ pub struct Outcome {
     pub booted: f32,
     /// Seconds altogether.
     pub seconds: f32,
+    /// What the IOMMU has counted, when last looked at; empty for QEMU's own models.
+    pub counters: Counters,
     /// How many stalls were open when the machine was switched to another QEMU, if it was.
     pub switched: Option<u64>,
     /// How many invalidations the IOMMU gave up while endpoints were silent, if they were made to be.
@@ -112,6 +115,7 @@ impl Outcome {
                 "seconds": (f64::from(r.seconds) * 100.0).round() / 100.0,
             })).collect::<Vec<_>>(),
             "problems": self.problems,
+            "counters": self.counters,
             "seconds": (f64::from(self.seconds) * 10.0).round() / 10.0,
         })
     }
@@ -180,10 +184,13 @@ pub type Listener<'a> = &'a mut dyn FnMut(&str, Option<&Row>);
 /// # Errors
 ///
 /// When QEMU cannot be started at all. What goes wrong later is in the outcome.
-pub fn run(machine: Machine, options: &Options, listener: Listener<'_>) -> Result<Outcome> {
+pub fn run(mut machine: Machine, options: &Options, listener: Listener<'_>) -> Result<Outcome> {
     let started = Instant::now();
+    if machine.args.ordinary {
+        machine.images = ordinary::prepare(&options.dir)?;
+    }
     let endpoints: Vec<String> =
-        machine.endpoint_ids().iter().map(|id| format!("/machine/peripheral/{id}")).collect();
+        machine.all_endpoint_ids().iter().map(|id| format!("/machine/peripheral/{id}")).collect();
     let _ = std::fs::remove_file(&options.console);
     let mut session = Session::start(machine.clone(), &options.dir, true)?;
     let mut run = Run {
@@ -198,6 +205,9 @@ pub fn run(machine: Machine, options: &Options, listener: Listener<'_>) -> Resul
     };
     let ended = run.follow(&mut session, options, listener);
     run.close(&mut session, ended);
+    if run.machine.args.ordinary && run.outcome.is_good() {
+        ordinary::remove(&options.dir);
+    }
     run.outcome.seconds = started.elapsed().as_secs_f32();
     let _ = std::fs::write(options.dir.join("result.json"), format!("{:#}\n", run.outcome.to_json("")));
     Ok(run.outcome)
@@ -316,7 +326,7 @@ impl Run {
                 self.outcome.kernel = kernel;
                 self.outcome.page_size = page_size;
                 self.outcome.booted = self.started.elapsed().as_secs_f32();
-                if devices.is_empty() {
+                if devices.is_empty() && self.machine.args.endpoints > 0 {
                     self.outcome.problem(exit::FAIL, "the guest found no sva-testdev".into());
                 }
             }
@@ -378,7 +388,15 @@ impl Run {
             }
             std::thread::sleep(Duration::from_millis(20));
         };
-        let objections = seen.objections(claims);
+        let mut objections = seen.objections(claims);
+        let mut outside = seen.words(claims);
+        if self.machine.args.ordinary
+            && status == "PASS"
+            && let Some((words, trouble)) = ordinary::look(&self.machine.images, &begun)
+        {
+            outside = format!("{outside}, {words}");
+            objections.extend(trouble);
+        }
         let (status, detail) = match status {
             "PASS" if objections.is_empty() => (Status::Pass, detail),
             "PASS" => {
@@ -387,19 +405,20 @@ impl Run {
             "SKIP" => (Status::Skip, detail),
             _ => (Status::Fail, detail),
         };
-        let outside = seen.words();
         let seconds = at.elapsed().as_secs_f32();
         Ok(Row { name: begun, status, detail, outside, counted: seen.iommu, seconds })
     }
 
-    fn sample(&self, session: &mut Session) -> Result<Sample> {
+    fn sample(&mut self, session: &mut Session) -> Result<Sample> {
         // QEMU's C models have no counters; the endpoints always do.
         let paths = self.machine.iommu_paths();
         let units: Vec<Counters> =
             paths.iter().map(|path| session.qmp.stats(path).unwrap_or_default()).collect();
         let iommu = sum(&units);
         let endpoints = self.endpoints.iter().map(|e| session.qmp.stats(e)).collect::<Result<Vec<_>>>()?;
-        Ok((sum([&iommu, &self.carried.0]), sum([&sum(&endpoints), &self.carried.1])))
+        let sample = (sum([&iommu, &self.carried.0]), sum([&sum(&endpoints), &self.carried.1]));
+        self.outcome.counters = sample.0.clone();
+        Ok(sample)
     }
 
     /// Makes the endpoints drop what they are told to and say nothing, from the beginning of a check on; and lets them

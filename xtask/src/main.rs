@@ -8,6 +8,7 @@ mod cli;
 mod demo;
 mod doctor;
 mod guest;
+mod ordinary;
 mod place;
 mod protocol;
 mod qmp;
@@ -23,13 +24,11 @@ mod vm;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use advice::{Advice, exit};
 use cli::{Cli, Cmd};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let result = match &cli.command {
         Cmd::Setup(cmd) => setup::command(cmd).map(|()| exit::PASS),
         Cmd::Demo(cmd) => demo::command(cmd),

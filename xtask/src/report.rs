@@ -2,6 +2,7 @@
 //! What a person sees of a run.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use console::{Style, style};
 
@@ -112,6 +113,25 @@ impl Table {
             .dim()
         );
     }
+}
+
+/// The closing lines over several machines.
+pub fn sum<'a>(runs: impl Iterator<Item = (&'static str, &'a Outcome)>, took: Duration) {
+    let (mut passed, mut failed, mut good) = (0, 0, true);
+    println!();
+    for (name, outcome) in runs {
+        let (mark, colour) = match outcome.is_good() {
+            true => ("passed", Style::new().green()),
+            false => ("FAILED", Style::new().red().bold()),
+        };
+        println!("  {:<6}  {name}: {}", colour.apply_to(mark), outcome.summary());
+        passed += outcome.count(Status::Pass);
+        failed += outcome.count(Status::Fail);
+        good &= outcome.is_good();
+    }
+    let words = format!("{passed} passed, {failed} failed");
+    let words = if good { style(words).green().bold() } else { style(words).red().bold() };
+    println!("  {words} on both architectures, {:.1} s", took.as_secs_f32());
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::advice::{coded, exit};
 use crate::cli::{Driver, Faults, Firmware, Implementation, MachineArgs, Model, Stall};
+use crate::ordinary;
 
 /// The built parts that a machine is made of.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct Machine {
     pub sockets: Sockets,
     /// Words for the guest's init, `sva.…`.
     pub init: Vec<String>,
+    /// Where the disks' images are, with `--ordinary`.
+    pub images: PathBuf,
     /// Restore from this file instead of booting.
     pub incoming: Option<PathBuf>,
     /// Wait for gdb.
@@ -75,6 +78,9 @@ pub fn iommu_path(unit: u8) -> String {
 /// Bus numbers of the root bridges of a machine with several SMMUs are this far apart.
 const BUSES_A_UNIT: u8 = 0x10;
 
+/// The endpoint that no process is bound to: its id, its slot, and the word by which a guest's init knows it.
+const SPARE: (&str, &str, &str) = ("spare", "0x3", "sva.spare=0000:00:03.0");
+
 impl Machine {
     /// A machine with its console in a file, and nothing else special.
     pub fn new(args: MachineArgs, parts: Parts, console: Console) -> Self {
@@ -84,6 +90,7 @@ impl Machine {
             console,
             sockets: Sockets::default(),
             init: Vec::new(),
+            images: PathBuf::new(),
             incoming: None,
             gdb: false,
             benches: 0,
@@ -103,6 +110,16 @@ impl Machine {
         }
     }
 
+    /// Every endpoint's id: those that processes are bound to, and the one that guests give to user space by VFIO. Linux's
+    /// driver for the former cannot be taken off a function (docs/findings.md).
+    pub fn all_endpoint_ids(&self) -> Vec<String> {
+        let mut ids = self.endpoint_ids();
+        if !ids.is_empty() && self.sockets.qtest.is_none() {
+            ids.push(SPARE.0.to_owned());
+        }
+        ids
+    }
+
     /// The whole command line, QEMU's path first.
     ///
     /// # Errors
@@ -117,6 +134,9 @@ impl Machine {
             self.iommu(&mut c, unit)?;
         }
         self.devices(&mut c);
+        if self.args.ordinary {
+            c.0.extend(ordinary::devices(&self.images));
+        }
         self.consoles(&mut c);
         if self.sockets.qtest.is_none() {
             self.boot(&mut c);
@@ -365,6 +385,10 @@ impl Machine {
         }
         c.add(&["-device", &format!("pcie-root-port,bus={bus},addr=0x2,id=rp0,chassis=1,slot=1")]);
         c.add(&["-device", &format!("sva-testdev,bus=rp0,id={behind}{comma}{properties}")]);
+        if self.sockets.qtest.is_none() {
+            let (id, addr, _) = SPARE;
+            c.add(&["-device", &format!("sva-testdev,bus={bus},addr={addr},id={id}{comma}{properties}")]);
+        }
     }
 
     fn consoles(&self, c: &mut Words) {
@@ -406,6 +430,12 @@ impl Machine {
             append.push("sva.driver=sva-testdev".to_owned());
         }
         append.extend(self.init.iter().cloned());
+        if self.args.endpoints > 0 {
+            append.push(SPARE.2.to_owned());
+        }
+        if self.args.ordinary {
+            append.push("sva.also=ordinary-io".to_owned());
+        }
         append.extend(self.args.append.iter().cloned());
         c.add(&["-append", &append.join(" ")]);
     }

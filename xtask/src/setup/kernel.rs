@@ -235,6 +235,11 @@ pub fn dishonoured(fragment: &str, config: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether a kernel tree, or its output directory, holds an image for this architecture.
+pub fn is_built_in(dir: &Path, model: Model) -> bool {
+    dir.join(image_in(model)).is_file()
+}
+
 /// Refuses a file that is not an image of this architecture.
 pub fn check_image(image: &Path, model: Model) -> Result<()> {
     let way_out = format!("give the uncompressed image that QEMU boots: {}", image_in(model));

@@ -87,18 +87,18 @@ pub fn run(runner: &mut Runner) {
         let name = property.split('=').next().unwrap_or_default();
         runner.test(&format!("messages/value-of-{name}"), |r, dir| {
             let mut c = this_program(&r.source);
-            c.args(["demo", "--iommu", property]).env("QEMU_IOMMU_RESULTS", &dir);
+            c.args(["demo", "smmuv3", "--iommu", property]).env("QEMU_IOMMU_RESULTS", &dir);
             says(&mut c, &[134], words, &dir)
         });
     }
     runner.test("messages/endpoint-value", |r, dir| {
         let mut c = this_program(&r.source);
-        c.args(["demo", "--endpoint", "pasid-bits=21"]).env("QEMU_IOMMU_RESULTS", &dir);
+        c.args(["demo", "smmuv3", "--endpoint", "pasid-bits=21"]).env("QEMU_IOMMU_RESULTS", &dir);
         says(&mut c, &[134], &["pasid-bits", "21", "20"], &dir)
     });
     runner.test("messages/bad-argument", |r, dir| {
         says(
-            this_program(&r.source).args(["demo", "--pasid-bits", "21"]),
+            this_program(&r.source).args(["demo", "smmuv3", "--pasid-bits", "21"]),
             &[2],
             &["--pasid-bits", "21", "0..=20"],
             &dir,
@@ -115,7 +115,7 @@ pub fn run(runner: &mut Runner) {
     runner.test("messages/missing-plugin", |r, dir| {
         let mut c = this_program(&r.source);
         says(
-            c.args(["demo", "--plugin", "/nonexistent/libqemu_iommu.so"]),
+            c.args(["demo", "smmuv3", "--plugin", "/nonexistent/libqemu_iommu.so"]),
             &[3],
             &["/nonexistent/libqemu_iommu.so", "cargo build --release"],
             &dir,
@@ -126,13 +126,13 @@ pub fn run(runner: &mut Runner) {
         let parts = r.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?;
         let module = parts.qemu.with_file_name("accel-qtest.so");
         let mut c = this_program(&r.source);
-        c.args(["demo", "--plugin"]).arg(&module).env("QEMU_IOMMU_RESULTS", &dir);
+        c.args(["demo", "smmuv3", "--plugin"]).arg(&module).env("QEMU_IOMMU_RESULTS", &dir);
         says(&mut c, &[134], &["accel-qtest.so"], &dir)
     });
     runner.test("messages/mismatched-qemu", |r, dir| {
         let build = fake_qemu(&dir, "9.2.0", "")?;
         says(
-            this_program(&r.source).args(["demo", "--qemu-build"]).arg(build),
+            this_program(&r.source).args(["demo", "smmuv3", "--qemu-build"]).arg(build),
             &[3],
             &["9.2.0", "11.1.1", "cargo xtask setup"],
             &dir,
@@ -141,7 +141,7 @@ pub fn run(runner: &mut Runner) {
     runner.test("messages/unpatched-qemu", |r, dir| {
         let build = fake_qemu(&dir, "11.1.1", "usage")?;
         says(
-            this_program(&r.source).args(["demo", "--qemu-build"]).arg(build),
+            this_program(&r.source).args(["demo", "smmuv3", "--qemu-build"]).arg(build),
             &[3],
             &["unpatched", "-device-plugin", "cargo xtask setup"],
             &dir,
@@ -152,14 +152,14 @@ pub fn run(runner: &mut Runner) {
         fs::create_dir_all(&tree)?;
         fs::write(tree.join(".config"), "CONFIG_PCI=y\nCONFIG_ARM_SMMU_V3=y\nCONFIG_UIO=m\n")?;
         let mut c = this_program(&r.source);
-        c.env_remove("QEMU_IOMMU_KERNEL").args(["demo", "--kdir"]).arg(tree);
+        c.env_remove("QEMU_IOMMU_KERNEL").args(["demo", "smmuv3", "--kdir"]).arg(tree);
         says(&mut c, &[3], &["CONFIG_ARM_SMMU_V3_SVA=y", "CONFIG_UIO=y (a module", "kconfig smmuv3"], &dir)
     });
     runner.test("messages/not-a-kernel", |r, dir| {
         let file = dir.join("Image");
         fs::write(&file, vec![0; 4096])?;
         says(
-            this_program(&r.source).args(["demo", "--kernel"]).arg(file),
+            this_program(&r.source).args(["demo", "smmuv3", "--kernel"]).arg(file),
             &[3],
             &["not a kernel image for arm64", "arch/arm64/boot/Image"],
             &dir,

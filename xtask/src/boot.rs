@@ -64,7 +64,8 @@ fn with_command(
     dir: &std::path::Path,
 ) -> Result<std::path::PathBuf> {
     let to = dir.join("initramfs.cpio");
-    let script = format!("unset ENV\necho '{BEGIN}'\n( {command}\n)\necho \"{END}$?\"\nexit\n");
+    // A shell that leaves takes along what its terminal has not printed yet: stty waits for that.
+    let script = format!("unset ENV\necho '{BEGIN}'\n( {command}\n)\necho \"{END}$?\"\nstty sane\nexit\n");
     setup::initramfs::extended(initrd, &[(SCRIPT, script.as_bytes())], &to)?;
     Ok(to)
 }

@@ -5261,6 +5261,12 @@ unsafe extern "C" {
     pub fn memory_region_transaction_commit();
 }
 unsafe extern "C" {
+    pub fn memory_listener_register(
+        listener: *mut MemoryListener,
+        filter: *mut AddressSpace,
+    );
+}
+unsafe extern "C" {
     pub fn address_space_init(
         as_: *mut AddressSpace,
         root: *mut MemoryRegion,

@@ -6,7 +6,7 @@
 //! current and waits until the first is empty. Accesses that begin meanwhile are not waited for, so that a busy endpoint
 //! cannot hold a waiter up.
 
-use crate::iommu::sync::{AtomicU64, Ordering, fence};
+use crate::iommu::sync::{AtomicU64, Ordering, fence, fence_after_update};
 
 /// Two counters and whose turn it is.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl Epochs {
         let turn = self.turn.load(Ordering::SeqCst);
         self.counter(turn).fetch_add(1, Ordering::SeqCst);
         // Caches and tables are read after this, and a waiter reads the counter after it invalidated.
-        fence(Ordering::SeqCst);
+        fence_after_update();
         turn
     }
 
@@ -54,6 +54,15 @@ impl Epochs {
     /// Whether every access that began before the first call of a series has ended. After `false`, calls go on as one
     /// series until `true`. One waiter at a time.
     pub fn quiesced(&self) -> bool {
+        // Nobody at all is in flight, which is what is usually found. The caller has invalidated: who begins after these
+        // two looks sees that, and who began before is in one of them.
+        fence(Ordering::SeqCst);
+        if self.flipped.load(Ordering::SeqCst) == 0
+            && self.active.iter().all(|active| active.load(Ordering::SeqCst) == 0)
+        {
+            self.abandon();
+            return true;
+        }
         self.waiting.store(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let mut turn = self.turn.load(Ordering::SeqCst);
@@ -76,8 +85,12 @@ impl Epochs {
 
     /// The waiter gives up; a later one starts a series of its own.
     pub fn abandon(&self) {
-        self.flipped.store(0, Ordering::SeqCst);
-        self.waiting.store(0, Ordering::SeqCst);
+        for word in [&self.flipped, &self.waiting] {
+            // Only waiters write here, and mostly there is nothing to write.
+            if word.load(Ordering::SeqCst) != 0 {
+                word.store(0, Ordering::SeqCst);
+            }
+        }
     }
 
     /// Number of accesses in flight.

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What threads without the BQL have to report, until a bottom half takes it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
 use super::fifo::Fifo;
+use super::model::lock;
 
 /// A bounded list of reports. What does not fit is counted as lost. Reports that somebody waits for an answer to have
 /// room of their own, for none of them may be lost.
@@ -71,6 +75,55 @@ impl<T: Copy> Inbox<T> {
         self.awaited.clear();
         self.lost = 0;
     }
+}
+
+/// An [`Inbox`] that threads share. Whether something came is known without its lock, for mostly nothing did.
+#[derive(Debug)]
+pub(crate) struct SharedInbox<T> {
+    list: Mutex<Inbox<T>>,
+    unread: AtomicBool,
+}
+
+impl<T: Copy> SharedInbox<T> {
+    /// Room for that many reports of either kind.
+    pub fn new(ordinary: usize, awaited: usize) -> Self {
+        Self { list: Mutex::new(Inbox::new(ordinary, awaited)), unread: AtomicBool::new(false) }
+    }
+
+    /// The list, to look at it or to take away from it.
+    pub fn lock(&self) -> MutexGuard<'_, Inbox<T>> {
+        lock(&self.list)
+    }
+
+    /// Puts into the list. An access does that before it ends, so that who saw it end finds it.
+    pub fn report<R>(&self, put: impl FnOnce(&mut Inbox<T>) -> R) -> R {
+        let result = put(&mut self.lock());
+        self.unread.store(true, Ordering::SeqCst);
+        result
+    }
+
+    /// Whether there may be something that this has not told of yet. Then take all, or call [`Self::keep`].
+    pub fn has_come(&self) -> bool {
+        self.unread.load(Ordering::SeqCst) && self.unread.swap(false, Ordering::SeqCst)
+    }
+
+    /// Something was left in the list.
+    pub fn keep(&self) {
+        self.unread.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn what_came_is_told_once() {
+    let inbox = SharedInbox::new(1, 1);
+    assert!(!inbox.has_come());
+    assert!(inbox.report(|inbox| inbox.push(1)));
+    assert!(!inbox.report(|inbox| inbox.push(2)), "full");
+    assert!(inbox.has_come() && !inbox.has_come());
+    assert_eq!(inbox.lock().pop(), Some(1));
+    assert_eq!(inbox.lock().take_lost(), 1);
+    inbox.keep();
+    assert!(inbox.has_come());
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(crate) mod inbox;
 pub mod iotlb;
 pub mod layout;
 pub mod memory;
+pub(crate) mod micro_tlb;
 pub mod model;
 pub(crate) mod narrow;
 pub mod request;

@@ -74,6 +74,17 @@ pub trait Model: Send + Sync {
     /// without the BQL, the inbox's short critical sections. There are effects only with the BQL.
     fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects);
 
+    /// The translation that the caches have, for an access that nobody says the end of: no SYNC and no wait descriptor waits
+    /// for it. What is to be read from tables, written to them or recorded is [`translate`](Self::translate)'s, and is
+    /// waited for. From any thread.
+    fn cached_translation(&self, _req: &DmaRequest) -> Option<Translation> {
+        None
+    }
+
+    /// Whether anybody outside keeps translations, and wants an [`Effect::UnmapNotify`](super::Effect::UnmapNotify) when
+    /// they are invalidated. Until this is called somebody does. Under the BQL.
+    fn set_listeners(&self, _any: bool) {}
+
     /// Lets a request with an already translated address pass, or not. As for [`translate`](Self::translate).
     fn translated(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects);
 

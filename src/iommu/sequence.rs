@@ -11,7 +11,7 @@
 //! counter advanced therefore sees the new table as well. A fill that does not see it holds the set's lock
 //! before the invalidation does, so the invalidation finds what it published.
 
-use super::sync::{AtomicU64, Ordering, fence};
+use super::sync::{AtomicU64, Ordering, fence, fence_after_update};
 
 /// A point in the order of invalidations; later is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,23 +27,26 @@ impl Moment {
     }
 }
 
-/// The counter: how many invalidations have begun. 64 bits do not wrap.
+/// How many invalidations have begun, and how many of them are done. 64 bits do not wrap.
 #[derive(Debug)]
 #[cfg_attr(not(loom), repr(align(64)))]
-pub struct Sequence(AtomicU64);
+pub struct Sequence {
+    begun: AtomicU64,
+    done: AtomicU64,
+}
 
 impl Sequence {
     /// A counter before the first invalidation.
     #[must_use]
     pub fn new() -> Self {
-        Self(AtomicU64::new(1))
+        Self { begun: AtomicU64::new(1), done: AtomicU64::new(1) }
     }
 
     /// The present moment. What the caller reads from guest memory afterwards is at least as new as
     /// everything the guest had written when it asked for the invalidations up to this moment.
     #[must_use]
     pub fn now(&self) -> Moment {
-        Moment(self.0.load(Ordering::Acquire))
+        Moment(self.begun.load(Ordering::Acquire))
     }
 
     /// Begins an invalidation. What was born before the moment returned may be stale.
@@ -53,16 +56,28 @@ impl Sequence {
     /// sees the other.
     #[must_use = "the moment is what the caches are stamped with"]
     pub fn advance(&self) -> Moment {
-        let before = self.0.fetch_add(1, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
+        let before = self.begun.fetch_add(1, Ordering::SeqCst);
+        fence_after_update();
         Moment(before.wrapping_add(1))
+    }
+
+    /// An invalidation that [`advance`](Self::advance) began has reached every cache.
+    pub fn finish(&self) {
+        self.done.fetch_add(1, Ordering::Release);
+    }
+
+    /// Whether every invalidation that had begun at `now` was done by then: what the caches say from here on is free of
+    /// everything that was invalidated up to that moment.
+    #[must_use]
+    pub fn is_at_rest(&self, now: Moment) -> bool {
+        self.done.load(Ordering::Acquire) == now.0
     }
 
     /// Whether no invalidation has begun since `birth`.
     #[must_use]
     pub fn stands_at(&self, birth: Moment) -> bool {
         fence(Ordering::SeqCst);
-        self.0.load(Ordering::Acquire) == birth.0
+        self.begun.load(Ordering::Acquire) == birth.0
     }
 }
 

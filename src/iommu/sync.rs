@@ -10,3 +10,12 @@ pub(crate) use core::sync::atomic::{AtomicU64, Ordering, fence};
 pub(crate) use loom::hint::spin_loop;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+
+/// A full fence right after a sequentially consistent read-modify-write, which on this architecture is one itself.
+#[inline(always)]
+pub(crate) fn fence_after_update() {
+    #[cfg(any(loom, not(target_arch = "x86_64")))]
+    fence(Ordering::SeqCst);
+    #[cfg(not(any(loom, not(target_arch = "x86_64"))))]
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+}

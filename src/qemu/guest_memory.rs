@@ -8,6 +8,7 @@ use qemu_sys as sys;
 
 use super::bql::RcuGuard;
 use super::memory::{AddressSpace, MemoryAttributes};
+use super::ram_map::RamMap;
 use crate::iommu::memory::{GuestMemory, MemoryError};
 
 /// RAM of an address space. Registers of devices are refused, so that no walk can run into another
@@ -15,20 +16,28 @@ use crate::iommu::memory::{GuestMemory, MemoryError};
 #[derive(Clone, Copy)]
 pub struct GuestRam {
     space: &'static AddressSpace,
+    map: &'static RamMap,
 }
 
 const RAM_ONLY: MemoryAttributes =
     MemoryAttributes { ram_only: true, requester: None, secure: false, translated: false };
 
 impl GuestRam {
-    /// The RAM that `space` shows.
+    /// The RAM that `space` shows. Needs the BQL.
     pub fn new(space: &'static AddressSpace) -> Self {
-        Self { space }
+        Self { space, map: RamMap::follow(space) }
     }
 
     /// The host address of guest-physical `addr`, and how many of `len` bytes follow it there. `None` if
     /// it is not RAM, or read-only and `write` is set. Valid until the read section ends.
-    fn host(&self, _rcu: &RcuGuard, addr: u64, len: u64, write: bool) -> Option<(*mut u8, u64)> {
+    #[inline]
+    fn host(&self, rcu: &RcuGuard, addr: u64, len: u64, write: bool) -> Option<(*mut u8, u64)> {
+        self.map.find(rcu, addr, len).or_else(|| self.ask(rcu, addr, len, write))
+    }
+
+    /// [`host`](Self::host) as QEMU knows it.
+    #[cold]
+    fn ask(&self, _rcu: &RcuGuard, addr: u64, len: u64, write: bool) -> Option<(*mut u8, u64)> {
         let space = self.space.as_ptr();
         // SAFETY: QEMU publishes the pointer by an atomic store; the view stays valid in the read section.
         let view = unsafe {

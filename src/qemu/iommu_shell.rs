@@ -109,6 +109,8 @@ pub struct Core<M> {
     deadlines: Mutex<Deadlines>,
     /// Effects that are still to be carried out, in order.
     effects: Mutex<VecDeque<Effect>>,
+    /// There are some.
+    in_line: AtomicBool,
     /// What is for endpoints, in order: for the bottom half, or for whoever stops the machine.
     answers: Mutex<VecDeque<Effect>>,
     /// The machine does not run (yet): the bottom half waits until it does.
@@ -117,6 +119,11 @@ pub struct Core<M> {
     aliased: AtomicBool,
     ports: Mutex<Ports>,
     listeners: Mutex<Listeners>,
+}
+
+/// An endpoint is told by the bottom half, not from inside an access.
+fn is_for_endpoint(effect: &Effect) -> bool {
+    matches!(effect, Effect::Resolved { .. } | Effect::PageResponse { .. } | Effect::AtsInvalidate { .. })
 }
 
 impl<M: Model> Core<M> {
@@ -135,14 +142,22 @@ impl<M: Model> Core<M> {
     /// Takes effects in, behind those that are there already.
     pub fn accept(&self, effects: Effects) {
         for effect in effects.0 {
-            match effect {
-                Effect::Resolved { .. } | Effect::PageResponse { .. } | Effect::AtsInvalidate { .. } => {
-                    lock(&self.answers).push_back(effect);
-                    self.schedule();
-                }
-                other => lock(&self.effects).push_back(other),
+            if is_for_endpoint(&effect) {
+                lock(&self.answers).push_back(effect);
+                self.schedule();
+            } else {
+                lock(&self.effects).push_back(effect);
+                self.in_line.store(true, Ordering::SeqCst);
             }
         }
+    }
+
+    /// The only effect, if it is not for an endpoint and nothing is before it: then it need not stand in line.
+    fn alone(&self, effects: &mut Effects) -> Option<Effect> {
+        let is_alone = effects.0.len() == 1
+            && !effects.0.iter().any(is_for_endpoint)
+            && !self.in_line.load(Ordering::SeqCst);
+        is_alone.then(|| effects.0.pop()).flatten()
     }
 
     /// The same from inside an access: no device is called back here.
@@ -260,6 +275,8 @@ impl<M: Model> Shell<M> {
         model: M,
         space: &'static AddressSpace,
     ) -> (&'a Arc<Core<M>>, &'a OwnedRegion) {
+        // Until somebody listens.
+        model.set_listeners(false);
         let core = self.core.get_or_init(|| {
             Arc::new(Core {
                 model,
@@ -269,6 +286,7 @@ impl<M: Model> Shell<M> {
                 timer: Arc::clone(&self.timer),
                 deadlines: Mutex::new(Deadlines::new(D::invalidation_timeout(this))),
                 effects: Mutex::default(),
+                in_line: AtomicBool::new(false),
                 answers: Mutex::default(),
                 rests: AtomicBool::new(true),
                 aliased: AtomicBool::new(false),
@@ -309,7 +327,12 @@ pub fn iotlb_entries(entries: u32) -> Result<usize> {
 /// then does the rest.
 fn carry_out<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
     loop {
-        let effect = lock(&core.effects).pop_front();
+        let effect = {
+            let mut effects = lock(&core.effects);
+            let first = effects.pop_front();
+            core.in_line.store(!effects.is_empty(), Ordering::SeqCst);
+            first
+        };
         let Some(effect) = effect else { break };
         D::carry_out(this, core, effect);
     }
@@ -399,8 +422,16 @@ impl<D: IommuDevice> RegionOps for Registers<D> {
 
     fn write(this: &Qom<D>, offset: u64, value: u64, size: u32) {
         let Some(core) = this.shell().core() else { return };
-        core.accept(core.model.mmio_write(&core.ram, offset, value, size));
-        carry_out(this, core);
+        let mut effects = core.model.mmio_write(&core.ram, offset, value, size);
+        if !effects.0.is_empty() {
+            match core.alone(&mut effects) {
+                Some(effect) => D::carry_out(this, core, effect),
+                None => {
+                    core.accept(effects);
+                    carry_out(this, core);
+                }
+            }
+        }
         core.schedule_if_needed();
     }
 }

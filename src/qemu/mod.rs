@@ -82,6 +82,7 @@ pub mod pci_iommu;
 pub mod pci_translated;
 pub mod property;
 pub mod qom;
+mod ram_map;
 pub mod smmuv3_interface;
 pub mod sysbus;
 pub mod vmstate;

@@ -104,6 +104,8 @@ pub fn encode(fault: &Fault) -> Record {
 
 /// Events from threads that do not hold the BQL; stalls wait for an answer.
 pub(crate) type Inbox = crate::iommu::inbox::Inbox<Report>;
+/// The same, shared by threads.
+pub(crate) type SharedInbox = crate::iommu::inbox::SharedInbox<Report>;
 
 /// How many ordinary events can wait for a bottom half.
 pub(crate) const INBOX_EVENTS: usize = 1024;

@@ -9,10 +9,10 @@ mod requests;
 
 use core::cell::Cell;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::config::StreamTable;
-use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Report, Waiter};
+use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Report, SharedInbox, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
 use super::registers::{Gate, Registers, Written};
@@ -42,6 +42,10 @@ pub trait Engine: Send + Sync {
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault>;
+    /// See [`Translator::cached_translation`].
+    fn cached_translation(&self, _req: &DmaRequest) -> Option<Translation> {
+        None
+    }
     /// See [`Translator::ats_translate`].
     ///
     /// # Errors
@@ -65,6 +69,10 @@ pub trait Engine: Send + Sync {
 }
 
 impl Engine for Translator {
+    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        Self::cached_translation(self, req)
+    }
+
     fn translate(
         &self,
         mem: &dyn GuestMemory,
@@ -111,7 +119,9 @@ pub struct Smmu<E = Translator> {
     engine: E,
     gate: AtomicU64,
     epochs: Epochs,
-    inbox: Mutex<Inbox>,
+    /// Caches outside want to hear of what is invalidated.
+    listeners: AtomicBool,
+    inbox: SharedInbox,
     pending: Pending,
     counters: Counters,
     state: Mutex<State>,
@@ -158,7 +168,8 @@ impl<E: Engine> Smmu<E> {
             engine,
             gate: AtomicU64::new(registers.gate().bits()),
             epochs: Epochs::default(),
-            inbox: Mutex::new(Inbox::new(INBOX_EVENTS, INBOX_STALLS)),
+            listeners: AtomicBool::new(true),
+            inbox: SharedInbox::new(INBOX_EVENTS, INBOX_STALLS),
             pending: Pending::default(),
             counters: Counters::default(),
             state: Mutex::new(State {
@@ -298,7 +309,7 @@ impl<E: Engine> Smmu<E> {
             self.take_inbox(&mut state, mem, &mut effects);
             self.report(&mut state, mem, &report, &mut effects)
         } else {
-            let fits = report.enter(&mut lock(&self.inbox));
+            let fits = self.inbox.report(|inbox| report.enter(inbox));
             self.pending.want();
             fits && stalls && req.tag.is_some()
         };
@@ -333,10 +344,13 @@ impl<E: Engine> Smmu<E> {
 
     /// What threads without the BQL reported.
     fn take_inbox(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
+        if !self.inbox.has_come() {
+            return;
+        }
         // Bounded by what was there at first, for others go on reporting.
-        let most = lock(&self.inbox).capacity();
+        let most = self.inbox.lock().capacity();
         for _ in 0..most {
-            let Some(report) = lock(&self.inbox).pop() else { break };
+            let Some(report) = self.inbox.lock().pop() else { break };
             let enabled = state.registers.enables().smmuen() != 0;
             match report.stall {
                 // It was promised an answer. Without translation nothing can stall.
@@ -351,7 +365,13 @@ impl<E: Engine> Smmu<E> {
                 }
             }
         }
-        let lost = lock(&self.inbox).take_lost();
+        let (lost, is_empty) = {
+            let mut inbox = self.inbox.lock();
+            (inbox.take_lost(), inbox.iter().next().is_none())
+        };
+        if !is_empty {
+            self.inbox.keep();
+        }
         if lost != 0 {
             add(&self.counters.events_dropped, lost);
             if state.registers.enables().eventqen() != 0 {
@@ -404,7 +424,7 @@ impl<E: Engine> Smmu<E> {
             stalls: stalls.entries().to_vec(),
             unrecorded: stalls.unrecorded().collect(),
             line: stalls.line().collect(),
-            inbox: lock(&self.inbox).iter().collect(),
+            inbox: self.inbox.lock().iter().collect(),
             unanswered: ats_invalidations.unanswered(),
             invalidation_failed: *invalidation_failed,
         }
@@ -425,7 +445,7 @@ impl<E: Engine> Smmu<E> {
         let mut state = lock(&self.state);
         let invalidations = (saved.unanswered.as_slice(), saved.invalidation_failed);
         self.replace(&mut state, saved.registers, Some(table), invalidations);
-        *lock(&self.inbox) = inbox;
+        self.inbox.report(|list| *list = inbox);
         self.pending.want();
         Ok(())
     }
@@ -478,6 +498,14 @@ impl<E: Engine> Model for Smmu<E> {
 
     fn write32(&self, mem: &dyn GuestMemory, offset: u64, value: u32, effects: &mut Effects) {
         self.write_register(&mut lock(&self.state), mem, offset, value, effects);
+    }
+
+    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        (self.gate().enabled() != 0).then(|| self.engine.cached_translation(req))?
+    }
+
+    fn set_listeners(&self, any: bool) {
+        self.listeners.store(any, Ordering::SeqCst);
     }
 
     fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
@@ -562,7 +590,7 @@ impl<E: Engine> Model for Smmu<E> {
         };
         let mut state = lock(&self.state);
         let count = state.stalls.cancel(given_up).saturating_add(
-            lock(&self.inbox).cancel(|report| report.stall.is_some_and(|waiter| given_up(&waiter))),
+            self.inbox.lock().cancel(|report| report.stall.is_some_and(|waiter| given_up(&waiter))),
         );
         add(&self.counters.stalls_cancelled, count);
         if state.stalls.line_length() != 0 {
@@ -572,7 +600,7 @@ impl<E: Engine> Model for Smmu<E> {
 
     fn pending(&self, stream: StreamId) -> Vec<(Option<SubstreamId>, u64)> {
         let state = lock(&self.state);
-        let inbox = lock(&self.inbox);
+        let inbox = self.inbox.lock();
         let waiters = state.stalls.waiters().chain(inbox.iter().filter_map(|report| report.stall));
         waiters
             .filter(|waiter| waiter.stream == stream)
@@ -583,7 +611,7 @@ impl<E: Engine> Model for Smmu<E> {
     fn reset(&self) {
         let mut state = lock(&self.state);
         self.replace(&mut state, Registers::reset(), None, (&[], false));
-        lock(&self.inbox).clear();
+        self.inbox.lock().clear();
     }
 
     fn save_words(&self) -> Vec<u64> {

@@ -26,6 +26,7 @@ use super::features::Features;
 use super::walk::{self, Mapping, PagePerms, Refusal, Stage};
 use crate::iommu::context_cache::ContextCache;
 use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
+use crate::iommu::micro_tlb::MicroTlb;
 use crate::iommu::narrow::low16;
 use crate::iommu::sequence::{Moment, Sequence};
 pub use crate::iommu::translator::TranslatorStats;
@@ -63,6 +64,7 @@ impl CurrentTables<Option<StreamTable>> for StreamTable {
 pub struct Translator {
     features: Features,
     sequence: Sequence,
+    latest: MicroTlb,
     contexts: ContextCache<CONTEXT_WORDS>,
     iotlb: Iotlb,
     /// The walk cache, if there is one.
@@ -94,6 +96,7 @@ impl Translator {
     pub fn new(features: Features, iotlb_entries: usize) -> Self {
         Self {
             sequence: Sequence::new(),
+            latest: MicroTlb::new(),
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: iotlb(iotlb_entries, features.adversarial),
             tables: features.adversarial.then(|| iotlb(TABLE_ENTRIES, true)),
@@ -114,17 +117,35 @@ impl Translator {
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
-        if let Some(translation) = self.quick(req) {
-            self.counters.count(counter::QUICK);
-            return Ok(translation);
+        match self.cached_translation(req) {
+            Some(translation) => Ok(translation),
+            None => self.slow(mem, tables, req),
         }
-        self.slow(mem, tables, req)
+    }
+
+    /// The answer, if the caches have it and it is a translation. It is that of a moment during the call.
+    #[must_use]
+    #[inline]
+    pub fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        let now = self.sequence.now();
+        let translation = match self.latest.find(now, req) {
+            Some(translation) => translation,
+            None => {
+                // While an invalidation is under way the caches may still say what it is about to take away.
+                let at_rest = self.sequence.is_at_rest(now);
+                let translation = self.quick(req, now)?;
+                if at_rest {
+                    self.latest.enter(now, req, &translation);
+                }
+                translation
+            }
+        };
+        self.counters.count(counter::QUICK);
+        Some(translation)
     }
 
     /// The answer that the caches have, if it is a translation: what nearly every request takes.
-    #[inline(always)]
-    fn quick(&self, req: &DmaRequest) -> Option<Translation> {
-        let now = self.sequence.now();
+    fn quick(&self, req: &DmaRequest, now: Moment) -> Option<Translation> {
         let context = StreamContext::from_words(self.contexts.lookup(now, req.stream, req.substream)?);
         if !context.action().translates() {
             return None;
@@ -288,6 +309,7 @@ impl Translator {
     /// is cached stays (`IHI0070 §6.3.9.6`).
     pub fn tables_changed(&self) {
         let _ = self.sequence.advance();
+        self.sequence.finish();
     }
 
     /// Forgets everything. The counters go on.
@@ -295,6 +317,7 @@ impl Translator {
         let at = self.sequence.advance();
         self.contexts.invalidate_all(at);
         self.translation_caches().for_each(|cache| cache.invalidate_all(at));
+        self.sequence.finish();
     }
 
     /// How many low bits of an input address do not count in stage 1's commands by address: those of the largest page or

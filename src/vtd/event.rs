@@ -137,6 +137,8 @@ fn is_alike([_, known]: &Record, [_, new]: &Record) -> bool {
 
 /// Faults from threads that do not hold the BQL. What does not fit is lost.
 pub(crate) type Inbox = crate::iommu::inbox::Inbox<Record>;
+/// The same, shared by threads.
+pub(crate) type SharedInbox = crate::iommu::inbox::SharedInbox<Record>;
 
 /// How many faults can wait for a bottom half.
 pub(crate) const INBOX: usize = 1024;

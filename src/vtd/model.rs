@@ -8,11 +8,11 @@ mod queue;
 mod requests;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::command::Interrupts;
 use super::config::{RequestKind, RootTable};
-use super::event::{INBOX, Inbox, Record, Recorded};
+use super::event::{INBOX, Inbox, Record, Recorded, SharedInbox};
 use super::fault::Fault;
 use super::features::Features;
 use super::interrupt::CachedEntries;
@@ -45,6 +45,10 @@ pub trait Engine: Send + Sync {
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault>;
+    /// See [`Translator::cached_translation`].
+    fn cached_translation(&self, _req: &DmaRequest) -> Option<Translation> {
+        None
+    }
     /// See [`Translator::ats_translate`].
     ///
     /// # Errors
@@ -75,6 +79,10 @@ pub trait Engine: Send + Sync {
 }
 
 impl Engine for Translator {
+    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        Self::cached_translation(self, req)
+    }
+
     fn translate(
         &self,
         mem: &dyn GuestMemory,
@@ -126,7 +134,9 @@ pub struct Vtd<E = Translator> {
     gate: AtomicU64,
     interrupt_gate: AtomicU64,
     epochs: Epochs,
-    inbox: Mutex<Inbox>,
+    /// Caches outside want to hear of what is invalidated.
+    listeners: AtomicBool,
+    inbox: SharedInbox,
     pending: Pending,
     counters: Counters,
     state: Mutex<State>,
@@ -180,7 +190,8 @@ impl<E: Engine> Vtd<E> {
             gate: AtomicU64::new(registers.gate().bits()),
             interrupt_gate: AtomicU64::new(registers.interrupt_gate().bits()),
             epochs: Epochs::default(),
-            inbox: Mutex::new(Inbox::new(INBOX, 0)),
+            listeners: AtomicBool::new(true),
+            inbox: SharedInbox::new(INBOX, 0),
             pending: Pending::default(),
             counters: Counters::default(),
             state: Mutex::new(State {
@@ -314,7 +325,7 @@ impl<E: Engine> Vtd<E> {
             self.take_inbox(&mut state, &mut effects);
             self.record(&mut state, record, &mut effects);
         } else {
-            lock(&self.inbox).push(record);
+            self.inbox.report(|inbox| inbox.push(record));
             self.pending.want();
         }
         effects
@@ -332,12 +343,21 @@ impl<E: Engine> Vtd<E> {
 
     /// What threads without the BQL reported.
     fn take_inbox(&self, state: &mut State, effects: &mut Effects) {
+        if !self.inbox.has_come() {
+            return;
+        }
         // Bounded by what was there at first, for others go on reporting.
         for _ in 0..INBOX {
-            let Some(record) = lock(&self.inbox).pop() else { break };
+            let Some(record) = self.inbox.lock().pop() else { break };
             self.record(state, record, effects);
         }
-        let lost = lock(&self.inbox).take_lost();
+        let (lost, is_empty) = {
+            let mut inbox = self.inbox.lock();
+            (inbox.take_lost(), inbox.iter().next().is_none())
+        };
+        if !is_empty {
+            self.inbox.keep();
+        }
         if lost != 0 {
             add(&self.counters.faults_dropped, lost);
             state.registers.overflow();
@@ -374,7 +394,7 @@ impl<E: Engine> Vtd<E> {
             identification: identification(&self.features),
             registers: registers.clone(),
             unanswered: device_tlbs.unanswered(),
-            inbox: lock(&self.inbox).iter().collect(),
+            inbox: self.inbox.lock().iter().collect(),
         }
     }
 
@@ -390,7 +410,7 @@ impl<E: Engine> Vtd<E> {
         }
         let mut state = lock(&self.state);
         self.replace(&mut state, saved.registers.clone(), &saved.unanswered);
-        *lock(&self.inbox) = inbox;
+        self.inbox.report(|list| *list = inbox);
         self.pending.want();
         Ok(())
     }
@@ -458,7 +478,7 @@ impl<E: Engine> Vtd<E> {
     fn by_register(&self, state: &mut State, what: Option<Invalidation>, effects: &mut Effects) {
         if let Some(what) = what {
             self.engine.invalidate(&what);
-            queue::Notified::default().notify(&what, effects);
+            self.notify(&what, &mut queue::Notified::default(), effects);
             // Those in flight by now are to be waited for, not those when an earlier one began.
             state.is_draining = false;
             self.epochs.abandon();
@@ -487,6 +507,14 @@ impl<E: Engine> Model for Vtd<E> {
 
     fn write32(&self, mem: &dyn GuestMemory, offset: u64, value: u32, effects: &mut Effects) {
         self.write_register(&mut lock(&self.state), mem, offset, value, effects);
+    }
+
+    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        (self.gate().enabled() != 0).then(|| self.engine.cached_translation(req))?
+    }
+
+    fn set_listeners(&self, any: bool) {
+        self.listeners.store(any, Ordering::SeqCst);
     }
 
     fn translate(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (Outcome, Effects) {
@@ -559,7 +587,7 @@ impl<E: Engine> Model for Vtd<E> {
     fn reset(&self) {
         let mut state = lock(&self.state);
         self.replace(&mut state, Registers::reset(&self.features), &[]);
-        lock(&self.inbox).clear();
+        self.inbox.lock().clear();
     }
 
     fn save_words(&self) -> Vec<u64> {

@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicU64;
 
 use crate::iommu::stats::stats;
-pub(crate) use crate::iommu::stats::{add, get};
+pub(crate) use crate::iommu::stats::{add, add_alone, get};
 
 stats! {
     /// Requests while translation was enabled.

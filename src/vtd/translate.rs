@@ -16,6 +16,8 @@ mod structures;
 
 pub use invalidate::Invalidation;
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use self::structures::Structures;
 use super::config::{self, Action, CONTEXT_WORDS, Context, RequestKind, RootTable};
 use super::fault::Fault;
@@ -23,6 +25,7 @@ use super::features::Features;
 use super::walk::{self, Mapping, PagePerms, Refusal};
 use crate::iommu::context_cache::ContextCache;
 use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
+use crate::iommu::micro_tlb::MicroTlb;
 use crate::iommu::narrow::{low8, ones};
 use crate::iommu::sequence::{Moment, Sequence};
 pub use crate::iommu::translator::TranslatorStats;
@@ -62,6 +65,9 @@ impl CurrentTables<RootTable> for RootTable {
 pub struct Translator {
     features: Features,
     sequence: Sequence,
+    latest: MicroTlb,
+    /// There have been nested pages; until then no invalidation looks for them.
+    nested: AtomicBool,
     contexts: ContextCache<CONTEXT_WORDS>,
     iotlb: Iotlb,
     /// The structure cache, if there is one.
@@ -97,6 +103,8 @@ impl Translator {
     pub fn new(features: Features, iotlb_entries: usize) -> Self {
         Self {
             sequence: Sequence::new(),
+            latest: MicroTlb::new(),
+            nested: AtomicBool::new(false),
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: iotlb(iotlb_entries, features.adversarial),
             structures: features.adversarial.then(|| iotlb(STRUCTURE_ENTRIES, true)),
@@ -115,17 +123,35 @@ impl Translator {
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<Translation, Fault> {
-        if let Some(translation) = self.quick(req) {
-            self.counters.count(counter::QUICK);
-            return Ok(translation);
+        match self.cached_translation(req) {
+            Some(translation) => Ok(translation),
+            None => self.slow(mem, tables, req),
         }
-        self.slow(mem, tables, req)
+    }
+
+    /// The answer, if the caches have it and it is a translation. It is that of a moment during the call.
+    #[must_use]
+    #[inline]
+    pub fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        let now = self.sequence.now();
+        let translation = match self.latest.find(now, req) {
+            Some(translation) => translation,
+            None => {
+                // While an invalidation is under way the caches may still say what it is about to take away.
+                let at_rest = self.sequence.is_at_rest(now);
+                let translation = self.quick(req, now)?;
+                if at_rest {
+                    self.latest.enter(now, req, &translation);
+                }
+                translation
+            }
+        };
+        self.counters.count(counter::QUICK);
+        Some(translation)
     }
 
     /// The answer that the caches have, if it is a translation: what nearly every request takes.
-    #[inline(always)]
-    fn quick(&self, req: &DmaRequest) -> Option<Translation> {
-        let now = self.sequence.now();
+    fn quick(&self, req: &DmaRequest, now: Moment) -> Option<Translation> {
         let context = Context::from_words(self.contexts.lookup(now, req.stream, req.substream)?);
         if context.action() == Action::PassThrough || context.refuses(req.access).is_some() {
             return None;
@@ -355,6 +381,10 @@ impl Translator {
         use_structures: bool,
     ) -> Result<Mapping, Fault> {
         self.counters.count(counter::WALKS);
+        if context.action() == Action::Nested && !self.nested.load(Ordering::Relaxed) {
+            // Before anything is entered: who enters after an invalidation has begun sees that it has, or it sees this.
+            self.nested.store(true, Ordering::Relaxed);
+        }
         let (result, updates) = match self.structures.as_ref().filter(|_| use_structures) {
             None => walk::walk(mem, &(), &self.features, context, req),
             Some(cache) => {
@@ -401,6 +431,7 @@ impl Translator {
         let at = self.sequence.advance();
         self.contexts.invalidate_all(at);
         self.page_caches().for_each(|cache| cache.invalidate_all(at));
+        self.sequence.finish();
     }
 
     /// The IOTLB, and the structure cache if there is one.

@@ -359,6 +359,8 @@ pub enum Suite {
     Endpoint,
     /// Registers, commands and events against the letter of the specification
     Conformance,
+    /// No translation and no invalidation is slower than with QEMU's own models
+    Bench,
     /// Save and restore with a stall open
     Snapshot,
     /// What a hostile guest tries, and QEMU has to live through
@@ -417,13 +419,6 @@ pub struct BenchCmd {
     /// Where things come from.
     #[command(flatten)]
     pub source: SourceArgs,
-}
-
-impl BenchCmd {
-    /// Measurements of a scenario, on either side.
-    pub fn pairs(&self) -> usize {
-        if self.quick { 11 } else { 51 }
-    }
 }
 
 /// `doctor`

@@ -385,6 +385,11 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
         if core.model.is_alias(addr) {
             core.aliased.store(true, Ordering::SeqCst);
         }
+        if index == UNTRANSLATED
+            && let Some(translation) = core.model.cached_translation(&req)
+        {
+            return core.entry(addr, &translation);
+        }
         // Never with effects: nothing may be called back from here.
         let outcome = if index == TRANSLATED {
             let (outcome, effects) = core.model.translated(&core.ram, &req, false);
@@ -424,6 +429,10 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
         }
         // `device_unmap`: vhost wants that as soon as a guest switches on ATS in a virtio function, and ends QEMU if it
         // is refused.
+        if new.unmap || new.device_unmap {
+            // From now on, for good: who stops listening is rare.
+            region.core.model.set_listeners(true);
+        }
         Ok(())
     }
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The command queue (`IHI0070 §4`, `§7.1`).
 
+use std::sync::atomic::Ordering;
+
 use super::super::command::{Command, Resume, Signal};
 use super::super::queue::Ring;
 use super::super::registers::Registers;
 use super::super::spec::command::{CERROR_ABT, CERROR_ATC_INV_SYNC, CERROR_ILL};
 use super::super::spec::registers::{CmdqCons, Cr2, IRQ_SYNC};
-use super::super::stats::add;
+use super::super::stats::{add, add_alone};
 use super::super::translate::{Invalidation, Pages};
 use super::events::CMDQ_ERR;
 use super::{Engine, Smmu, State, resolve};
@@ -84,7 +86,7 @@ impl<E: Engine> Smmu<E> {
             // §3.18: consumption is observable no later than what the command signals.
             let before = CmdqCons::from(state.registers.cmdq_cons);
             state.registers.cmdq_cons = before.with_rd(ring.next(cons)).bits();
-            add(&self.counters.commands, 1);
+            add_alone(&self.counters.commands, 1);
             match command {
                 Command::Nothing => {}
                 Command::Translations(Invalidation::Va { .. }) if cfg!(feature = "mutation-drop-tlbi") => {}
@@ -120,7 +122,7 @@ impl<E: Engine> Smmu<E> {
     }
 
     fn complete(&self, state: &mut State, signal: Signal, effects: &mut Effects) {
-        add(&self.counters.syncs, 1);
+        add_alone(&self.counters.syncs, 1);
         state.sync_put_off = false;
         // A record that could not be written yet must not be written any more (§4.7.3).
         state.stalls.expire();
@@ -147,7 +149,7 @@ impl<E: Engine> Smmu<E> {
     ) {
         if !self.features.adversarial {
             self.engine.invalidate(&what);
-            notified.notify(&what, self.engine.ignored_bits(), effects);
+            self.notify(&what, notified, effects);
             return;
         }
         // As late as the specification allows: until a SYNC, or until there are too many.
@@ -157,11 +159,17 @@ impl<E: Engine> Smmu<E> {
         state.deferred.push(what);
     }
 
+    fn notify(&self, what: &Invalidation, notified: &mut Notified, effects: &mut Effects) {
+        if self.listeners.load(Ordering::Relaxed) {
+            notified.notify(what, self.engine.ignored_bits(), effects);
+        }
+    }
+
     /// §4.7.3: there is no order between invalidations that no SYNC separates. So the last comes first.
     fn invalidate_deferred(&self, state: &mut State, notified: &mut Notified, effects: &mut Effects) {
         while let Some(what) = state.deferred.pop() {
             self.engine.invalidate(&what);
-            notified.notify(&what, self.engine.ignored_bits(), effects);
+            self.notify(&what, notified, effects);
         }
     }
 

@@ -4,6 +4,7 @@
 use super::{STAGE_2, Translator, canonical, granule_kind};
 use crate::iommu::iotlb::{Iotlb, Span, Tag};
 use crate::iommu::narrow::ones;
+use crate::iommu::sequence::Moment;
 use crate::iommu::translator::counter;
 use crate::iommu::{StreamId, SubstreamId};
 
@@ -121,7 +122,11 @@ impl Translator {
     /// what was named; those under way may, until they end.
     pub fn invalidate(&self, what: &Invalidation) {
         self.counters.count(counter::INVALIDATIONS);
-        let at = self.sequence.advance();
+        self.forget(what, self.sequence.advance());
+        self.sequence.finish();
+    }
+
+    fn forget(&self, what: &Invalidation, at: Moment) {
         match *what {
             Invalidation::All => self.contexts.invalidate_all(at),
             Invalidation::Ste { sid } | Invalidation::CdAll { sid } => {

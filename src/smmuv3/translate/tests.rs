@@ -566,3 +566,20 @@ fn tags() {
     let tagged = [1 << 56, 0xab00_1234_5678_9000, 0x00ff_ffff_ffff_f000, 0x7fff_ffff_ffff_ffff];
     assert!(!plain.into_iter().any(has_tag) && tagged.into_iter().all(has_tag));
 }
+
+/// Or the micro-TLB would take nothing in any more.
+#[test]
+fn every_invalidation_is_done_when_it_returns() {
+    let smmu = Translator::new(Features::default(), 64);
+    let at_rest = |smmu: &Translator| smmu.sequence.is_at_rest(smmu.sequence.now());
+    assert!(at_rest(&smmu));
+    let before = smmu.sequence.now();
+    smmu.invalidate(&Invalidation::NsnhAll);
+    assert!(at_rest(&smmu) && smmu.sequence.now() > before);
+    smmu.tables_changed();
+    assert!(at_rest(&smmu));
+    smmu.reset();
+    assert!(at_rest(&smmu));
+    let _ = smmu.sequence.advance();
+    assert!(!at_rest(&smmu));
+}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The invalidation queue (`VTD §6.5.2`).
 
+use std::sync::atomic::Ordering;
+
 use super::super::command::{Command, Interrupts, Wait};
 use super::super::registers::{EventKind, Registers};
 use super::super::spec::registers::{Fsts, Ics, Iqa, Iqercd, iqei};
-use super::super::stats::add;
+use super::super::stats::{add, add_alone};
 use super::super::translate::Invalidation;
 use super::{Deferred, EVERYTHING, Engine, State, Vtd, send};
 use crate::iommu::ats_invalidations::Answer;
@@ -70,7 +72,7 @@ impl<E: Engine> Vtd<E> {
             _ => {}
         }
         state.registers.iqh = ring.next(head);
-        add(&self.counters.descriptors, 1);
+        add_alone(&self.counters.descriptors, 1);
         match command {
             Command::Invalidate(Invalidation::PasidIotlbPages { .. })
                 if cfg!(feature = "mutation-drop-tlbi") => {}
@@ -100,7 +102,7 @@ impl<E: Engine> Vtd<E> {
     }
 
     fn complete(&self, state: &mut State, wait: Wait, effects: &mut Effects) {
-        add(&self.counters.waits, 1);
+        add_alone(&self.counters.waits, 1);
         state.wait_put_off = false;
         if wait.drain {
             // §7.10: what was answered in software's place is no longer on its way either.
@@ -136,7 +138,7 @@ impl<E: Engine> Vtd<E> {
         match what {
             Deferred::Translations(what) => {
                 self.engine.invalidate(&what);
-                notified.notify(&what, effects);
+                self.notify(&what, notified, effects);
             }
             Deferred::Interrupts(Interrupts { global, index, mask }) => {
                 match &self.entries {
@@ -146,6 +148,12 @@ impl<E: Engine> Vtd<E> {
                 }
                 effects.push(Effect::IecNotify { global, index, mask });
             }
+        }
+    }
+
+    pub(super) fn notify(&self, what: &Invalidation, notified: &mut Notified, effects: &mut Effects) {
+        if self.listeners.load(Ordering::Relaxed) {
+            notified.notify(what, effects);
         }
     }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What invalidation descriptors and registers name, and what the caches forget for it (`VTD §6.5.2`).
 
+use core::sync::atomic::Ordering;
+
 use super::{FIRST, NESTED, NO_SPACE, Translator, counter};
 use crate::iommu::StreamId;
 use crate::iommu::iotlb::{Span, Tag};
 use crate::iommu::narrow::ones;
+use crate::iommu::sequence::Moment;
 use crate::vtd::config::Context;
 
 /// What an invalidation names. Numbers are as in the descriptor.
@@ -85,7 +88,11 @@ impl Translator {
     /// those under way may, until they end.
     pub fn invalidate(&self, what: &Invalidation) {
         self.counters.count(counter::INVALIDATIONS);
-        let at = self.sequence.advance();
+        self.forget(what, self.sequence.advance());
+        self.sequence.finish();
+    }
+
+    fn forget(&self, what: &Invalidation, at: Moment) {
         match *what {
             Invalidation::All => {
                 self.contexts.invalidate_all(at);
@@ -148,7 +155,9 @@ impl Translator {
                 let structures = self.structures.iter().filter(|_| !leaf);
                 for cache in core::iter::once(&self.iotlb).chain(structures) {
                     cache.invalidate_span(at, did | FIRST, Some(pasid), &span);
-                    cache.invalidate_span(at, did | NESTED, Some(pasid), &span);
+                    if self.nested.load(Ordering::Relaxed) {
+                        cache.invalidate_span(at, did | NESTED, Some(pasid), &span);
+                    }
                 }
             }
         }

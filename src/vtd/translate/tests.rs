@@ -528,3 +528,18 @@ fn reset_forgets_everything() {
     rig.unit.reset();
     assert_eq!(rig.read(1, VA), Err(FaultReason::PasidNotPresent));
 }
+
+/// Or the micro-TLB would take nothing in any more.
+#[test]
+fn every_invalidation_is_done_when_it_returns() {
+    let unit = Translator::new(Features::default(), 64);
+    let at_rest = |unit: &Translator| unit.sequence.is_at_rest(unit.sequence.now());
+    assert!(at_rest(&unit));
+    let before = unit.sequence.now();
+    unit.invalidate(&Invalidation::IotlbGlobal);
+    assert!(at_rest(&unit) && unit.sequence.now() > before);
+    unit.reset();
+    assert!(at_rest(&unit));
+    let _ = unit.sequence.advance();
+    assert!(!at_rest(&unit));
+}

@@ -295,7 +295,7 @@ fn invalidations(all: &mut Vec<Scenario>, model: Model, mode: Mode) {
         "sync",
         "a SYNC by itself, or a wait descriptor",
         Figure::Command,
-        Run { rounds: 1024, program: vec![Command::Sync], ..Run::default() },
+        Run { rounds: 4096, program: vec![Command::Sync], ..Run::default() },
     ));
     for (occupancy, places) in [("64", 64), ("full", FULL)] {
         let mut cycle = scenario(

@@ -2,6 +2,7 @@
 //! `test`: the suites, a named line for each test, and the closing line `N passed, N failed`.
 
 mod avocado;
+mod bench;
 mod boots;
 mod conformance;
 mod controls;
@@ -192,6 +193,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Conformance) {
         conformance::run(&mut runner);
+    }
+    if wants(Suite::Bench) {
+        bench::run(&mut runner);
     }
     if wants(Suite::Snapshot) {
         snapshot::run(&mut runner);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A function in the hands of this process by VFIO and iommufd: page tables of its own, without PASIDs.
 
+mod nested;
+
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -9,6 +11,8 @@ use std::os::unix::fs::FileExt;
 use crate::device::Device;
 use crate::memory::{Mapping, check, page_size};
 use crate::pci::{self, Function};
+
+pub use nested::{Nested, PAGE, POOL};
 
 /// Numbers of `ioctl`s, `_IO(';', n)`.
 mod request {
@@ -77,6 +81,19 @@ impl Assigned {
     /// # Errors
     /// What is missing, or what failed.
     pub fn with_dirty_tracking(function: &Function) -> Result<Self, Refused> {
+        let mut it = Self::take(function)?;
+        it.tables = match it.allocate(TRACK_DIRTY, it.space, None) {
+            Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) && !it.can_track()? => {
+                return Err(Refused::Cannot("the IOMMU has no dirty flags".into()));
+            }
+            result => result.map_err(failed("IOMMU_HWPT_ALLOC with dirty tracking"))?,
+        };
+        it.attach(it.tables)?;
+        Ok(it)
+    }
+
+    /// A function that is attached to nothing yet, and an empty address space.
+    fn take(function: &Function) -> Result<Self, Refused> {
         let iommufd = OpenOptions::new()
             .read(true)
             .write(true)
@@ -100,20 +117,28 @@ impl Assigned {
         let mut space = [0, 0, 0];
         ask(&it.iommufd, request::IOAS_ALLOC, &mut space).map_err(failed("IOMMU_IOAS_ALLOC"))?;
         it.space = space[2];
+        Ok(it)
+    }
+
+    /// Page tables for `parent`: an address space, or who answers for one; with what the IOMMU's driver wants to know.
+    fn allocate(&self, flags: u32, parent: u32, data: Option<(u32, &[u64; 2])>) -> io::Result<u32> {
         // size, flags, dev_id, pt_id, out_hwpt_id, -, data_type, data_len, data_uptr, fault_id, -
         let mut tables = [0; 12];
-        tables[1..4].copy_from_slice(&[TRACK_DIRTY, it.device_id, it.space]);
-        match ask(&it.iommufd, request::TABLES_ALLOC, &mut tables) {
-            Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) && !it.can_track()? => {
-                return Err(Refused::Cannot("the IOMMU has no dirty flags".into()));
-            }
-            result => result.map_err(failed("IOMMU_HWPT_ALLOC with dirty tracking"))?,
+        tables[1..4].copy_from_slice(&[flags, self.device_id, parent]);
+        if let Some((kind, data)) = data {
+            tables[6] = kind;
+            tables[7] = u32::try_from(size_of_val(data)).unwrap_or(0);
+            tables[8..10].copy_from_slice(&halves(data.as_ptr().expose_provenance() as u64));
         }
-        it.tables = tables[4];
+        ask(&self.iommufd, request::TABLES_ALLOC, &mut tables)?;
+        Ok(tables[4])
+    }
+
+    /// Has the function use page tables.
+    fn attach(&self, tables: u32) -> Result<(), Refused> {
         // argsz, flags, pt_id, pasid
-        let mut attach = [0, 0, it.tables, 0];
-        ask(&it.vfio, request::ATTACH, &mut attach).map_err(failed("VFIO_DEVICE_ATTACH_IOMMUFD_PT"))?;
-        Ok(it)
+        let mut attach = [0, 0, tables, 0];
+        ask(&self.vfio, request::ATTACH, &mut attach).map_err(failed("VFIO_DEVICE_ATTACH_IOMMUFD_PT"))
     }
 
     /// What the kernel says the IOMMU can do.
@@ -157,14 +182,26 @@ impl Assigned {
     /// # Errors
     /// What the kernel says.
     pub fn map(&self, memory: &Mapping) -> Result<(), String> {
-        /// FIXED_IOVA, WRITEABLE, READABLE
-        const FLAGS: u32 = 7;
+        self.map_at(memory, memory.address(), true)
+    }
+
+    /// The same at an address of the caller's choice.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn map_at(&self, memory: &Mapping, at: u64, writable: bool) -> Result<(), String> {
+        /// FIXED_IOVA, READABLE
+        const FLAGS: u32 = 5;
+        /// WRITEABLE
+        const WRITABLE: u32 = 2;
+        let flags = if writable { FLAGS | WRITABLE } else { FLAGS };
         let [low, high] = halves(memory.address());
         let [size, more] = halves(memory.len() as u64);
+        let [iova, above] = halves(at);
         // size, flags, ioas_id, -, user_va, length, iova
-        let mut map = [0, FLAGS, self.space, 0, low, high, size, more, low, high];
+        let mut map = [0, flags, self.space, 0, low, high, size, more, iova, above];
         ask(&self.iommufd, request::IOAS_MAP, &mut map)
-            .map_err(|e| format!("IOMMU_IOAS_MAP of {:#x}: {e}", memory.address()))
+            .map_err(|e| format!("IOMMU_IOAS_MAP of {:#x} at {at:#x}: {e}", memory.address()))
     }
 
     /// Begins or ends telling written pages from others.

@@ -8,6 +8,7 @@ mod huge;
 mod kernel;
 mod mappings;
 mod moving;
+mod nested;
 mod network;
 mod operations;
 mod ordinary;
@@ -124,6 +125,7 @@ checks! {
     "driver-faults", Device, driver::driver_faults, "with the reference driver: page faults that come to the driver";
     "pri-storm", Faults, storm::storm, "on request: 10000 page faults on four functions while processes unmap, fork and die";
     "dirty-tracking", Device, dirty::dirty_tracking, "iommufd: the dirty flags are the pages that a device has written";
+    "nested", Device, nested::nested, "iommufd: page tables of this process's own under the kernel's";
     "dirty-again", Device, dirty::dirty_again, "on request: and pages written again are dirty again, which Linux 7.2 on Arm does not see";
     "virtio-disk", Nothing, ordinary::virtio_disk, "on request: checked reads and writes of a virtio disk";
     "nvme-disk", Nothing, ordinary::nvme_disk, "on request: checked reads and writes of an NVMe disk";

@@ -2,6 +2,7 @@
 //! The PCI functions to drive, how they are bound to `uio_pci_sva`, and why that may not work.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -134,6 +135,18 @@ fn ability(config: &[u8], id: u16, (byte, mask): (usize, u8)) -> Ability {
         Some(at) if config.get(at + byte).is_some_and(|value| value & mask != 0) => Ability::On,
         Some(_) => Ability::Off,
     }
+}
+
+/// Lets a function request pages behind the kernel's back, as an IOMMU's driver would.
+pub fn enable_page_requests(function: &Function) -> std::io::Result<()> {
+    let path = format!("{DEVICES}/{}/config", function.bdf);
+    let config = fs::read(&path)?;
+    let pri = extended_capability(&config, 0x13)
+        .ok_or_else(|| std::io::Error::other("the function has no page request capability"))?;
+    let file = fs::OpenOptions::new().write(true).open(&path)?;
+    // Outstanding Page Request Allocation, then Enable.
+    file.write_all_at(&32u32.to_le_bytes(), pri as u64 + 12)?;
+    file.write_all_at(&1u16.to_le_bytes(), pri as u64 + 4)
 }
 
 fn judge_faults(smmu: &[u32], may_stall: bool, ats: Ability, pri: Ability) -> Faults {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::boots::{demo_in, good};
 use super::{Runner, Verdict, plain_machine};
-use crate::cli::{Driver, MachineArgs, SourceArgs};
+use crate::cli::{Driver, Faults, MachineArgs, SourceArgs};
 use crate::place;
 use crate::setup::{driver, kernel, packages, patched};
 use crate::ui::Step;
@@ -50,6 +50,28 @@ pub fn run(runner: &mut Runner) {
         // The patches' first three are for stalls as well.
         args.source.kernel = Some(build.join(kernel::image_in(args.model)));
         good(&demo_in(&args, "first-touch,kill-mid-dma,kill-mid-fault", &dir, 300)?, &dir)
+    });
+    runner.test("driver/page-requests", |r, dir| {
+        let mut args = plain_machine(&r.source);
+        if args.source.kernel.is_some() || args.source.kdir.is_some() {
+            return Ok(Verdict::Skip("the kernel was given".into()));
+        }
+        args.faults = Faults::Pri;
+        good(
+            &demo_in(
+                &args,
+                "bind-and-pasid,first-touch,munmap,kill-mid-dma,kill-mid-fault,pri-storm",
+                &dir,
+                400,
+            )?,
+            &dir,
+        )
+    });
+    runner.test("driver/unmodified-kernel-denies", |r, dir| {
+        let mut args = plain_machine(&r.source);
+        args.iommu.extend(["ats=on".to_owned(), "pri=on".to_owned()]);
+        args.endpoint.push("dma-can-stall=off".into());
+        good(&demo_in(&args, "page-request-denied", &dir, 120)?, &dir)
     });
     if runner.more {
         for series in SERIES {

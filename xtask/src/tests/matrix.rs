@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::boots::{demo_in, good};
 use super::{Runner, Verdict, plain_machine, plain_vtd};
-use crate::cli::{MachineArgs, PageSize, Stall};
+use crate::cli::{Faults, Firmware, MachineArgs, PageSize, Stall};
 use crate::guest::{Outcome, Status};
 
 type Change = fn(&mut MachineArgs);
@@ -311,8 +311,8 @@ pub fn run(runner: &mut Runner) {
         runner.test(&format!("matrix/{name}"), |r, dir| {
             let mut args =
                 if name.starts_with("vtd") { plain_vtd(&r.source) } else { plain_machine(&r.source) };
-            // A kernel image that was given has one page size; the others come from the cache.
-            if name.contains("k-pages") {
+            // A kernel image that was given has one page size and need not have page requests; others are in the cache.
+            if name.contains("k-pages") || name.contains("faults-pri") {
                 args.source.kernel = None;
                 args.source.kdir = None;
             }

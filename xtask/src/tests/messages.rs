@@ -112,6 +112,22 @@ pub fn run(runner: &mut Runner) {
             &dir,
         )
     });
+    runner.test("messages/vtd-faults-stall", |r, dir| {
+        says(
+            this_program(&r.source).args(["demo", "vtd", "--faults", "stall"]),
+            &[2],
+            &["--faults stall", "VT-d", "page requests", "way out"],
+            &dir,
+        )
+    });
+    runner.test("messages/faults-pri-and-forced-stall", |r, dir| {
+        says(
+            this_program(&r.source).args(["demo", "--faults", "pri", "--stall", "force"]),
+            &[2],
+            &["--faults pri", "--stall force", "way out", "--stall on"],
+            &dir,
+        )
+    });
     runner.test("messages/missing-plugin", |r, dir| {
         let mut c = this_program(&r.source);
         says(

@@ -58,6 +58,7 @@ pub const ON_REQUEST: &[&str] = &[
     "prefetch",
     "every-function",
     "pri-storm",
+    "page-request-denied",
     "dirty-again",
     "virtio-disk",
     "nvme-disk",
@@ -131,6 +132,7 @@ checks! {
     "nvme-disk", Nothing, ordinary::nvme_disk, "on request: checked reads and writes of an NVMe disk";
     "network", Nothing, network::frames, "on request: checked frames between two network cards";
     "entropy", Nothing, ordinary::entropy, "on request: random numbers of virtio-rng";
+    "page-request-denied", Bound, refusals::page_requests, "on request: a kernel that takes no page requests denies one";
     "kernel-clean", Nothing, kernel::clean, "no warning, no taint, no module";
 }
 

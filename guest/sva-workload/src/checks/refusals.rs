@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the device must not get.
 
-use sva_guest::device::{Descriptor, Device, EXECUTE, FaultMode, PRIVILEGED, Ring, Status};
+use sva_guest::device::{Descriptor, Device, EXECUTE, FaultMode, PRIVILEGED, Ring, Status, register};
 use sva_guest::kernel;
 use sva_guest::memory::{Mapping, memory_file, page_size};
-use sva_guest::pci::Faults;
+use sva_guest::pci::{self, Faults};
 
 use crate::ensure;
 use crate::report::{CheckResult, Report, Stop};
@@ -261,4 +261,36 @@ pub fn execute(context: &Context) -> CheckResult {
     code.protect(libc::PROT_READ)?;
     ring.refused(&fetch(code.address()), code.address(), 64)?;
     Ok(account.close("2 fetches refused, 2 allowed".into()))
+}
+
+/// A kernel that takes no page requests denies them: the function is told so, and asks for no more.
+pub fn page_requests(context: &Context) -> CheckResult {
+    let function = context.functions.first().ok_or("no function")?;
+    if function.faults == Faults::PageRequest {
+        return Err(Stop::Skip("this kernel takes page requests".into()));
+    }
+    let device = context.device()?;
+    pci::enable_page_requests(function)?;
+    let mut ring = Ring::new(&device, 0)?;
+    let area = Mapping::anonymous(4 * page_size())?;
+    let before = device.read64(register::PAGE_REQUESTS);
+    ring.set_mode(FaultMode::AtsPri);
+    let outcome = ring.run(&Descriptor::fill(area.address(), area.len(), 1), PATIENCE)?;
+    if outcome.cause == 11 {
+        return Err(Stop::Skip("the IOMMU in front takes no page requests".into()));
+    }
+    ensure!(
+        matches!(outcome.status, Status::Fault | Status::Halted) && outcome.cause == 4,
+        "a page request that is to be denied: {}",
+        describe(&outcome)
+    );
+    let requests = device.read64(register::PAGE_REQUESTS) - before;
+    ensure!(requests == 1, "{requests} page requests, where the first is denied");
+    let said = kernel::log().lines().filter(|l| l.contains("unexpected PRI request")).count();
+    ensure!(said > 0, "the kernel did not say that it denied a page request");
+    // what is there works on
+    ring.recover();
+    area.set(0, area.len(), 0);
+    ring.ok(&Descriptor::fill(area.address(), area.len(), 2))?;
+    Ok(Report::new("one page request, denied, and the kernel said so"))
 }

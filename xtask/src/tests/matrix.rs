@@ -112,6 +112,20 @@ const SMMUV3: &[Case] = &[
     passes("no-stage-2", SOME, |m| m.iommu.push("stage=1".into())),
     passes("ats-off", SOME, |m| m.iommu.push("ats=off".into())),
     passes("ats-on", SOME, |m| m.iommu.extend(["ats=on".into(), "pri=off".into()])),
+    // Linux with patches/linux: faults by page requests.
+    passes("faults-pri", ALL, |m| m.faults = Faults::Pri),
+    passes("faults-pri-adversarial", SOME, |m| {
+        m.faults = Faults::Pri;
+        m.adversarial = true;
+    }),
+    passes("faults-pri-acpi", SOME, |m| {
+        m.faults = Faults::Pri;
+        m.firmware = Firmware::Acpi;
+    }),
+    passes("faults-pri-el2", SOME, |m| {
+        m.faults = Faults::Pri;
+        m.el2 = true;
+    }),
     passes("no-httu", ALL, |m| m.iommu.push("httu=off".into())),
     passes("no-range-invalidation", SOME, |m| m.iommu.push("ril=off".into())),
     passes("adversarial", ALL, |m| m.adversarial = true),

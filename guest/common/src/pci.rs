@@ -116,7 +116,8 @@ fn examine(bdf: &str, smmu: &[u32]) -> Function {
         extended_capability(&config, 0x1b).and_then(|at| config.get(at + 5)).map_or(0, |high| high & 0x1f);
     let ats = ability(&config, 0x0f, (7, 0x80));
     let pri = ability(&config, 0x13, (4, 0x01));
-    let may_stall = Path::new(&format!("{DEVICES}/{bdf}/of_node/dma-can-stall")).exists();
+    let may_stall =
+        Path::new(&format!("{DEVICES}/{bdf}/of_node/dma-can-stall")).exists() || may_stall_by_acpi(bdf);
     let node = |class: &str| {
         fs::read_dir(format!("{DEVICES}/{bdf}/{class}"))
             .ok()
@@ -126,6 +127,15 @@ fn examine(bdf: &str, smmu: &[u32]) -> Function {
     let faults = judge_faults(smmu, may_stall, ats, pri);
     let (uio, driver) = (node("uio"), node("misc"));
     Function { bdf: bdf.to_owned(), uio, driver, pasid_bits, ats, pri, faults }
+}
+
+/// The same under ACPI: the function's device object has the property among its `_DSD`. The kernel keeps these to itself,
+/// so what can be seen is that there is an object, and that the tables speak of the property.
+fn may_stall_by_acpi(bdf: &str) -> bool {
+    let property = b"dma-can-stall";
+    Path::new(&format!("{DEVICES}/{bdf}/firmware_node")).exists()
+        && fs::read("/sys/firmware/acpi/tables/DSDT")
+            .is_ok_and(|table| table.windows(property.len()).any(|bytes| bytes == property))
 }
 
 /// Whether an extended capability is there, and whether its bit `(byte, mask)` says that it is enabled.

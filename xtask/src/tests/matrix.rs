@@ -101,6 +101,11 @@ const SMMUV3: &[Case] = &[
         m.pasid_bits = Some(10);
     }),
     passes("cpu-48-bit", ALL, |m| m.cpu = "neoverse-n1".into()),
+    passes("acpi", ALL, |m| m.firmware = Firmware::Acpi),
+    passes("acpi-el2", SOME, |m| {
+        m.firmware = Firmware::Acpi;
+        m.el2 = true;
+    }),
     passes("el2", SOME, |m| m.el2 = true),
     passes("el2-adversarial", SOME, |m| {
         m.el2 = true;

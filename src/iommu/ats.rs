@@ -48,6 +48,8 @@ pub enum AtsOutcome {
     Success(AtsTranslation),
     /// Unsupported request: the endpoint must not ask for translations.
     Unsupported,
+    /// Completer abort: what is configured for this request is in error.
+    Aborted,
 }
 
 /// One page request message (`PCIe §10.4.1`).

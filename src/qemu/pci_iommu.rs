@@ -141,14 +141,14 @@ pub trait PciIommu: DeviceImpl {
     const ATS: bool = false;
 
     /// Answers an ATS translation request. The answer's permissions say what is allowed; none at all is an
-    /// answer as well. `None`: the function must not make such requests. Under the BQL.
+    /// answer as well. Under the BQL.
     fn ats_translate(
         _this: &Qom<Self>,
         _bus: &PciBus,
         _devfn: u8,
         _request: &AtsRequest,
-    ) -> Option<TlbEntry> {
-        None
+    ) -> core::result::Result<TlbEntry, AtsRefusal> {
+        Err(AtsRefusal::Unsupported)
     }
 
     /// Takes a page request. An error if the group is answered with failure without software's knowledge: nobody
@@ -166,6 +166,15 @@ pub trait PciIommu: DeviceImpl {
         _listener: Option<PageListener>,
     ) {
     }
+}
+
+/// Why a translation request has no answer (`PCIe §10.2.3`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtsRefusal {
+    /// Unsupported request: the function must not make such requests.
+    Unsupported,
+    /// Completer abort: this one cannot be answered.
+    Aborted,
 }
 
 /// An ATS translation request.
@@ -410,8 +419,10 @@ unsafe extern "C" fn ats_request_translation<T: PciIommu>(
     let last = addr.saturating_add((length as u64).saturating_sub(1));
     let mut done = false;
     while !done && count < room {
-        let Some(answer) = T::ats_translate(this, bus, (devfn & 0xff) as u8, &request) else {
-            return -(libc::ENODEV as isize);
+        let answer = match T::ats_translate(this, bus, (devfn & 0xff) as u8, &request) {
+            Ok(answer) => answer,
+            Err(AtsRefusal::Unsupported) => return -(libc::ENODEV as isize),
+            Err(AtsRefusal::Aborted) => return -(libc::EIO as isize),
         };
         if !answer.read || !no_write && !answer.write || exec && !answer.exec {
             failed += 1;

@@ -20,7 +20,8 @@ use crate::qemu::memory::{AddressSpace, MemoryAttributes};
 use crate::qemu::pci::{PciBus, PciDevice};
 use crate::qemu::pci_ats::PageResponse;
 use crate::qemu::pci_iommu::{
-    AtsRequest, DmaTranslation, PageListener, PageRequest, Pasids, PciDmaRequest, PciIommu, Requester,
+    AtsRefusal, AtsRequest, DmaTranslation, PageListener, PageRequest, Pasids, PciDmaRequest, PciIommu,
+    Requester,
 };
 use crate::qemu::qom::{ObjectLike, Qom};
 
@@ -270,8 +271,13 @@ impl<D: IommuDevice> PciIommu for D {
         }
     }
 
-    fn ats_translate(this: &Qom<Self>, bus: &PciBus, devfn: u8, request: &AtsRequest) -> Option<TlbEntry> {
-        let core = this.shell().core()?;
+    fn ats_translate(
+        this: &Qom<Self>,
+        bus: &PciBus,
+        devfn: u8,
+        request: &AtsRequest,
+    ) -> core::result::Result<TlbEntry, AtsRefusal> {
+        let core = this.shell().core().ok_or(AtsRefusal::Unsupported)?;
         let req = DmaRequest {
             stream: stream(bus, devfn),
             substream: request.pasid,
@@ -286,9 +292,13 @@ impl<D: IommuDevice> PciIommu for D {
         };
         let (outcome, effects) = core.model.ats(&core.ram, &req, bql::is_locked());
         core.put_off(effects);
-        let AtsOutcome::Success(answer) = outcome else { return None };
+        let answer = match outcome {
+            AtsOutcome::Success(answer) => answer,
+            AtsOutcome::Unsupported => return Err(AtsRefusal::Unsupported),
+            AtsOutcome::Aborted => return Err(AtsRefusal::Aborted),
+        };
         let mask = 1u64.checked_shl(answer.log2size.into()).map_or(u64::MAX, |size| size.wrapping_sub(1));
-        Some(TlbEntry {
+        Ok(TlbEntry {
             target: core.space,
             iova: req.addr & !mask,
             translated: answer.addr & !mask,

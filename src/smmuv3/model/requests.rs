@@ -16,8 +16,7 @@ use crate::iommu::{
 };
 
 impl<E: Engine> Smmu<E> {
-    /// Answers a translation request. Configuration errors are completer aborts, what the stream does not allow is an
-    /// unsupported request: an endpoint in QEMU cannot tell one from the other.
+    /// Answers a translation request (`IHI0070 §3.9.1.2`).
     pub(super) fn answer_ats(
         &self,
         mem: &dyn GuestMemory,
@@ -37,8 +36,15 @@ impl<E: Engine> Smmu<E> {
         let answer = match result {
             Some(Ok(translation)) => (AtsOutcome::Success(translation), Effects::default()),
             Some(Err(fault)) => {
+                // What the stream does not allow is an unsupported request, errors in its structures are aborts.
+                let is_silent = fault.kind == FaultKind::StreamDisabled && !fault.record;
+                let outcome = if is_silent || fault.kind == FaultKind::BadAtsRequest {
+                    AtsOutcome::Unsupported
+                } else {
+                    AtsOutcome::Aborted
+                };
                 let fault = Fault { record: is_recorded(gate, &fault), ..fault };
-                (AtsOutcome::Unsupported, self.fault(mem, &fault, under_bql).1)
+                (outcome, self.fault(mem, &fault, under_bql).1)
             }
             None => (AtsOutcome::Unsupported, Effects::default()),
         };

@@ -346,14 +346,15 @@ fn answers_to_translation_requests() {
     rig.map(0x1000);
     let page = AtsTranslation { addr: 0x1000, read: true, write: true, ..AtsTranslation::NONE };
     assert_eq!(rig.ats(0x1234), AtsOutcome::Success(page));
-    for (kind, record, event) in [
-        (FaultKind::BadAtsRequest, true, Some(5)),
-        (FaultKind::BadSte, true, Some(4)),
-        (FaultKind::BadStreamId, false, None),
-        (FaultKind::StreamDisabled, false, None),
+    for (kind, record, outcome, event) in [
+        (FaultKind::BadAtsRequest, true, AtsOutcome::Unsupported, Some(5)),
+        (FaultKind::BadSte, true, AtsOutcome::Aborted, Some(4)),
+        (FaultKind::BadStreamId, false, AtsOutcome::Aborted, None),
+        (FaultKind::StreamDisabled, true, AtsOutcome::Aborted, Some(6)),
+        (FaultKind::StreamDisabled, false, AtsOutcome::Unsupported, None),
     ] {
         rig.faults(kind, FaultAction::Abort, record);
-        assert_eq!(rig.ats(0x2000), AtsOutcome::Unsupported);
+        assert_eq!(rig.ats(0x2000), outcome);
         assert_eq!(rig.kind(), event, "{kind:?}");
     }
     rig.write(reg::CR0, ALL & !1);
@@ -362,9 +363,9 @@ fn answers_to_translation_requests() {
     assert_eq!(rig.kind(), Some(5), "without translation");
     rig.write(reg::CR0, ALL);
     rig.faults(FaultKind::BadSte, FaultAction::Abort, true);
-    assert_eq!((rig.ats(0x2000), rig.kind()), (AtsOutcome::Unsupported, None), "nobody wants to know");
+    assert_eq!((rig.ats(0x2000), rig.kind()), (AtsOutcome::Aborted, None), "nobody wants to know");
     let stats = rig.smmu.stats();
-    assert_eq!((stats.ats_requests, stats.ats_failed), (7, 6));
+    assert_eq!((stats.ats_requests, stats.ats_failed), (8, 7));
 }
 
 #[test]

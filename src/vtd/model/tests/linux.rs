@@ -78,7 +78,7 @@ impl Linux {
         assert!(effects.0.is_empty());
         match outcome {
             AtsOutcome::Success(found) => found,
-            AtsOutcome::Unsupported => panic!("unsupported request"),
+            refused => panic!("{refused:?}"),
         }
     }
 

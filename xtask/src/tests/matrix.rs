@@ -33,7 +33,8 @@ const ORDINARY_ALONE: &str = "ordinary-io";
 /// Both stages, stage 1 by a process.
 const NESTED: &str = "bind-and-pasid,nested";
 /// Many page requests at once.
-const REQUESTS: &str = "bind-and-pasid,first-touch,ring-in-untouched-memory,fork-cow,cancel,kill-mid-dma";
+const REQUESTS: &str = "bind-and-pasid,first-touch,ring-in-untouched-memory,fork-cow,cancel,kill-mid-dma,\
+    many-devices-invalidate,multi-process";
 
 /// A configuration.
 struct Case {

@@ -319,6 +319,9 @@ pub fn why_no_bind(function: &Function) -> String {
             },
         ));
     }
+    if kernel::machine() != "aarch64" {
+        reasons.extend(vtd_lacks());
+    }
     if kernel::machine() == "aarch64" {
         let words = kernel::smmu_features(&log);
         if words.is_empty() {
@@ -342,6 +345,33 @@ pub fn why_no_bind(function: &Function) -> String {
         reasons.push("the IOMMU driver refused (SubstreamID width 0, or no free PASID)".into());
     }
     reasons.join("; ")
+}
+
+/// What Linux wants of a VT-d unit for SVA and its capability registers do not have.
+fn vtd_lacks() -> Option<String> {
+    let register = |name: &str| {
+        let text = kernel::text(&format!("/sys/class/iommu/dmar0/intel-iommu/{name}"))?;
+        u64::from_str_radix(text.trim_start_matches("0x"), 16).ok()
+    };
+    let Some((cap, ecap)) = register("cap").zip(register("ecap")) else {
+        return Some("the kernel found no VT-d".into());
+    };
+    let flags = kernel::text("/proc/cpuinfo").unwrap_or_default();
+    let cpu = |flag: &str| flags.split_whitespace().any(|word| word == flag);
+    let wanted = [
+        (ecap, 43, "ECAP.SMTS, scalable mode", true),
+        (ecap, 40, "ECAP.PASID", true),
+        (ecap, 47, "ECAP.FSTS, first-stage translation", true),
+        (ecap, 48, "ECAP.SMPWCS, coherent page walks", true),
+        (cap, 60, "CAP.FS5LP, as the CPU has 5-level paging", cpu("la57")),
+        (cap, 56, "CAP.FS1GP, as the CPU has 1 GiB pages", cpu("pdpe1gb")),
+    ];
+    let lacks: Vec<&str> = wanted
+        .iter()
+        .filter(|(value, bit, _, wanted)| *wanted && value >> bit & 1 == 0)
+        .map(|(_, _, name, _)| *name)
+        .collect();
+    (!lacks.is_empty()).then(|| format!("VT-d lacks what Linux wants for SVA: {}", lacks.join("; ")))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Event counters that threads add to without passing a cache line back and forth.
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Shards of one thread each, and a last one for all other threads.
@@ -18,42 +19,52 @@ pub struct Counters<const N: usize>([Shard<N>; SHARDS]);
 /// Which shards belong to a thread: a bit each.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// A thread's shard, until the thread ends.
-struct Place(usize);
+/// A thread's shard, from when it first counts something until it ends.
+struct Place(Cell<usize>);
 
 impl Place {
-    /// One that is free; else the last one.
-    fn take() -> Self {
-        let mut taken = TAKEN.load(Ordering::Relaxed);
-        loop {
-            let free = usize::try_from(taken.trailing_ones()).map_or(SHARED, |free| free.min(SHARED));
-            if free == SHARED {
-                return Self(SHARED);
-            }
-            // What the shard's last owner counted is seen by the next.
-            match TAKEN.compare_exchange_weak(taken, taken | 1 << free, Ordering::Acquire, Ordering::Relaxed)
-            {
-                Ok(_) => return Self(free),
-                Err(now) => taken = now,
-            }
+    const NONE: usize = usize::MAX;
+
+    fn shard(&self) -> usize {
+        if self.0.get() == Self::NONE {
+            self.0.set(take());
+        }
+        self.0.get()
+    }
+}
+
+/// A shard that is free; else the last one.
+fn take() -> usize {
+    let mut taken = TAKEN.load(Ordering::Relaxed);
+    loop {
+        let free = usize::try_from(taken.trailing_ones()).map_or(SHARED, |free| free.min(SHARED));
+        if free == SHARED {
+            return SHARED;
+        }
+        let wanted = taken | 1usize.wrapping_shl(taken.trailing_ones());
+        // What the shard's last owner counted is seen by the next.
+        match TAKEN.compare_exchange_weak(taken, wanted, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return free,
+            Err(now) => taken = now,
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.0 != SHARED {
-            TAKEN.fetch_and(!(1 << self.0), Ordering::Release);
+        let shard = self.0.get();
+        if shard < SHARED {
+            TAKEN.fetch_and(!(1 << shard), Ordering::Release);
         }
     }
 }
 
 thread_local! {
-    static PLACE: Place = Place::take();
+    static PLACE: Place = const { Place(Cell::new(Place::NONE)) };
 }
 
 fn shard_of_this_thread() -> usize {
-    PLACE.try_with(|place| place.0).unwrap_or(SHARED)
+    PLACE.try_with(Place::shard).unwrap_or(SHARED)
 }
 
 impl<const N: usize> Counters<N> {

@@ -68,7 +68,8 @@ pub fn initrd(args: &MachineArgs, initrd: &Path) -> Result<PathBuf> {
         Some(dir) => place::sha256(&dir.join(kernel::image_in(args.model)))?,
         None => build.display().to_string(),
     };
-    let key = key()?.text("kernel", &whose).text("initrd", &place::sha256(initrd)?);
+    let key =
+        key()?.text("kernel", &whose).text("release", "its own").text("initrd", &place::sha256(initrd)?);
     let entry = place::cache()?.join("driver").join(format!("{}-{}", args.model.target(), key.name()));
     let file = entry.join("initramfs.cpio");
     if place::is_complete(&entry) {
@@ -92,10 +93,15 @@ fn module(args: &MachineArgs, build: &Path, dir: &Path) -> Result<PathBuf> {
     copy_to(dir)?;
     let step = Step::begin("driver sva_testdev.ko", "driver")?;
     let own = args.source.kdir.is_none();
+    // The kernel takes modules of its own release only, which preparing a tree would set anew.
+    let local = format!("LOCALVERSION={}", if args.patched_kernel() { patched::SUFFIX } else { "" });
     if own {
-        step.run(kernel::make_in(build, args.model).arg("modules_prepare"))?;
+        step.run(kernel::make_in(build, args.model).arg(&local).arg("modules_prepare"))?;
     }
     let mut make = kernel::make_in(build, args.model);
+    if own {
+        make.arg(&local);
+    }
     make.arg(format!("M={}", dir.display())).arg("W=1");
     let symbols = build.join("vmlinux.symvers");
     if !build.join("Module.symvers").is_file() && symbols.is_file() {

@@ -15,7 +15,7 @@ use crate::place::{self, Key};
 use crate::ui::Step;
 
 /// What the patched kernel calls itself after the version, as `uname -r` says.
-const SUFFIX: &str = "-pri";
+pub const SUFFIX: &str = "-pri";
 
 /// The series, in order.
 pub fn series() -> Result<Vec<PathBuf>> {

@@ -3,7 +3,9 @@
 
 use std::fs;
 
-/// Bit of the SMMUv3 driver's feature word: the SMMU may stall a faulting access.
+/// Bit of the SMMUv3 driver's feature word: the SMMU has stage 1.
+pub const SMMU_STAGE_1: u32 = 1 << 9;
+/// The SMMU may stall a faulting access.
 pub const SMMU_STALLS: u32 = 1 << 11;
 /// Every master behind the SMMU is stalled, whatever the firmware says about it.
 pub const SMMU_STALL_FORCE: u32 = 1 << 13;

@@ -88,6 +88,15 @@ const SMMUV3: &[Case] = &[
         },
         |o, d| ordinary_in(o, d, "identity domain"),
     ),
+    case(
+        "ordinary-masters-stage-2",
+        ORDINARY_ALONE,
+        |m| {
+            ordinary(m);
+            m.iommu.push("stage=2".into());
+        },
+        |o, d| ordinary_in(o, d, "strict domain, stage 2"),
+    ),
     passes("pasid-bits-1", PASIDS, |m| m.pasid_bits = Some(1)),
     passes("pasid-bits-2", PASIDS, |m| m.pasid_bits = Some(2)),
     passes("pasid-bits-8", PASIDS, |m| m.pasid_bits = Some(8)),

@@ -69,7 +69,9 @@ impl Place {
 /// What the IOMMU's driver has set up, from the registers that it shows: VT-d's mode, and which stage it prefers.
 pub fn tables() -> String {
     if kernel::machine() == "aarch64" {
-        return "stage 1".into();
+        // Linux takes stage 1 for its own domains where there is one.
+        let stage_1 = kernel::smmu_features(&kernel::log()).iter().all(|f| f & kernel::SMMU_STAGE_1 != 0);
+        return if stage_1 { "stage 1".into() } else { "stage 2".into() };
     }
     let Some(root) = kernel::text("/sys/kernel/debug/iommu/intel/iommu_regset").and_then(|all| {
         let line = all.lines().find(|line| line.trim_start().starts_with("RTADDR"))?.to_owned();

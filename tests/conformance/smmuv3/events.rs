@@ -35,6 +35,8 @@ const TABLE: u64 = 0b01 << 40;
 /// `CLASS`: the fault is on the input address.
 const INPUT: u64 = 0b10 << 40;
 const STALL: u64 = 1 << 31;
+/// The fault is stage 2's.
+const STAGE_2: u64 = 1 << 39;
 
 /// `SSV` and `SubstreamID`: set where the transaction came with one, not where `S1DSS` gave it substream 0.
 const fn substream(n: u64) -> u64 {
@@ -73,10 +75,22 @@ fn descriptor(rig: &mut Rig, n: u64, clear: u64, set: u64) -> Result<()> {
     rig.qtest.writeq(at, word & !clear | set)
 }
 
+/// Stage 2 alone, over the tables that stage 1 had: a 40-bit 4K walk from level 0, `S2VMID` = 7. Their `AP[2:1]` = 0b01 is read-only
+/// to stage 2.
+fn second(rig: &mut Rig) -> Result<()> {
+    plain(rig)?;
+    // Config = 0b110.
+    entry(rig, 0, 0b111 << 1, 0b110 << 1)?;
+    let (t0sz, sl0, ps, aa64, record) = (24 << 32, 0b10 << 38, 0b010 << 48, 1 << 51, 1 << 58);
+    entry(rig, 2, u64::MAX, 7 | t0sz | sl0 | ps | aa64 | record)?;
+    let table = rig.tables.lower();
+    entry(rig, 3, u64::MAX, table)
+}
+
 /// Bits of an address in a descriptor.
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
-/// All records that a stage 1 SMMU without ATS can write.
+/// Records of configuration errors and of faults of either stage, without ATS.
 pub const EVENTS: &[Event] = &[
     Event {
         name: "C_BAD_STREAMID",
@@ -225,6 +239,20 @@ pub const EVENTS: &[Event] = &[
         arrange: |rig| page(rig, 1 << 6, 0),
         work: || Descriptor::load(MAPPED),
         record: [0x13 | SID, READ | INPUT, MAPPED, 0],
+    },
+    Event {
+        name: "F_TRANSLATION-stage-2",
+        clause: "§7.3.13",
+        arrange: second,
+        work: load,
+        record: [0x10 | SID, READ | STAGE_2 | INPUT, UNMAPPED + 0x18, UNMAPPED],
+    },
+    Event {
+        name: "F_PERMISSION-stage-2",
+        clause: "§7.3.16",
+        arrange: second,
+        work: || Descriptor::store(place::DATA, 1),
+        record: [0x13 | SID, STAGE_2 | INPUT, place::DATA, place::DATA],
     },
 ];
 

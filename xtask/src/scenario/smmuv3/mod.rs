@@ -298,25 +298,12 @@ impl Rig {
         Ok(())
     }
 
-    /// Gives a command to the SMMU; fails when it is not consumed.
+    /// Gives a command to the SMMU; fails when it is not consumed, or raises an error.
     pub fn command(&mut self, words: [u64; 2]) -> Result<()> {
-        let index = u64::from(self.command) & ((1 << COMMANDS_LOG2) - 1);
-        let at = COMMANDS + 16 * index;
-        self.qtest.writeq(at, words[0])?;
-        self.qtest.writeq(at + 8, words[1])?;
-        self.command = (self.command + 1) & ((2 << COMMANDS_LOG2) - 1);
-        self.qtest.writel(SMMU + register::CMDQ_PROD, self.command)?;
-        for _ in 0..100 {
-            let consumed = self.qtest.readl(SMMU + register::CMDQ_CONS)?;
-            if consumed == self.command {
-                return Ok(());
-            }
-            if consumed >> 24 & 0x7f != 0 {
-                bail!("command {words:#x?}: error {:#x}", consumed >> 24);
-            }
-            self.qtest.step(100_000)?;
+        match self.give(words)? {
+            None => Ok(()),
+            Some(error) => bail!("command {words:#x?}: error {error:#x}"),
         }
-        bail!("command {words:#x?} was not consumed")
     }
 
     /// Gives a command to the SMMU whatever becomes of it. The error that it raised, after which the queue goes on: its

@@ -7,6 +7,7 @@
 //! | [`iommu`]  | what both models share: guest memory, requests, caches, effects            |
 //! | [`smmuv3`] | the Arm SMMUv3: `spec/` (formats), logic, `device.rs` (QOM)                |
 //! | [`vtd`]    | Intel VT-d, in the same shape                                              |
+//! | [`nested`] | a guest's PASID table bound to a host's IOMMU, as a library too          |
 //! | [`testdev`]| `sva-testdev`, the PCIe endpoint                                           |
 //! | [`bench`]  | `iommu-bench`, which measures what requests cost                           |
 //! | `qemu`     | safe wrappers over QEMU's API; the only `unsafe` besides the device files  |
@@ -14,6 +15,7 @@
 
 pub mod bench;
 pub mod iommu;
+pub mod nested;
 pub mod smmuv3;
 pub mod testdev;
 pub mod vtd;

@@ -48,6 +48,20 @@ pub fn run(runner: &mut Runner) {
         says(&dir, "Enabled IRQ remapping in xapic mode")?;
         remapped(&outcome)
     });
+    runner.test("interrupts/linux-posted", |r, dir| {
+        let outcome = linux(r, &dir, |m| m.append.push("intremap=posted_msi".into()))?;
+        let (posted, notified) =
+            (counted(&outcome, "interrupts-posted")?, counted(&outcome, "posted-notifications")?);
+        ensure!(posted >= ROUNDS, "{ROUNDS} interrupts by MSI-X, and {posted} were posted");
+        ensure!(
+            (1..=posted).contains(&notified),
+            "{posted} interrupts were posted, {notified} notifications sent"
+        );
+        Ok(Verdict::Pass(format!(
+            "{posted} interrupts posted, {notified} notifications; {}",
+            outcome.summary()
+        )))
+    });
     runner.test("interrupts/linux-without-remapping", |r, dir| {
         let outcome = linux(r, &dir, |m| m.iommu.push("intremap=off".into()))?;
         ensure!(says(&dir, "Enabled IRQ remapping").is_err(), "Linux remaps what cannot be remapped");

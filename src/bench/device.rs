@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::pattern::Pattern;
 use super::{MAX_ACCESSES, MAX_SIZE, MAX_THREADS, Operation};
 use crate::qemu::{
-    AddressSpace, Bar, ClassInit, DeviceImpl, MemoryAttributes, OwnedRegion, PCIE_DEVICE, PciDevice,
-    PciDmaRequest, PciIds, Qom, RcuGuard, RegionOps, Result, bql, properties, qom,
+    AddressSpace, Bar, ClassInit, DeviceImpl, IommuConsumer, MemoryAttributes, OwnedRegion, PCIE_DEVICE,
+    PciDevice, PciDmaRequest, PciIds, Qom, RcuGuard, RegionOps, Result, bql, properties, qom,
 };
 
 const IDS: PciIds = PciIds { vendor: 0x1234, device: 0x53b0, revision: 1, class: 0xff00 };
@@ -40,7 +40,9 @@ mod register {
     pub const ERRORS: usize = 18;
     pub const LATE: usize = 19;
     pub const SUM: usize = 20;
-    pub const COUNT: usize = 21;
+    pub const TOLD: usize = 21;
+    pub const HEARD: usize = 22;
+    pub const COUNT: usize = 23;
 }
 
 properties! {
@@ -52,6 +54,7 @@ properties! {
 pub struct Bench {
     registers: [AtomicU64; register::COUNT],
     bar: OnceLock<OwnedRegion>,
+    consumer: OnceLock<Option<IommuConsumer>>,
 }
 
 /// Registers the type.
@@ -68,7 +71,11 @@ impl DeviceImpl for Bench {
     const HOTPLUGGABLE: bool = false;
 
     fn new() -> Self {
-        Self { registers: core::array::from_fn(|_| AtomicU64::new(0)), bar: OnceLock::new() }
+        Self {
+            registers: core::array::from_fn(|_| AtomicU64::new(0)),
+            bar: OnceLock::new(),
+            consumer: OnceLock::new(),
+        }
     }
 
     fn realize(this: &Qom<Self>) -> Result<()> {
@@ -97,6 +104,9 @@ impl RegionOps for Registers {
     const IMPL_SIZES: core::ops::RangeInclusive<u32> = 8..=8;
 
     fn read(device: &Qom<Bench>, offset: u64, _size: u32) -> u64 {
+        if index(offset) == register::HEARD {
+            return device.consumer.get().and_then(Option::as_ref).map_or(0, IommuConsumer::heard);
+        }
         device.registers.get(index(offset)).map_or(0, |register| register.load(Ordering::Relaxed))
     }
 
@@ -133,6 +143,9 @@ impl Qom<Bench> {
     /// Runs to its end, under the BQL: other threads must not need it, and translations do not.
     fn measure(&self, operation: u64) {
         let Some(operation) = Operation::from_number(operation) else { return };
+        if operation == Operation::Ask {
+            return self.ask();
+        }
         let threads = self.get(register::THREADS).clamp(1, MAX_THREADS);
         let found = if threads == 1 {
             self.rounds(operation, 1)
@@ -164,6 +177,19 @@ impl Qom<Bench> {
         self.set(register::ERRORS, found.errors);
         self.set(register::LATE, found.late);
         self.set(register::SUM, found.sum);
+    }
+
+    fn ask(&self) {
+        let consumer = self.consumer.get_or_init(|| match IommuConsumer::new(self.parent()) {
+            Ok(consumer) => Some(consumer),
+            Err(e) => {
+                log::warn!("iommu-bench: {}", e.message());
+                None
+            }
+        });
+        let told = consumer.as_ref().and_then(|consumer| consumer.ask(self.get(register::BASE), false));
+        let bits = told.map_or(0, |told| u64::from(told.read) | u64::from(told.write) << 1);
+        self.set(register::TOLD, bits);
     }
 
     fn rounds(&self, operation: Operation, seed: u64) -> Found {
@@ -202,6 +228,7 @@ impl Qom<Bench> {
                         Some(buffer) => space.read(addr, buffer, MemoryAttributes::default()).is_ok(),
                         None => false,
                     },
+                    Operation::Ask => false,
                     Operation::ReadPasid => match buffer.get_mut(..size) {
                         Some(buffer) => {
                             self.parent().dma_read(&PciDmaRequest { addr, ..request }, buffer).1.is_ok()

@@ -27,6 +27,8 @@
 //! | 0x90   | ERRORS    | read: accesses that failed                                                               |
 //! | 0x98   | LATE      | read: doorbells whose work was not done when the write returned                          |
 //! | 0xa0   | SUM       | read: sum of the first 8 bytes of every access that moved data                           |
+//! | 0xa8   | TOLD      | read: what the IOMMU said of BASE at the last [`Operation::Ask`]: 0 reads, 1 writes are allowed |
+//! | 0xb0   | HEARD     | read: how often it took something back since the first [`Operation::Ask`]                |
 
 pub mod pattern;
 
@@ -42,6 +44,8 @@ pub enum Operation {
     Read,
     /// Reads memory with the PASID.
     ReadPasid,
+    /// Asks the IOMMU about BASE, for reading, as a device that keeps the answer and listens for its end. No measurement.
+    Ask,
 }
 
 impl Operation {
@@ -52,6 +56,7 @@ impl Operation {
             1 => Some(Self::Translate),
             2 => Some(Self::Read),
             3 => Some(Self::ReadPasid),
+            4 => Some(Self::Ask),
             _ => None,
         }
     }

@@ -13,6 +13,8 @@ pub struct AtsInvalidation {
     pub stream: StreamId,
     /// The address space; `None` for translations requested without PASID.
     pub substream: Option<SubstreamId>,
+    /// Of every PASID besides, if the endpoint says that it can tell (`PCIe §10.3.7`, Global Invalidate).
+    pub global: bool,
     /// First input address, aligned to the size.
     pub addr: u64,
     /// Size of the range minus one, one less than a power of two of at least 4096; `u64::MAX` for everything.
@@ -110,8 +112,8 @@ impl AtsInvalidations {
 }
 
 fn ask(itag: u32, what: &AtsInvalidation) -> Effect {
-    let AtsInvalidation { stream, substream, addr, mask } = *what;
-    Effect::AtsInvalidate { itag, stream, substream, addr, mask }
+    let AtsInvalidation { stream, substream, global, addr, mask } = *what;
+    Effect::AtsInvalidate { itag, stream, substream, global, addr, mask }
 }
 
 /// Itags count up, and around.
@@ -122,21 +124,22 @@ fn is_before(itag: u32, first: u32) -> bool {
 impl AtsInvalidation {
     /// As words of a saved state.
     pub(crate) fn put(&self, words: &mut Vec<u64>) {
-        let Self { stream, substream, addr, mask } = *self;
-        words.push(pair(stream, substream.is_some().into()));
+        let Self { stream, substream, global, addr, mask } = *self;
+        words.push(pair(stream, u32::from(substream.is_some()) | u32::from(global) << 1));
         words.extend([u64::from(substream.unwrap_or(0)), addr, mask]);
     }
 
     /// From words of a saved state.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, LoadError> {
         let field = "unanswered invalidation";
-        let (stream, present) = reader.two(field)?;
-        limit32(field, present, 1)?;
+        let (stream, flags) = reader.two(field)?;
+        limit32(field, flags, 3)?;
         let substream = reader.word(field)?;
         limit(field, substream, 0x000f_ffff)?;
         Ok(Self {
             stream,
-            substream: (present != 0).then_some(super::narrow::low32(substream)),
+            substream: (flags & 1 != 0).then_some(super::narrow::low32(substream)),
+            global: flags & 2 != 0,
             addr: reader.word(field)?,
             mask: reader.word(field)?,
         })
@@ -144,7 +147,7 @@ impl AtsInvalidation {
 
     /// Whether it can be, with StreamIDs of so many bits.
     pub(crate) fn check(&self, stream_mask: u32) -> Result<(), LoadError> {
-        let Self { stream, substream, addr, mask } = *self;
+        let Self { stream, substream, addr, mask, .. } = *self;
         limit32("requester of an invalidation", stream, stream_mask)?;
         limit32("PASID of an invalidation", substream.unwrap_or(0), 0x000f_ffff)?;
         // One bit less than a power of two, and the address aligned to it.
@@ -160,7 +163,7 @@ mod tests {
     use super::*;
 
     fn page(stream: StreamId) -> AtsInvalidation {
-        AtsInvalidation { stream, substream: Some(3), addr: 0x1000, mask: 0xfff }
+        AtsInvalidation { stream, substream: Some(3), global: false, addr: 0x1000, mask: 0xfff }
     }
 
     #[test]

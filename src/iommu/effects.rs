@@ -72,6 +72,8 @@ pub enum Effect {
         stream: StreamId,
         /// The address space; `None` for translations requested without PASID.
         substream: Option<SubstreamId>,
+        /// Of every PASID besides, if the endpoint says that it can tell.
+        global: bool,
         /// First input address, aligned to the size.
         addr: u64,
         /// Size of the range minus one; `u64::MAX` for everything.

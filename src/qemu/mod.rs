@@ -69,6 +69,7 @@ pub mod device;
 pub mod dl;
 pub mod error;
 pub mod guest_memory;
+pub mod iommu_consumer;
 pub mod iommu_region;
 pub mod iommu_shell;
 pub mod loader;
@@ -93,6 +94,7 @@ pub use bql::{BqlGuard, RcuGuard};
 pub use device::{Reset, ResetKind};
 pub use error::{Error, Result};
 pub use guest_memory::GuestRam;
+pub use iommu_consumer::{IommuConsumer, Told};
 pub use iommu_region::{
     IommuRegion, IommuRegionImpl, NotifierFlags, OwnedIommuRegion, RegionAccess, TlbEntry,
 };

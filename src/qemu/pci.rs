@@ -17,6 +17,9 @@ object_wrappers! {
     PciBus(sys::PCIBus) = c"PCI";
 }
 
+/// `PCI_ATS_CAP`, Global Invalidate Supported (PCIe §10.5.1.2).
+const ATS_GLOBAL_INVALIDATE: u16 = 1 << 6;
+
 /// Interface that a PCI Express function names in `DeviceImpl::INTERFACES`.
 pub const PCIE_DEVICE: &CStr = c"pci-express-device";
 /// Interface that a conventional PCI function names in `DeviceImpl::INTERFACES`.
@@ -261,14 +264,12 @@ impl PciDevice {
 
     /// The ATS capability, at `offset` of the extended space: Page Aligned Request, Global Invalidate Supported.
     pub fn add_ats(&self, offset: u16, page_aligned: bool, global_invalidate: bool) {
-        /// `PCI_ATS_CAP`, PCIe §10.5.1.2.
-        const GLOBAL_INVALIDATE: u16 = 1 << 6;
         bql::assert_locked();
         // SAFETY: a live device that is being realized; QEMU asserts the offset.
         unsafe { sys::pcie_ats_init(self.raw(), offset, page_aligned) };
         if global_invalidate {
             let capability = offset + sys::PCI_ATS_CAP as u16;
-            let bits = self.config_u16(capability) | GLOBAL_INVALIDATE;
+            let bits = self.config_u16(capability) | ATS_GLOBAL_INVALIDATE;
             self.set_config(capability, bits.to_le_bytes());
         }
     }
@@ -375,6 +376,13 @@ impl PciDevice {
                 sys::pcie_cap_exit(raw);
             }
         }
+    }
+
+    /// Whether the ATS capability, if there is one, has Global Invalidate Supported.
+    pub fn has_ats_global_invalidate(&self) -> bool {
+        // SAFETY: an offset that is fixed when the device is realized.
+        let ats = unsafe { (*self.raw()).exp.ats_cap };
+        ats != 0 && self.config_u16(ats + sys::PCI_ATS_CAP as u16) & ATS_GLOBAL_INVALIDATE != 0
     }
 
     /// Takes the control registers of the ATS, PASID and Page Request capabilities to their reset values,

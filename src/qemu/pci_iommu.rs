@@ -499,9 +499,9 @@ impl PciDevice {
 
     /// For IOMMUs: sends the function an ATS Invalidate Request for `mask` + 1 bytes at `addr`. As for
     /// [`Self::dma_resolved`].
-    pub fn ats_invalidate(&self, itag: u32, pasid: Option<u32>, addr: u64, mask: u64) {
+    pub fn ats_invalidate(&self, itag: u32, pasids: Pasids, addr: u64, mask: u64) {
         bql::assert_locked();
         // SAFETY: as above.
-        unsafe { sys::pci_ats_inv(self.as_ptr(), itag, raw_pasid(pasid), addr, mask) };
+        unsafe { sys::pci_ats_inv(self.as_ptr(), itag, pasids.raw(), addr, mask) };
     }
 }

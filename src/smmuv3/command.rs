@@ -243,7 +243,14 @@ fn ats_invalidation(f: &Features, [first, second]: [u64; 2]) -> Option<AtsInvali
     }
     let mask = ones(low32(tail.size()).saturating_add(12));
     let addr = tail.addr().wrapping_shl(12) & !mask;
-    Some(AtsInvalidation { stream: low32(head.stream_id()), substream: substream(f, first), addr, mask })
+    let substream = substream(f, first);
+    Some(AtsInvalidation {
+        stream: low32(head.stream_id()),
+        substream,
+        global: head.global() != 0 && substream.is_some(),
+        addr,
+        mask,
+    })
 }
 
 /// The ASID of a `TLBI_*`; `None` if it names one that no entry can have.

@@ -139,18 +139,19 @@ impl Command {
                 return Ok(Self::DeviceTlb(AtsInvalidation {
                     stream: low16(head.sid()).into(),
                     substream: None,
+                    global: false,
                     addr,
                     mask,
                 }));
             }
             kind::PASID_DEVICE_TLB => {
-                // Whether all PASIDs are meant is for endpoints that say they understand it.
                 let (head, tail) = (PasidDeviceTlb0::from(first), PasidDeviceTlb1::from(second));
                 let (addr, mask) = sized(tail.addr().wrapping_shl(12), tail.s() != 0);
                 let pasid = Some(low32(head.pasid()));
                 return Ok(Self::DeviceTlb(AtsInvalidation {
                     stream: low16(head.sid()).into(),
                     substream: pasid,
+                    global: tail.g() != 0,
                     addr,
                     mask,
                 }));

@@ -126,10 +126,18 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
                 listener.answer(group, response(code));
             }
         }
-        Effect::AtsInvalidate { itag, stream, substream, addr, mask } => {
+        Effect::AtsInvalidate { itag, stream, substream, global, addr, mask } => {
             core.notify(Some(stream), substream, addr, mask, true);
             match device(this, stream) {
-                Some(device) => core.ask(itag, || device.ats_invalidate(itag, substream, addr, mask)),
+                Some(device) => {
+                    // The bit is for those that have the capability, others ignore it (`PCIe §10.3.7`).
+                    let pasids = if global && device.has_ats_global_invalidate() {
+                        Pasids::Any
+                    } else {
+                        Pasids::One(substream)
+                    };
+                    core.ask(itag, || device.ats_invalidate(itag, pasids, addr, mask));
+                }
                 None => core.put_off(core.model.device_tlb_done(&core.ram, stream, itag)),
             }
         }

@@ -41,7 +41,7 @@ fn legal() -> Vec<(u8, Command)> {
 }
 
 fn atc_inv(stream: u32, substream: Option<u32>, addr: u64, mask: u64) -> AtsInvalidation {
-    AtsInvalidation { stream, substream, addr, mask }
+    AtsInvalidation { stream, substream, global: false, addr, mask }
 }
 
 fn va(asid: Option<u16>, addr: u64, size: u64, granule_log2: Option<u8>, level: Option<u8>) -> Command {
@@ -285,7 +285,8 @@ fn invalidations_of_endpoints() {
     let is = |substream, addr, mask| Ok(Command::AtsInvalidate(atc_inv(0x1234, substream, addr, mask)));
     assert_eq!(decoded(0, 0x5000), is(None, 0x5000, 0xfff));
     assert_eq!(decoded(0xabcde << 12 | 1 << 11, 0x1234_5000 | 4), is(Some(0xabcde), 0x1234_0000, 0xffff));
-    assert_eq!(decoded(0xabcde << 12 | 0b101 << 9, 52), is(Some(0xabcde), 0, u64::MAX), "global");
+    let global = AtsInvalidation { global: true, ..atc_inv(0x1234, Some(0xabcde), 0, u64::MAX) };
+    assert_eq!(decoded(0xabcde << 12 | 0b101 << 9, 52), Ok(Command::AtsInvalidate(global)));
     assert_eq!(decoded(0xabcde << 12 | 1 << 9, 52), is(None, 0, u64::MAX), "no SSV, no PASID");
     assert_eq!(decoded(0, u64::MAX << 12 | 51), is(None, 1 << 63, u64::MAX >> 1));
     for size in 53..64 {

@@ -50,7 +50,13 @@ fn translations() {
 #[test]
 fn device_tlbs() {
     let plain = |second, addr, mask| {
-        let expected = Command::DeviceTlb(AtsInvalidation { stream: 0x1234, substream: None, addr, mask });
+        let expected = Command::DeviceTlb(AtsInvalidation {
+            stream: 0x1234,
+            substream: None,
+            global: false,
+            addr,
+            mask,
+        });
         assert_eq!(decode([0x1234 << 32 | 32 << 15 | 3, second, 0, 0]), Ok(expected), "{second:#x}");
     };
     plain(0x5000, 0x5000, 0xfff);
@@ -60,11 +66,17 @@ fn device_tlbs() {
     plain(0x7fff_ffff_ffff_f001, 0, u64::MAX);
     plain(0xffff_ffff_ffff_f001, 0, u64::MAX);
     let with_pasid = |second, addr, mask| {
-        let expected =
-            Command::DeviceTlb(AtsInvalidation { stream: 0x1234, substream: Some(0xabcde), addr, mask });
+        let expected = Command::DeviceTlb(AtsInvalidation {
+            stream: 0x1234,
+            substream: Some(0xabcde),
+            global: second & 1 != 0,
+            addr,
+            mask,
+        });
         assert_eq!(decode([0xabcde << 32 | 0x1234 << 16 | 31 << 4 | 8, second, 0, 0]), Ok(expected));
     };
     with_pasid(0x5000, 0x5000, 0xfff);
+    with_pasid(0x5001, 0x5000, 0xfff);
     with_pasid(0x5000 | 1 << 11, 0x4000, 0x3fff);
     // QI_DEV_EIOTLB_SIZE with all of the address.
     with_pasid(0x7fff_ffff_ffff_f800, 0, u64::MAX);

@@ -129,7 +129,7 @@ pub(super) fn status(data: u32) -> Effect {
 }
 
 pub(super) fn ask_page(itag: u32, stream: StreamId, pasid: u32, addr: u64) -> Effect {
-    Effect::AtsInvalidate { itag, stream, substream: Some(pasid), addr, mask: 0xfff }
+    Effect::AtsInvalidate { itag, stream, substream: Some(pasid), global: false, addr, mask: 0xfff }
 }
 
 pub(super) fn unmap(addr: u64, mask: u64) -> Effect {

@@ -9,7 +9,7 @@ use crate::cli::Model;
 use crate::qtest::Qtest;
 
 /// Vendor and device of `sva-testdev`.
-const IDENTITY: u32 = 0x53a0_1234;
+pub const IDENTITY: u32 = 0x53a0_1234;
 /// Configuration space of Arm's machine with `highmem=off`.
 const ARM_ECAM: u64 = 0x3f00_0000;
 /// Where a PC's is put: no firmware has run.

@@ -22,6 +22,7 @@ pub fn run(runner: &mut Runner, own_file: bool) {
     let mut smmu = plain_machine(&runner.source);
     smmu.iommu.push("stage=nested".into());
     shown(runner, &mut rows, &smmu, smmuv3::Rig::start, smmuv3::defects::SHOWN);
+    shown(runner, &mut rows, &smmu, smmuv3::Rig::start_consumer, smmuv3::defects::CONSUMED);
     excluded(runner, &mut rows, smmuv3::defects::EXCLUDED);
     let unit = plain_vtd(&runner.source);
     shown(runner, &mut rows, &unit, vtd::Rig::start, vtd::defects::SHOWN);

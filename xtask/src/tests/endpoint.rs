@@ -80,6 +80,7 @@ pub fn run(runner: &mut Runner) {
     runner.test("endpoint/translation-cache", |r, dir| cache(r, &dir));
     runner.test("endpoint/privilege-and-execution", |r, dir| flags(r, &dir));
     runner.test("endpoint/capabilities-without", |r, dir| without(r, &dir));
+    runner.test("endpoint/global-invalidation", |r, dir| global(r, &dir));
     runner.test("endpoint/unanswered-invalidation", |r, dir| unanswered(r, &dir));
     runner.test("endpoint/guest-prefetch", |r, dir| {
         good(&demo_in(&plain_vtd(&r.source), "bind-and-pasid,prefetch,kernel-clean", &dir, 120)?, &dir)
@@ -336,6 +337,34 @@ fn cache(runner: &Runner, dir: &Path) -> Result<Verdict> {
     s.rig.wait()?;
     ensure!(mine(&s.cached()?) == expected[1..2], "left: {:x?}", s.cached()?);
     Ok(Verdict::Pass("2 MiB in one entry; 2 of 4 invalidations took an entry each".into()))
+}
+
+/// An invalidation of every PASID's page is that to endpoints that say so, and of the PASID it names to others.
+fn global(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    for supported in [false, true] {
+        let property = format!("x-ats-global={}", if supported { "on" } else { "off" });
+        let part = dir.join(if supported { "supported" } else { "not-supported" });
+        std::fs::create_dir_all(&part)?;
+        let mut s = scene(runner, &part, &[&property])?;
+        let mut engine = s.rig.engine(1).mode(FaultMode::AtsPri);
+        s.rig.must(&mut engine, Descriptor::load(place::DATA).pasid(PASID))?;
+        s.rig.must(&mut engine, Descriptor::load(place::DATA + 0x1000).pasid(PASID))?;
+        let cached = |s: &mut Scene| -> Result<Vec<u64>> {
+            Ok(s.cached()?
+                .into_iter()
+                .map(|(input, _)| input)
+                .filter(|input| *input >= place::DATA)
+                .collect())
+        };
+        let both = [place::DATA, place::DATA + 0x1000];
+        ensure!(cached(&mut s)? == both, "cached are {:x?}", s.cached()?);
+        let source = s.rig.endpoint().source;
+        s.rig.submit(descriptor::pasid_device_tlb_page_global(source, PASID + 1, place::DATA))?;
+        s.rig.wait()?;
+        let left = if supported { &both[1..] } else { &both[..] };
+        ensure!(cached(&mut s)? == left, "{property}: left are {:x?}", s.cached()?);
+    }
+    Ok(Verdict::Pass("another PASID's entry went, where the endpoint supports it".into()))
 }
 
 /// Privilege and execution travel in translation requests and page requests, and a translation serves its privilege alone.

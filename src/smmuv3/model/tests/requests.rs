@@ -63,7 +63,7 @@ fn pri_resp(group: u64, resp: u64) -> [u64; 2] {
 }
 
 fn forget(itag: u32, addr: u64, mask: u64) -> Effect {
-    Effect::AtsInvalidate { itag, stream: 8, substream: Some(3), addr, mask }
+    Effect::AtsInvalidate { itag, stream: 8, substream: Some(3), global: false, addr, mask }
 }
 
 impl Rig {

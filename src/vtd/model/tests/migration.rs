@@ -33,8 +33,14 @@ fn there_and_back() {
     // Endpoints are asked again, and their answers complete the wait descriptor.
     assert!(there.needs_run());
     let effects = there.run_pending(&rig.mem).0;
-    let everything =
-        Effect::AtsInvalidate { itag: 1, stream: 0x20, substream: None, addr: 0, mask: u64::MAX };
+    let everything = Effect::AtsInvalidate {
+        itag: 1,
+        stream: 0x20,
+        substream: None,
+        global: false,
+        addr: 0,
+        mask: u64::MAX,
+    };
     assert_eq!(effects, [ask_page(0, 0x18, 3, 0x7000), everything]);
     assert_eq!(there.mmio_read(0x248, 4) & 0xffff, 0x98, "the fault that was on its way");
     assert_eq!(there.device_tlb_done(&rig.mem, 0x18, 0).0, []);

@@ -87,8 +87,14 @@ fn several_endpoints_answer_in_any_order() {
         [0x28 << 32 | 3, 0x7fff_ffff_ffff_f001, 0, 0],
         wait(1),
     ]);
-    let everything =
-        Effect::AtsInvalidate { itag: 2, stream: 0x28, substream: None, addr: 0, mask: u64::MAX };
+    let everything = Effect::AtsInvalidate {
+        itag: 2,
+        stream: 0x28,
+        substream: None,
+        global: false,
+        addr: 0,
+        mask: u64::MAX,
+    };
     assert_eq!(effects, [ask_page(0, 0x18, 3, 0x1000), ask_page(1, 0x20, 4, 0x2000), everything]);
     assert_eq!(rig.vtd.device_tlb_done(&rig.mem, 0x28, 2).0, []);
     assert_eq!(rig.vtd.device_tlb_done(&rig.mem, 0x18, 0).0, []);

@@ -5,7 +5,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Context, Leaf, Rig, event, page};
+use super::{Context, Leaf, Rig, consumer, event, page};
 use crate::scenario::{Defect, Descriptor, Finding, place};
 
 /// Defects that running shows.
@@ -42,22 +42,26 @@ pub const SHOWN: &[Defect<Rig>] = &[
     },
 ];
 
-/// Defects that are races, or that only another process sees: id, what the C model does, why ours cannot.
+/// Defects that a device sees which keeps translations, as vhost does.
+pub const CONSUMED: &[Defect<Rig>] = &[
+    Defect {
+        id: "S5",
+        rule: "what may be done with a page is what both stages allow (IHI0070 §3.3.1)",
+        play: consumer::permissions,
+    },
+    Defect {
+        id: "S8",
+        rule: "CMD_TLBI_NH_ALL takes every translation of stage 1 back, whoever keeps it (IHI0070 §4.4.2)",
+        play: consumer::invalidation,
+    },
+];
+
+/// Defects that are races: id, what the C model does, why ours cannot.
 pub const EXCLUDED: &[(&str, &str, &str)] = &[
     (
         "S1",
         "not run: smmuv3_translate() reads cached_entry after it has dropped the lock, a use after free when another thread flushes",
         "excluded: a lookup copies the entry's words out of a fixed-size table and re-checks its sequence; no pointer into the cache leaves it, nothing is freed",
-    ),
-    (
-        "S5",
-        "not run, for it takes a vhost back end: combine_tlb() keeps stage 1's permissions in the entry that caches outside get",
-        "excluded: what a translation allows is the meet of both stages; unit and property tests compare it with both walks",
-    ),
-    (
-        "S8",
-        "not run, for it takes a vhost back end: CMD_TLBI_NH_ALL with stage 2 tells no listener",
-        "excluded: every command of both stages leaves one notice for listeners, which a unit test asks of each",
     ),
     (
         "S10",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A rig with an SMMUv3 (`IHI0070`).
 
+mod consumer;
 pub mod defects;
 mod requests;
 mod tables;
@@ -12,10 +13,11 @@ use anyhow::{Result, bail};
 pub use requests::Response;
 pub use tables::{Leaf, Tables, page};
 
+use super::function::IDENTITY as ENDPOINT;
 use super::{Capability, Completion, Descriptor, Engine, Function, place};
 use crate::cli::{MachineArgs, Model};
 use crate::qtest::Qtest;
-use crate::vm::Parts;
+use crate::vm::{Machine, Parts};
 
 /// Registers of the SMMU, `IHI0070 §6.3`.
 mod register {
@@ -165,11 +167,22 @@ pub struct Rig {
 impl Rig {
     /// Starts QEMU and brings the endpoint's registers into reach. The SMMU is still off.
     pub fn start(args: &MachineArgs, parts: &Parts, dir: &Path, name: &str) -> Result<Self> {
-        let mut qtest = Qtest::start(super::machine(args, parts, 1), dir, name)?;
+        Self::start_machine(super::machine(args, parts, 1), ENDPOINT, dir, name)
+    }
+
+    /// The same with a function in the endpoint's place that keeps what the SMMU told it: `iommu-bench`.
+    pub fn start_consumer(args: &MachineArgs, parts: &Parts, dir: &Path, name: &str) -> Result<Self> {
+        let mut machine = super::machine(args, parts, 0);
+        machine.benches = 1;
+        Self::start_machine(machine, consumer::IDENTITY, dir, name)
+    }
+
+    fn start_machine(machine: Machine, identity: u32, dir: &Path, name: &str) -> Result<Self> {
+        let mut qtest = Qtest::start(machine, dir, name)?;
         if qtest.readl(SMMU + register::IDR0)? == 0 {
             bail!("no SMMU at {SMMU:#x}");
         }
-        let endpoint = Function::start(&mut qtest, Model::Smmuv3, 0)?;
+        let endpoint = Function::start_other(&mut qtest, Model::Smmuv3, 0, identity)?;
         Ok(Self {
             qtest,
             tables: Tables::new(place::TABLES)?,
@@ -249,6 +262,19 @@ impl Rig {
         self.qtest.writeq(ste + 24, table)?;
         // V, Config = stage 2.
         self.qtest.writeq(ste, 1 | 0b110 << 1)?;
+        // CMD_CFGI_ALL.
+        self.command([0x04, 0x1f])?;
+        self.invalidate_all()
+    }
+
+    /// Puts stage 2 below the endpoint's stage 1: the third and fourth doubleword of its stream table entry.
+    pub fn add_stage_2(&mut self, fields: u64, table: u64) -> Result<()> {
+        let ste = STREAM_TABLE + 64 * STREAM;
+        self.qtest.writeq(ste + 16, fields)?;
+        self.qtest.writeq(ste + 24, table)?;
+        let first = self.qtest.readq(ste)?;
+        // Config = both stages.
+        self.qtest.writeq(ste, first | 0b111 << 1)?;
         // CMD_CFGI_ALL.
         self.command([0x04, 0x1f])?;
         self.invalidate_all()

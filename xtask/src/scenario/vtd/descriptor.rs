@@ -38,6 +38,12 @@ pub fn pasid_device_tlb_page(source: u64, pasid: u32, address: u64) -> [u64; 4] 
     [0x8 | source << 16 | u64::from(pasid) << 32, address & !0xfff, 0, 0]
 }
 
+/// The same of every PASID, for endpoints that can tell (`G`).
+pub fn pasid_device_tlb_page_global(source: u64, pasid: u32, address: u64) -> [u64; 4] {
+    let [first, second, ..] = pasid_device_tlb_page(source, pasid, address);
+    [first, second | 1, 0, 0]
+}
+
 /// Invalidation wait that writes `data` to `address`.
 pub fn wait(address: u64, data: u32) -> [u64; 4] {
     [0x5 | 1 << 5 | u64::from(data) << 32, address, 0, 0]

@@ -10,15 +10,24 @@
 //! | [`host`]        | the trait: capabilities, stage 2, virtual devices, bindings, invalidations, faults |
 //! | [`binding`]     | a binding that ends when it is dropped                                             |
 //! | [`pasid_table`] | "bind this guest PASID table", for both architectures; the structure of 2018       |
+//! | [`assigned`]    | devices that were given to a guest, and invalidations on their way to the host     |
+//! | [`smmuv3`]      | a guest's SMMUv3 in front of them: STEs, invalidations, stalls, events             |
+//! | [`vtd`]         | a guest's VT-d unit in front of them: PASID tables, invalidations, page requests   |
 //! | [`error`]       | what a host refuses, and what fails                                                |
 //!
 //! No QEMU type is in here: a stand-alone program uses it as a library (`default-features = false`).
 
+pub mod assigned;
 pub mod binding;
 pub mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod host;
 pub mod pasid_table;
+pub mod smmuv3;
+pub mod vtd;
 
+pub use assigned::{Assignment, Forwarded, NestedStats, NotForwarded};
 pub use binding::Binding;
 pub use error::{Error, PartialInvalidation, Result};
 pub use host::{

@@ -314,6 +314,19 @@ pub fn responds_with_pasid(
     lookup_entry(mem, f, table, req).map(|context| context.ste1().ppar() != 0)
 }
 
+/// The valid STE of a stream, without the CDs that it leads to.
+///
+/// # Errors
+/// `C_BAD_STREAMID`, `F_STE_FETCH`, `C_BAD_STE`.
+pub fn lookup_ste(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &StreamTable,
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
+    lookup_entry(mem, f, table, req)
+}
+
 /// The valid STE.
 fn lookup_entry(
     mem: &dyn GuestMemory,

@@ -12,8 +12,9 @@ use super::features::Features;
 use super::spec::context::{Context0, Context1, tt};
 use super::spec::pasid::{Pasid0, Pasid1, Pasid2, pgtt};
 use crate::iommu::narrow::{low8, low16, low32, ones};
-use crate::iommu::{Access, DmaRequest, GuestMemory};
+use crate::iommu::{Access, DmaRequest, GuestMemory, StreamId, SubstreamId};
 use crate::layout;
+use crate::nested::FirstStage;
 
 /// What the registers say about the root table, sampled once a lookup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -298,6 +299,25 @@ impl Context {
         }
     }
 
+    /// The first-stage table, with what of its entry concerns whoever walks it instead of this unit.
+    #[must_use]
+    pub fn first_stage_binding(&self) -> FirstStage {
+        let entry = self.pasid2();
+        FirstStage {
+            table: entry.fsptptr() << 12,
+            address_bits: if entry.fspm() == 1 { 57 } else { 48 },
+            supervisor_requests: entry.sre() != 0,
+            write_protect: entry.wpe() != 0,
+            extended_accessed: entry.eafe() != 0,
+        }
+    }
+
+    /// Execute requests are served.
+    #[must_use]
+    pub fn executes(&self) -> bool {
+        self.pasid2().ere() != 0
+    }
+
     /// The fault of a request that this context serves.
     #[must_use]
     pub fn fault(&self, reason: FaultReason, req: &DmaRequest) -> Fault {
@@ -325,6 +345,67 @@ pub fn lookup(
         TableMode::Legacy if req.substream.is_some() => plain(FaultReason::PasidInLegacyMode),
         TableMode::Legacy => legacy::lookup(mem, f, table.base(), req, kind),
         TableMode::Scalable => scalable::lookup(mem, f, table.base(), req, kind),
+    }
+}
+
+/// A function's PASID table, as its scalable mode context entry names it (`VTD §9.4`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasidTable {
+    /// Address of the directory.
+    pub directory: u64,
+    /// Log2 of the PASIDs that the directory and the unit have room for.
+    pub pasid_bits: u8,
+    /// The PASID of requests without PASID.
+    pub rid_pasid: SubstreamId,
+    /// Requests with PASID are served.
+    pub with_pasid: bool,
+    /// Page requests are served.
+    pub page_requests: bool,
+}
+
+/// Finds a function's PASID table. `None`: the tables are not of scalable mode.
+///
+/// # Errors
+/// There is none, or it cannot be.
+pub fn pasid_table(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &RootTable,
+    req: &DmaRequest,
+) -> Result<Option<PasidTable>, Fault> {
+    match table.mode(f) {
+        TableMode::Scalable => scalable::pasid_table(mem, f, table.base(), req).map(Some),
+        TableMode::Legacy => Ok(None),
+        TableMode::Invalid => Err(fault(FaultReason::RootTable, false, req)),
+        TableMode::Abort => Err(fault(FaultReason::AbortDma, false, req)),
+    }
+}
+
+impl PasidTable {
+    /// The PASIDs whose entries are present, in their order, until `visit` says `false`.
+    ///
+    /// Reads as many words as there are directory entries, and for each that is present 64 more.
+    pub fn for_each_present(
+        &self,
+        mem: &dyn GuestMemory,
+        f: &Features,
+        visit: impl FnMut(SubstreamId) -> bool,
+    ) {
+        scalable::for_each_present(mem, f, self, visit);
+    }
+
+    /// The entry of one PASID.
+    ///
+    /// # Errors
+    /// It is not present, or cannot be.
+    pub fn entry(
+        &self,
+        mem: &dyn GuestMemory,
+        f: &Features,
+        stream: StreamId,
+        pasid: SubstreamId,
+    ) -> Result<Context, Fault> {
+        scalable::table_entry(mem, f, self, stream, pasid)
     }
 }
 

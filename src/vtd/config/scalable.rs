@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Scalable mode: root entry, context entry, PASID directory and PASID table (`VTD §3.4.3`).
 
-use super::{Context, RequestKind, Summary, beyond_host, bus_and_function, fault, read_words};
-use crate::iommu::narrow::{low32, ones};
-use crate::iommu::{DmaRequest, GuestMemory};
+use super::{Context, PasidTable, RequestKind, Summary, beyond_host, bus_and_function, fault, read_words};
+use crate::iommu::narrow::{low8, low32, ones};
+use crate::iommu::{Access, DmaRequest, GuestMemory, StreamId, SubstreamId};
 use crate::vtd::fault::{Fault, FaultReason};
 use crate::vtd::features::Features;
 use crate::vtd::spec::context::{SCALABLE_BYTES, ScalableContext0, ScalableContext1};
@@ -32,8 +32,7 @@ pub(super) fn lookup(
         return qualified(reason);
     }
 
-    // Log2 of the PASIDs that the directory and this unit have room for.
-    let room = low32(entry0.pdts()).saturating_add(7).saturating_add(TABLE_LOG2);
+    let room = room(entry0);
     let (pasid, too_large) = match req.substream {
         Some(_) if entry0.paside() == 0 => return qualified(FaultReason::PasidDisabled),
         Some(pasid) if u64::from(pasid) > ones(f.pasid_bits.into()) => {
@@ -52,6 +51,76 @@ pub(super) fn lookup(
     let summary =
         summary.with_fpd(fpd.into()).with_has_pasid(req.substream.is_some().into()).with_pasid(pasid);
     Ok(Context { summary: summary.bits(), entry })
+}
+
+/// Log2 of the PASIDs that a directory has room for.
+fn room(entry0: ScalableContext0) -> u32 {
+    low32(entry0.pdts()).saturating_add(7).saturating_add(TABLE_LOG2)
+}
+
+pub(super) fn pasid_table(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    base: u64,
+    req: &DmaRequest,
+) -> Result<PasidTable, Fault> {
+    let (entry0, entry1) = context_entry(mem, f, base, req)?;
+    Ok(PasidTable {
+        directory: entry0.pasiddirptr() << 12,
+        pasid_bits: low8(u64::from(room(entry0).min(20))),
+        rid_pasid: low32(entry1.rid_pasid()),
+        with_pasid: entry0.paside() != 0,
+        page_requests: entry0.pre() != 0,
+    })
+}
+
+pub(super) fn for_each_present(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &PasidTable,
+    mut visit: impl FnMut(SubstreamId) -> bool,
+) {
+    let last = low32(ones(u32::from(table.pasid_bits.min(20))));
+    let leaf = low32(ones(TABLE_LOG2));
+    let mut pasid = 0u32;
+    let mut leaf_table = None;
+    while pasid <= last {
+        if pasid & leaf == 0 {
+            let at =
+                table.directory.wrapping_add(u64::from(pasid >> TABLE_LOG2).wrapping_mul(DIRECTORY_BYTES));
+            leaf_table = read_words(mem, f, at)
+                .map(|[entry]| PasidDirectory::from(entry))
+                .filter(|entry| entry.p() != 0)
+                .map(|entry| entry.smptblptr() << 12);
+        }
+        let Some(at) = leaf_table else {
+            pasid = (pasid | leaf).saturating_add(1);
+            continue;
+        };
+        let at = at.wrapping_add(u64::from(pasid & leaf).wrapping_mul(PASID_BYTES));
+        let is_present = read_words(mem, f, at).is_some_and(|[entry]| Pasid0::from(entry).p() != 0);
+        if is_present && !visit(pasid) {
+            return;
+        }
+        pasid = pasid.saturating_add(1);
+    }
+}
+
+pub(super) fn table_entry(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &PasidTable,
+    stream: StreamId,
+    pasid: SubstreamId,
+) -> Result<Context, Fault> {
+    let req = DmaRequest { stream, substream: Some(pasid), addr: 0, access: Access::default(), tag: None };
+    if u64::from(pasid) > ones(table.pasid_bits.into()) {
+        return Err(fault(FaultReason::PasidTooLarge, false, &req));
+    }
+    let context = ScalableContext0::default().with_pasiddirptr(table.directory >> 12);
+    let (entry, fpd) = pasid_entry(mem, f, context, pasid.into(), &req)?;
+    let summary = Summary::default().with_scalable(1).with_fpd(fpd.into()).with_has_pasid(1);
+    Ok(Context { summary: summary.with_pasid(pasid.into()).bits(), entry })
 }
 
 fn context_entry(

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What both architectures keep of an assigned device, and of the invalidations that wait to be forwarded.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::{Error, PartialInvalidation};
+use super::host::{Cookie, DeviceId, Host, Invalidation, Response};
+use crate::iommu::StreamId;
+
+/// What the guest calls a device at the moment: it numbers the buses, and may do so anew.
+pub type StreamName = Box<dyn Fn() -> StreamId + Send>;
+
+/// A device that was given to a guest, with the host's IOMMU in front of it.
+pub struct Assignment {
+    /// The host. Devices behind the same one share an [`Arc`].
+    pub host: Arc<dyn Host>,
+    /// The host's number of it.
+    pub device: DeviceId,
+    /// The guest's.
+    pub stream: StreamName,
+}
+
+impl fmt::Debug for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assignment").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// How much was forwarded to hosts, and came from them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NestedStats {
+    /// Bindings made and replaced.
+    pub binds: u64,
+    /// Configurations of the guest that no host can have, or that a host failed at. The device is aborted instead.
+    pub refused: u64,
+    /// Invalidations handed to hosts.
+    pub invalidations: u64,
+    /// Calls that did so.
+    pub calls: u64,
+    /// Faults that waited for the guest.
+    pub faults: u64,
+    /// Its answers.
+    pub responses: u64,
+    /// Events passed on.
+    pub events: u64,
+    /// Events that a host lost.
+    pub lost: u64,
+}
+
+/// Most invalidations that wait for a SYNC or a wait descriptor; one more, and all are forwarded.
+pub const BATCH: usize = 1024;
+/// Most faults, and most events, that are taken from a host at a time.
+pub const FAULTS_AT_ONCE: usize = 256;
+
+/// An invalidation that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    /// Where in the guest's queue it is.
+    pub position: u32,
+    /// Whose; `None`: of every device of the host.
+    pub device: Option<DeviceId>,
+    /// A device's own cache is all that it concerns.
+    pub device_cache: bool,
+    /// What.
+    pub what: Invalidation,
+}
+
+/// An invalidation was not done. The guest has to hear of it, and what is behind it in the queue was not tried.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the invalidation at {position:#x} of the guest's queue: {error}")]
+pub struct NotForwarded {
+    /// Where in the guest's queue it is.
+    pub position: u32,
+    /// Why.
+    pub error: Error,
+}
+
+/// What came of forwarding a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarded {
+    /// Devices that turned out to be gone.
+    pub gone: Vec<DeviceId>,
+    /// A device did not do an invalidation of its own cache.
+    pub device_cache_failed: bool,
+}
+
+/// Hands a batch to a host: in one call, and one more for each failure that the rest does not depend on.
+pub(super) fn forward(
+    host: &dyn Host,
+    mut batch: Vec<Waiting>,
+    stats: &mut NestedStats,
+) -> Result<Forwarded, NotForwarded> {
+    let mut forwarded = Forwarded::default();
+    while !batch.is_empty() {
+        let what: Vec<Invalidation> = batch.iter().map(|waiting| waiting.what).collect();
+        stats.calls = stats.calls.saturating_add(1);
+        let Err(PartialInvalidation { done, error }) = host.invalidate(&what) else {
+            stats.invalidations = stats.invalidations.saturating_add(count(what.len()));
+            break;
+        };
+        stats.invalidations = stats.invalidations.saturating_add(count(done));
+        let Some(failed) = batch.get(done).copied() else {
+            // All were done, and what failed is none of them.
+            let position = batch.last().map_or(0, |waiting| waiting.position);
+            return Err(NotForwarded { position, error });
+        };
+        match error {
+            // What is gone caches nothing.
+            Error::DeviceGone(device) if !forwarded.gone.contains(&device) => {
+                forwarded.gone.push(device);
+                batch.drain(..done);
+                batch.retain(|waiting| waiting.device != Some(device));
+            }
+            error if failed.device_cache => {
+                log::warn!("an invalidation of a device's own translation cache failed: {error}");
+                forwarded.device_cache_failed = true;
+                batch.drain(..=done);
+            }
+            error => return Err(NotForwarded { position: failed.position, error }),
+        }
+    }
+    Ok(forwarded)
+}
+
+impl Forwarded {
+    /// What came of the batches of several hosts: the earliest failure, or everything.
+    pub(super) fn join(all: &mut Result<Self, NotForwarded>, new: Result<Self, NotForwarded>) {
+        match (new, all) {
+            (Ok(new), Ok(all)) => {
+                all.gone.extend(new.gone);
+                all.device_cache_failed |= new.device_cache_failed;
+            }
+            (Ok(_), Err(_)) => {}
+            (Err(new), Err(old)) if new.position >= old.position => {}
+            (Err(new), all) => *all = Err(new),
+        }
+    }
+}
+
+/// The hosts, each once.
+pub(super) fn hosts<'a>(assignments: impl Iterator<Item = &'a Assignment>) -> Vec<Arc<dyn Host>> {
+    let mut hosts: Vec<Arc<dyn Host>> = Vec::new();
+    for assignment in assignments {
+        if !hosts.iter().any(|host| is_same(host, &assignment.host)) {
+            hosts.push(Arc::clone(&assignment.host));
+        }
+    }
+    hosts
+}
+
+pub(super) fn is_same(a: &Arc<dyn Host>, b: &Arc<dyn Host>) -> bool {
+    std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b))
+}
+
+/// Answers a fault. The guest's answer may come after the host's own.
+pub(super) fn answer(host: &dyn Host, cookie: Cookie, response: Response) {
+    match host.respond(cookie, response) {
+        Ok(()) => {}
+        Err(Error::UnknownCookie(_)) => log::debug!("an answer to fault {:#x} comes too late", cookie.0),
+        Err(error) => log::warn!("fault {:#x} cannot be answered: {error}", cookie.0),
+    }
+}
+
+fn count(entries: usize) -> u64 {
+    u64::try_from(entries).unwrap_or(u64::MAX)
+}

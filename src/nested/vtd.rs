@@ -1,0 +1,636 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A guest's VT-d unit in front of assigned devices.
+//!
+//! A host's PASID table entries hold its second stage, so the guest's table cannot be given to it as it is. [`AssignedDevices`]
+//! keeps the host's in its place: it walks the guest's tables where the guest invalidates what may have been cached of them
+//! ([`invalidated`](AssignedDevices::invalidated)), and binds what it finds, address space by address space. For that the
+//! guest has to invalidate where it makes entries present, too: `CAP.CM` is to be 1.
+//!
+//! Invalidations of translations wait for the wait descriptor that completes them ([`flush`](AssignedDevices::flush)): one
+//! call to the host for as many as the guest gave.
+
+mod capabilities;
+mod entry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::capabilities::check;
+pub use self::entry::{Refusal, Space};
+use super::assigned::{
+    Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NotForwarded, Waiting, answer, forward, hosts,
+    is_same,
+};
+use super::binding::Binding;
+use super::error::{Error, Result};
+use super::host::{
+    BindingId, Capabilities, Config, Cookie, DeviceId, FaultRouting, Host, HostEvent, HostFault,
+    Invalidation as HostInvalidation, Response, VtdCapabilities,
+};
+use crate::iommu::narrow::{low16, ones};
+use crate::iommu::{AtsInvalidation, GuestMemory, PageRequest, PageResponseCode, StreamId, SubstreamId};
+use crate::vtd::config::{PasidTable, RootTable};
+use crate::vtd::features::Features;
+use crate::vtd::translate::Invalidation;
+
+/// What the guest's registers say of all devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VtdState {
+    /// `GSTS.TES` is 0: everything passes.
+    Off,
+    /// The tables decide.
+    On(RootTable),
+}
+
+/// Most PASIDs that a device has bound at a time; what is beyond is refused.
+pub const PASIDS: usize = 4096;
+/// As many of the invalidations that wait are looked at for one that does what a device-TLB invalidation asks for.
+const LOOK_BACK: usize = 64;
+
+/// One address space of a device.
+struct Bound {
+    binding: Binding,
+    /// Domain-id and PASID by which invalidations name it; `None`: by none.
+    tag: Option<(u16, SubstreamId)>,
+    routing: FaultRouting,
+}
+
+/// One of the devices.
+struct Device {
+    assignment: Assignment,
+    sid: StreamId,
+    capabilities: VtdCapabilities,
+    /// Requests without PASID.
+    rid: Bound,
+    pasids: BTreeMap<SubstreamId, Bound>,
+}
+
+/// A page request group that waits for the guest.
+type Group = (StreamId, Option<SubstreamId>, u16);
+
+/// The assigned devices behind a VT-d unit of a guest.
+pub struct AssignedDevices {
+    features: Features,
+    state: VtdState,
+    devices: Vec<Device>,
+    batch: Vec<Waiting>,
+    open: BTreeMap<Group, Cookie>,
+    stats: NestedStats,
+}
+
+/// Which address spaces are looked at anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    All,
+    Domain(u16),
+    Pasid(u16, SubstreamId),
+}
+
+impl Scope {
+    fn covers(self, tag: Option<(u16, SubstreamId)>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Domain(did) => tag.is_some_and(|(d, _)| d == did),
+            Self::Pasid(did, pasid) => tag == Some((did, pasid)),
+        }
+    }
+}
+
+impl AssignedDevices {
+    /// None yet, behind a unit of such features after reset.
+    #[must_use]
+    pub fn new(features: Features) -> Self {
+        Self {
+            features,
+            state: VtdState::Off,
+            devices: Vec::new(),
+            batch: Vec::new(),
+            open: BTreeMap::new(),
+            stats: NestedStats::default(),
+        }
+    }
+
+    /// No device is assigned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty()
+    }
+
+    /// Whether that source-id is an assigned device's.
+    #[must_use]
+    pub fn contains(&self, sid: StreamId) -> bool {
+        self.devices.iter().any(|device| device.sid == sid)
+    }
+
+    /// How much was forwarded.
+    #[must_use]
+    pub fn stats(&self) -> NestedStats {
+        self.stats
+    }
+
+    /// Takes a device in, and binds it as the guest's unit says now.
+    ///
+    /// # Errors
+    /// The unit offers more than the host has, or the host fails. The device is not taken in then.
+    pub fn add(&mut self, mem: &dyn GuestMemory, assignment: Assignment) -> Result<()> {
+        let Assignment { host, device, stream } = &assignment;
+        let Capabilities::Vtd(capabilities) = host.capabilities(*device)? else {
+            return Err(Error::Malformed(
+                "the host's IOMMU is not a VT-d unit; assign the device behind arm-smmuv3".into(),
+            ));
+        };
+        check(&self.features, &capabilities)?;
+        let sid = stream();
+        // Nothing passes before the guest's tables have been read.
+        let config = if self.state == VtdState::Off { Config::Bypass } else { Config::Abort };
+        let binding = Binding::new(host, *device, None, config, FaultRouting::Refused)?;
+        self.stats.binds = self.stats.binds.saturating_add(1);
+        let rid = Bound { binding, tag: None, routing: FaultRouting::Refused };
+        self.devices.push(Device { assignment, sid, capabilities, rid, pasids: BTreeMap::new() });
+        let last = self.devices.len().saturating_sub(1);
+        let failed = self.sync(mem, Scope::All, |at, _| at == last);
+        match failed {
+            None => Ok(()),
+            Some(error) => {
+                self.devices.truncate(last);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets a device go: what it had bound ends. Its source-id, if it was one of these.
+    pub fn remove(&mut self, device: DeviceId) -> Option<StreamId> {
+        let at = self.devices.iter().position(|known| known.assignment.device == device)?;
+        let Device { sid, rid, pasids, .. } = self.devices.swap_remove(at);
+        self.batch.retain(|waiting| waiting.device != Some(device));
+        self.open.retain(|(stream, ..), _| *stream != sid);
+        drop(pasids);
+        drop(rid);
+        Some(sid)
+    }
+
+    /// The registers say something else (`GSTS.TES`, the root table pointer).
+    pub fn set_state(&mut self, mem: &dyn GuestMemory, state: VtdState) {
+        self.state = state;
+        if let Some(error) = self.sync(mem, Scope::All, |_, _| true) {
+            log::error!("an assigned device keeps its old translation: {error}");
+        }
+    }
+
+    /// The guest has invalidated what may be cached of its root, context and PASID tables; any other invalidation is nothing
+    /// to this. Invalidations that wait are for the caller to flush before.
+    ///
+    /// # Errors
+    /// A device keeps an old translation, as the host fails even to abort it.
+    pub fn invalidated(
+        &mut self,
+        mem: &dyn GuestMemory,
+        what: &Invalidation,
+        position: u32,
+    ) -> core::result::Result<(), NotForwarded> {
+        let failed = match *what {
+            Invalidation::All
+            | Invalidation::ContextGlobal
+            | Invalidation::ContextDomain { .. }
+            | Invalidation::PasidGlobal => self.sync(mem, Scope::All, |_, _| true),
+            Invalidation::ContextDevice { sid, function_mask } => {
+                // The mask takes bits 2:0 of the function number out, from bit 2 down (`VTD §6.5.2.1`).
+                let ignored = match function_mask & 0b11 {
+                    0 => 0,
+                    1 => 0b100,
+                    2 => 0b110,
+                    _ => 0b111u16,
+                };
+                self.sync(mem, Scope::All, |_, stream| low16(stream.into()) | ignored == sid | ignored)
+            }
+            Invalidation::PasidDomain { did } => self.sync(mem, Scope::Domain(did), |_, _| true),
+            Invalidation::Pasid { did, pasid } => self.sync(mem, Scope::Pasid(did, pasid), |_, _| true),
+            Invalidation::IotlbGlobal
+            | Invalidation::IotlbDomain { .. }
+            | Invalidation::IotlbPages { .. }
+            | Invalidation::PasidIotlbAll { .. }
+            | Invalidation::PasidIotlbPages { .. } => None,
+        };
+        match failed {
+            None => Ok(()),
+            Some(error) => Err(NotForwarded { position, error }),
+        }
+    }
+
+    /// Takes an invalidation of translations in, if it concerns an assigned device. `false`: there are too many already;
+    /// flush, and give it again.
+    pub fn collect(&mut self, what: &Invalidation, position: u32) -> bool {
+        let everything = (0, u64::MAX, false);
+        let (concerned, (addr, pages, leaf)): (Scope, _) = match *what {
+            Invalidation::IotlbGlobal => (Scope::All, everything),
+            // Pages of a second stage by address; of a first stage under it, all (`VTD §6.5.2.3`).
+            Invalidation::IotlbDomain { did } | Invalidation::IotlbPages { did, .. } => {
+                (Scope::Domain(did), everything)
+            }
+            Invalidation::PasidIotlbAll { did, pasid } => (Scope::Pasid(did, pasid), everything),
+            Invalidation::PasidIotlbPages { did, pasid, addr, address_mask, leaf } => (
+                Scope::Pasid(did, pasid),
+                range(addr, ones(u32::from(address_mask).saturating_add(12)), leaf),
+            ),
+            _ => return true,
+        };
+        if self.batch.len() >= BATCH {
+            return false;
+        }
+        let mut found = Vec::new();
+        for device in &self.devices {
+            let spaces = std::iter::once(&device.rid).chain(device.pasids.values());
+            for bound in spaces.filter(|bound| concerned.covers(bound.tag) && bound.has_table()) {
+                found.push((device.assignment.device, bound.binding.id()));
+            }
+        }
+        for (device, binding) in found {
+            self.wait_for(position, device, HostInvalidation::FirstStage { binding, addr, pages, leaf });
+        }
+        true
+    }
+
+    /// Takes an invalidation of an assigned device's own translation cache in. A host does that with the invalidation of the
+    /// translations, so it is only forwarded where no such one waits. `false`: as for [`collect`](Self::collect).
+    pub fn collect_device_tlb(&mut self, what: &AtsInvalidation, position: u32) -> bool {
+        let Some(device) = self.devices.iter().find(|device| device.sid == what.stream) else { return true };
+        let bound = match what.substream {
+            None => Some(&device.rid),
+            Some(pasid) => device.pasids.get(&pasid),
+        };
+        let Some(bound) = bound.filter(|bound| bound.has_table()) else { return true };
+        let (addr, pages, leaf) = range(what.addr, what.mask, true);
+        let (device, binding) = (device.assignment.device, bound.binding.id());
+        let done = self
+            .batch
+            .iter()
+            .rev()
+            .take(LOOK_BACK)
+            .any(|waiting| covers(&waiting.what, binding, addr, pages));
+        if done {
+            return true;
+        }
+        if self.batch.len() >= BATCH {
+            return false;
+        }
+        self.wait_for(position, device, HostInvalidation::FirstStage { binding, addr, pages, leaf });
+        true
+    }
+
+    fn wait_for(&mut self, position: u32, device: DeviceId, what: HostInvalidation) {
+        self.batch.push(Waiting { position, device: Some(device), device_cache: false, what });
+    }
+
+    /// Invalidations wait.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Hands everything that waits to the hosts, and returns when it is done. Devices that are gone are let go.
+    ///
+    /// # Errors
+    /// The first that was not done. It and all behind it are to be given again.
+    pub fn flush(&mut self) -> core::result::Result<Forwarded, NotForwarded> {
+        let batch = std::mem::take(&mut self.batch);
+        let mut result: core::result::Result<Forwarded, NotForwarded> = Ok(Forwarded::default());
+        for host in self.hosts() {
+            let devices: Vec<DeviceId> = self
+                .devices
+                .iter()
+                .filter(|device| is_same(&device.assignment.host, &host))
+                .map(|device| device.assignment.device)
+                .collect();
+            let mine =
+                batch.iter().filter(|waiting| waiting.device.is_some_and(|device| devices.contains(&device)));
+            let forwarded = forward(host.as_ref(), mine.copied().collect(), &mut self.stats);
+            Forwarded::join(&mut result, forwarded);
+        }
+        if let Ok(Forwarded { gone, .. }) = &result {
+            for device in gone.clone() {
+                self.remove(device);
+            }
+        }
+        result
+    }
+
+    /// Page requests of assigned devices that wait, as many as are taken at a time.
+    pub fn page_requests(&mut self) -> Vec<PageRequest> {
+        let mut requests = Vec::new();
+        for host in self.hosts() {
+            for _ in 0..FAULTS_AT_ONCE {
+                match host.next_fault() {
+                    Ok(Some(fault)) => requests.extend(self.page_request(host.as_ref(), &fault)),
+                    Ok(None) => break,
+                    Err(error) => {
+                        log::warn!("page requests of assigned devices cannot be read: {error}");
+                        break;
+                    }
+                }
+            }
+        }
+        self.stats.faults =
+            self.stats.faults.saturating_add(u64::try_from(requests.len()).unwrap_or(u64::MAX));
+        requests
+    }
+
+    fn page_request(&mut self, host: &dyn Host, fault: &HostFault) -> Option<PageRequest> {
+        let Some(device) = self.devices.iter().find(|device| device.assignment.device == fault.device) else {
+            // Of a device that was let go in the meantime.
+            answer(host, fault.cookie, Response::Invalid);
+            return None;
+        };
+        let stream = device.sid;
+        let group = low16(fault.group.into()) & 0x1ff;
+        if fault.last
+            && let Some(older) = self.open.insert((stream, fault.pasid, group), fault.cookie)
+        {
+            // A device that uses an index again has given the first group up.
+            answer(host, older, Response::Invalid);
+        }
+        Some(PageRequest {
+            stream,
+            substream: fault.pasid,
+            addr: fault.addr & !0xfff,
+            access: fault.access,
+            group,
+            last: fault.last,
+            private_data: None,
+        })
+    }
+
+    /// How many page requests hosts have lost, at least.
+    pub fn lost(&mut self) -> u32 {
+        let mut lost = 0u32;
+        for host in self.hosts() {
+            for _ in 0..FAULTS_AT_ONCE {
+                match host.next_event() {
+                    Ok(Some(HostEvent::Lost(count))) => lost = lost.saturating_add(count),
+                    // Of another architecture.
+                    Ok(Some(HostEvent::Smmuv3(_))) => {}
+                    Ok(None) => break,
+                    Err(error) => {
+                        log::warn!("events of assigned devices cannot be read: {error}");
+                        break;
+                    }
+                }
+            }
+        }
+        self.stats.lost = self.stats.lost.saturating_add(lost.into());
+        lost
+    }
+
+    /// The guest has answered a page request group, or the unit in its place. An answer to nothing has no effect.
+    pub fn respond(&mut self, sid: StreamId, pasid: Option<SubstreamId>, group: u16, code: PageResponseCode) {
+        let Some(cookie) = self.open.remove(&(sid, pasid, group)) else { return };
+        self.stats.responses = self.stats.responses.saturating_add(1);
+        let response = match code {
+            PageResponseCode::Success => Response::Success,
+            // A host has no other way to refuse.
+            PageResponseCode::Invalid | PageResponseCode::Failure => Response::Invalid,
+        };
+        if let Some(device) = self.devices.iter().find(|device| device.sid == sid) {
+            answer(device.assignment.host.as_ref(), cookie, response);
+        }
+    }
+
+    /// Page request groups that wait for the guest.
+    #[must_use]
+    pub fn open_groups(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Everything as after reset. Nothing that waited is done, for everything is bound anew.
+    pub fn reset(&mut self, mem: &dyn GuestMemory) {
+        self.batch.clear();
+        self.set_state(mem, VtdState::Off);
+    }
+
+    fn hosts(&self) -> Vec<Arc<dyn Host>> {
+        hosts(self.devices.iter().map(|device| &device.assignment))
+    }
+
+    /// Looks address spaces of some devices up, and binds them as the tables say now. The last failure that left an old
+    /// binding.
+    fn sync(
+        &mut self,
+        mem: &dyn GuestMemory,
+        scope: Scope,
+        concerned: impl Fn(usize, StreamId) -> bool,
+    ) -> Option<Error> {
+        let mut failed = None;
+        let mut devices = std::mem::take(&mut self.devices);
+        for (at, device) in devices.iter_mut().enumerate() {
+            let sid = (device.assignment.stream)();
+            let scope = if sid == device.sid { scope } else { Scope::All };
+            if sid != device.sid {
+                self.open.retain(|(stream, ..), _| *stream != device.sid);
+                device.sid = sid;
+            } else if !concerned(at, sid) {
+                continue;
+            }
+            let mut changed = Vec::new();
+            if let Some(error) = self.sync_device(mem, device, scope, &mut changed) {
+                failed = Some(error);
+            }
+            for (pasid, binding) in changed {
+                // The host has answered what was open, and forgotten what was cached.
+                self.open.retain(|(stream, p, _), _| (*stream, *p) != (sid, pasid));
+                self.batch.retain(|waiting| !is_of(&waiting.what, binding));
+            }
+        }
+        self.devices = devices;
+        failed
+    }
+
+    fn sync_device(
+        &mut self,
+        mem: &dyn GuestMemory,
+        device: &mut Device,
+        scope: Scope,
+        changed: &mut Vec<(Option<SubstreamId>, BindingId)>,
+    ) -> Option<Error> {
+        let f = self.features;
+        let root = match self.state {
+            VtdState::Off => None,
+            VtdState::On(root) => Some(root),
+        };
+        let view = entry::view(mem, &f, root, device.sid);
+        let mut failed = None;
+        let space = view.rid(mem, &f, device.sid, &device.capabilities);
+        if scope.covers(device.rid.tag) || scope.covers(space.tag) {
+            failed = self.bind_rid(device, &space, changed);
+        }
+        let table = view.table.filter(|table| table.with_pasid);
+        for pasid in candidates(mem, &f, table.as_ref(), &device.pasids, scope) {
+            let space = match &table {
+                Some(table) => entry::space(mem, &f, table, device.sid, pasid, &device.capabilities),
+                None => Space::default(),
+            };
+            let known = device.pasids.get(&pasid).and_then(|bound| bound.tag);
+            if (scope.covers(known) || scope.covers(space.tag))
+                && let Some(error) = self.bind_pasid(device, pasid, &space, changed)
+            {
+                failed = Some(error);
+            }
+        }
+        failed
+    }
+
+    fn bind_rid(
+        &mut self,
+        device: &mut Device,
+        space: &Space,
+        changed: &mut Vec<(Option<SubstreamId>, BindingId)>,
+    ) -> Option<Error> {
+        self.note(device.sid, None, space);
+        let config = space.config.unwrap_or(Config::Abort);
+        let rid = &mut device.rid;
+        rid.tag = space.tag;
+        if (config, space.routing) == (*rid.binding.config(), rid.routing) {
+            return None;
+        }
+        changed.push((None, rid.binding.id()));
+        self.stats.binds = self.stats.binds.saturating_add(1);
+        rid.routing = space.routing;
+        let error = rid.binding.replace(config, space.routing).err()?;
+        self.stats.refused = self.stats.refused.saturating_add(1);
+        log::error!("source {:#x}, an assigned device's, is aborted: {error}", device.sid);
+        rid.tag = None;
+        rid.routing = FaultRouting::Refused;
+        rid.binding.replace(Config::Abort, FaultRouting::Refused).err()
+    }
+
+    fn bind_pasid(
+        &mut self,
+        device: &mut Device,
+        pasid: SubstreamId,
+        space: &Space,
+        changed: &mut Vec<(Option<SubstreamId>, BindingId)>,
+    ) -> Option<Error> {
+        self.note(device.sid, Some(pasid), space);
+        let Some(config) = space.config else {
+            if let Some(bound) = device.pasids.remove(&pasid) {
+                changed.push((Some(pasid), bound.binding.id()));
+            }
+            return None;
+        };
+        let sid = device.sid;
+        let is_full = device.pasids.len() >= PASIDS;
+        let result = match device.pasids.get_mut(&pasid) {
+            Some(bound) => {
+                bound.tag = space.tag;
+                if (config, space.routing) == (*bound.binding.config(), bound.routing) {
+                    return None;
+                }
+                changed.push((Some(pasid), bound.binding.id()));
+                bound.routing = space.routing;
+                bound.binding.replace(config, space.routing)
+            }
+            None if is_full => Err(Error::Unsupported {
+                what: "PASIDs bound at a time",
+                value: u64::try_from(PASIDS).unwrap_or(u64::MAX).saturating_add(1),
+                limit: format!("{PASIDS} for a device; unbind some"),
+            }),
+            None => {
+                let Assignment { host, device: id, .. } = &device.assignment;
+                Binding::new(host, *id, Some(pasid), config, space.routing).map(|binding| {
+                    let bound = Bound { binding, tag: space.tag, routing: space.routing };
+                    device.pasids.insert(pasid, bound);
+                })
+            }
+        };
+        self.stats.binds = self.stats.binds.saturating_add(1);
+        if let Err(error) = result {
+            self.stats.refused = self.stats.refused.saturating_add(1);
+            log::error!("source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {error}");
+            device.pasids.remove(&pasid);
+        }
+        None
+    }
+
+    /// Something that no host can do is said where it is found.
+    fn note(&mut self, sid: StreamId, pasid: Option<SubstreamId>, space: &Space) {
+        let Some(refusal) = &space.refused else { return };
+        self.stats.refused = self.stats.refused.saturating_add(1);
+        match pasid {
+            None => log::warn!("source {sid:#x}, an assigned device's, is aborted: {refusal}"),
+            Some(pasid) => {
+                log::warn!("source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {refusal}");
+            }
+        }
+    }
+}
+
+impl Bound {
+    fn has_table(&self) -> bool {
+        matches!(self.binding.config(), Config::FirstStage(_))
+    }
+}
+
+impl fmt::Debug for AssignedDevices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let devices: Vec<_> = self
+            .devices
+            .iter()
+            .map(|device| (device.sid, &device.rid.binding, device.pasids.keys().collect::<Vec<_>>()))
+            .collect();
+        f.debug_struct("AssignedDevices")
+            .field("state", &self.state)
+            .field("devices", &devices)
+            .field("batch", &self.batch)
+            .field("open", &self.open)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The PASIDs that may have changed: those that are bound and those that are present.
+fn candidates(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: Option<&PasidTable>,
+    bound: &BTreeMap<SubstreamId, Bound>,
+    scope: Scope,
+) -> Vec<SubstreamId> {
+    // PASID 0 of a host is that of requests without PASID.
+    if let Scope::Pasid(_, pasid) = scope {
+        return if pasid == 0 { Vec::new() } else { vec![pasid] };
+    }
+    let mut all: Vec<SubstreamId> = bound.keys().copied().collect();
+    let mut room = PASIDS;
+    if let Some(table) = table {
+        table.for_each_present(mem, f, |pasid| {
+            if pasid != 0 && !bound.contains_key(&pasid) {
+                all.push(pasid);
+                room = room.saturating_sub(1);
+            }
+            room != 0
+        });
+    }
+    all
+}
+
+/// First address, pages of 4 KiB and whether only leaves are concerned, of a range with the size mask + 1.
+fn range(addr: u64, mask: u64, leaf: bool) -> (u64, u64, bool) {
+    match (mask >> 12).checked_add(1) {
+        Some(pages) if mask != u64::MAX => (addr & !mask, pages, leaf),
+        _ => (0, u64::MAX, false),
+    }
+}
+
+fn is_of(what: &HostInvalidation, of: BindingId) -> bool {
+    matches!(what, HostInvalidation::FirstStage { binding, .. } if *binding == of)
+}
+
+/// Whether an invalidation does what one of that binding and range would.
+fn covers(what: &HostInvalidation, of: BindingId, addr: u64, pages: u64) -> bool {
+    let HostInvalidation::FirstStage { binding, addr: first, pages: count, .. } = *what else { return false };
+    let end = |addr: u64, pages: u64| u128::from(addr).saturating_add(u128::from(pages) << 12);
+    binding == of
+        && (count == u64::MAX
+            || (first <= addr && end(addr, pages) <= end(first, count) && pages != u64::MAX))
+}

@@ -257,26 +257,27 @@ impl AssignedDevices {
     /// translations, so it is only forwarded where no such one waits. `false`: as for [`collect`](Self::collect).
     pub fn collect_device_tlb(&mut self, what: &AtsInvalidation, position: u32) -> bool {
         let Some(device) = self.devices.iter().find(|device| device.sid == what.stream) else { return true };
-        let bound = match what.substream {
-            None => Some(&device.rid),
-            Some(pasid) => device.pasids.get(&pasid),
-        };
-        let Some(bound) = bound.filter(|bound| bound.has_table()) else { return true };
         let (addr, pages, leaf) = range(what.addr, what.mask, true);
-        let (device, binding) = (device.assignment.device, bound.binding.id());
-        let done = self
-            .batch
-            .iter()
-            .rev()
-            .take(LOOK_BACK)
-            .any(|waiting| covers(&waiting.what, binding, addr, pages));
-        if done {
-            return true;
-        }
-        if self.batch.len() >= BATCH {
+        let id = device.assignment.device;
+        let concerned: Vec<&Bound> = match what.substream {
+            None => vec![&device.rid],
+            Some(_) if what.global => device.pasids.values().collect(),
+            Some(pasid) => device.pasids.get(&pasid).into_iter().collect(),
+        };
+        let is_done = |binding| {
+            self.batch.iter().rev().take(LOOK_BACK).any(|waiting| covers(&waiting.what, binding, addr, pages))
+        };
+        let left: Vec<BindingId> = concerned
+            .into_iter()
+            .filter(|bound| bound.has_table() && !is_done(bound.binding.id()))
+            .map(|bound| bound.binding.id())
+            .collect();
+        if !left.is_empty() && self.batch.len() >= BATCH {
             return false;
         }
-        self.wait_for(position, device, HostInvalidation::FirstStage { binding, addr, pages, leaf });
+        for binding in left {
+            self.wait_for(position, id, HostInvalidation::FirstStage { binding, addr, pages, leaf });
+        }
         true
     }
 

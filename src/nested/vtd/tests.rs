@@ -425,7 +425,8 @@ fn a_device_tlb_goes_with_the_translations_and_by_itself_where_they_do_not() {
     scene.set(5, &scene.first());
     let binding = scene.binding(Some(5));
     scene.host.calls();
-    let device_tlb = |substream, addr, mask| AtsInvalidation { stream: SID, substream, addr, mask };
+    let device_tlb =
+        |substream, addr, mask| AtsInvalidation { stream: SID, substream, addr, mask, global: false };
     scene.devices.collect(&piotlb(5, 0x4000, 2), 0);
     scene.devices.collect_device_tlb(&device_tlb(Some(5), 0x5000, 0xfff), 1);
     assert_eq!(scene.flushed(), [Call::Invalidate(vec![pages(binding, 0x4000, 4)])]);
@@ -433,6 +434,15 @@ fn a_device_tlb_goes_with_the_translations_and_by_itself_where_they_do_not() {
     scene.devices.collect_device_tlb(&device_tlb(Some(5), 0x4000, 0x1fff), 1);
     let alone = HostInvalidation::FirstStage { binding, addr: 0x4000, pages: 2, leaf: true };
     assert_eq!(scene.flushed(), [Call::Invalidate(vec![pages(binding, 0x4000, 1), alone])]);
+    // Of every PASID.
+    scene.set(6, &scene.first());
+    let six = scene.binding(Some(6));
+    scene.host.calls();
+    scene
+        .devices
+        .collect_device_tlb(&AtsInvalidation { global: true, ..device_tlb(Some(5), 0, u64::MAX) }, 0);
+    let all = |binding| HostInvalidation::FirstStage { binding, addr: 0, pages: u64::MAX, leaf: false };
+    assert_eq!(scene.flushed(), [Call::Invalidate(vec![all(binding), all(six)])]);
     // Nothing is bound, or it is another's.
     scene.devices.collect_device_tlb(&device_tlb(Some(8), 0, u64::MAX), 0);
     scene

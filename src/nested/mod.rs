@@ -13,6 +13,7 @@
 //! | [`assigned`]    | devices that were given to a guest, and invalidations on their way to the host     |
 //! | [`smmuv3`]      | a guest's SMMUv3 in front of them: STEs, invalidations, stalls, events             |
 //! | [`vtd`]         | a guest's VT-d unit in front of them: PASID tables, invalidations, page requests   |
+//! | [`software`]    | a host inside the process                                                          |
 //! | [`error`]       | what a host refuses, and what fails                                                |
 //!
 //! No QEMU type is in here: a stand-alone program uses it as a library (`default-features = false`).
@@ -25,6 +26,7 @@ pub(crate) mod fake;
 pub mod host;
 pub mod pasid_table;
 pub mod smmuv3;
+pub mod software;
 pub mod vtd;
 
 pub use assigned::{Assignment, Forwarded, NestedStats, NotForwarded};
@@ -35,3 +37,4 @@ pub use host::{
     Invalidation, Response, Smmuv3Capabilities, VtdCapabilities,
 };
 pub use pasid_table::{GuestPasidTable, PasidTableConfig};
+pub use software::SoftwareHost;

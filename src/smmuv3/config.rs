@@ -272,6 +272,20 @@ pub fn lookup_stream(
     lookup_context(mem, f, context, req)
 }
 
+/// [`lookup_stream`] of a stream whose STE is known: nothing is read for it.
+///
+/// # Errors
+/// Those of [`lookup_stream`] from `C_BAD_STE` on.
+pub fn lookup_known(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    ste: [u64; 4],
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
+    let context = judge_entry(f, false, ste, req)?;
+    lookup_context(mem, f, context, req)
+}
+
 /// [`lookup_stream`] for a translation request (`IHI0070 §3.9.1.2`).
 ///
 /// # Errors
@@ -335,12 +349,17 @@ fn lookup_entry(
     req: &DmaRequest,
 ) -> Result<StreamContext, Fault> {
     let ste = stream_table::fetch(mem, f, table, req)?;
+    judge_entry(f, table.e2h, ste, req)
+}
+
+/// The STE, if it is valid.
+fn judge_entry(f: &Features, e2h: bool, ste: [u64; 4], req: &DmaRequest) -> Result<StreamContext, Fault> {
     if stream_table::is_illegal(f, ste) {
         return Err(config_fault(FaultKind::BadSte, req));
     }
     let mut context = StreamContext { ste, cd: [0; 4] };
     let is_el2 = f.hyp && context.action() == StreamAction::FirstStage && context.ste1().strw() == strw::EL2;
-    let world = match (is_el2, table.e2h) {
+    let world = match (is_el2, e2h) {
         (false, _) => strw::EL1,
         (true, false) => strw::EL2,
         (true, true) => strw::EL2_HOST,

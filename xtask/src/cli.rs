@@ -345,6 +345,8 @@ pub enum Suite {
     All,
     /// `cargo test`: formats, logic, properties, loom, the guest programs' own
     Unit,
+    /// A guest's PASID table in a host's hands: the software host against emulation, mutations, failures
+    Nested,
     /// The demo once
     Boots,
     /// The demo over the configurations

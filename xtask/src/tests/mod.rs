@@ -14,6 +14,7 @@ mod interrupts;
 mod lint;
 mod matrix;
 mod messages;
+mod nested;
 mod qtests;
 mod registers;
 mod snapshot;
@@ -151,6 +152,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Unit) {
         unit::run(&mut runner);
+    }
+    if wants(Suite::Nested) {
+        nested::run(&mut runner);
     }
     let guests = [
         Suite::Boots,

@@ -35,7 +35,7 @@ pub fn run(runner: &mut Runner) {
 }
 
 /// Runs one `cargo test` and takes down each of its tests.
-fn cargo_test(
+pub(super) fn cargo_test(
     runner: &mut Runner,
     prefix: &str,
     dir: &Path,
@@ -46,7 +46,7 @@ fn cargo_test(
         // `--only` names something else entirely.
         return;
     }
-    let log = runner.dir.join(format!("{prefix}.log"));
+    let log = runner.dir.join(format!("{}.log", prefix.replace('/', "-")));
     let started = Instant::now();
     match spawn(runner, prefix, dir, arguments, environment, &log) {
         Ok(0) => runner.record(

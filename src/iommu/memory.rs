@@ -31,4 +31,15 @@ pub trait GuestMemory {
     /// the inner one carries the value that was found instead.
     fn compare_exchange_u64(&self, addr: u64, current: u64, new: u64)
     -> Result<Result<(), u64>, MemoryError>;
+
+    /// Reads the first words of a configuration structure, each like [`read_u64`](Self::read_u64). One access, for those
+    /// who count them apart from those to translation tables.
+    fn read_structure(&self, addr: u64, words: &mut [u64]) -> Result<(), MemoryError> {
+        let mut at = addr;
+        for word in words {
+            *word = self.read_u64(at)?;
+            at = at.wrapping_add(8);
+        }
+        Ok(())
+    }
 }

@@ -422,18 +422,22 @@ impl<D: IommuDevice> RegionOps for Registers<D> {
 
     fn write(this: &Qom<D>, offset: u64, value: u64, size: u32) {
         let Some(core) = this.shell().core() else { return };
-        let mut effects = core.model.mmio_write(&core.ram, offset, value, size);
-        if !effects.0.is_empty() {
-            match core.alone(&mut effects) {
-                Some(effect) => D::carry_out(this, core, effect),
-                None => {
-                    core.accept(effects);
-                    carry_out(this, core);
-                }
+        written(this, core, core.model.mmio_write(&core.ram, offset, value, size));
+    }
+}
+
+/// What a register write set in motion.
+pub fn written<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, mut effects: Effects) {
+    if !effects.0.is_empty() {
+        match core.alone(&mut effects) {
+            Some(effect) => D::carry_out(this, core, effect),
+            None => {
+                core.accept(effects);
+                carry_out(this, core);
             }
         }
-        core.schedule_if_needed();
     }
+    core.schedule_if_needed();
 }
 
 impl<D: IommuDevice> Reset for D {

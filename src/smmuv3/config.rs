@@ -24,7 +24,7 @@ pub struct StreamTable {
     pub base: u64,
     /// `STRTAB_BASE_CFG.LOG2SIZE`, as written.
     pub log2size: u8,
-    /// `STRTAB_BASE_CFG.SPLIT`, as written; reserved values behave as 6.
+    /// `STRTAB_BASE_CFG.SPLIT`; reserved values behave as 6.
     pub split: u8,
     /// `STRTAB_BASE_CFG.FMT` is 1; ignored where the SMMU has no two-level tables.
     pub two_level: bool,
@@ -470,14 +470,11 @@ fn fetch_fault(kind: FaultKind, req: &DmaRequest, fetch_addr: u64) -> Fault {
 /// Reads a structure's first `N` words, each single-copy atomic.
 fn read_words<const N: usize>(mem: &dyn GuestMemory, f: &Features, addr: u64) -> Option<[u64; N]> {
     let mut words = [0; N];
-    let mut at = addr;
-    for word in &mut words {
-        if !f.oas.contains(at) {
-            return None;
-        }
-        *word = mem.read_u64(at).ok()?;
-        at = at.wrapping_add(8);
+    // It does not straddle the end of memory, for it is aligned to its size.
+    if !f.oas.contains(addr) {
+        return None;
     }
+    mem.read_structure(addr, &mut words).ok()?;
     Some(words)
 }
 

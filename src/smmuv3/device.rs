@@ -4,17 +4,21 @@
 //! Two types share it. `arm-smmuv3-rs` is rich; `arm-smmuv3-rs-compat` has the defaults of QEMU's own
 //! `arm-smmuv3`, and is what `-device-plugin FILE,replace=on` puts in its place.
 
+use core::convert::Infallible;
 use core::ffi::{CStr, c_int, c_uint, c_void};
 use core::marker::PhantomData;
+use core::ops::RangeInclusive;
+use std::sync::OnceLock;
 
 use super::features::{AddressSize, Features, Httu, StallModel};
 use super::model::Smmu;
+use super::spec::pmcg::{self, IRQ_OVERFLOW};
 use crate::iommu::Effect;
 use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, function, iotlb_entries};
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, ClassInit, DeviceImpl, Error, IrqLine, Link,
-    MemoryAttributes, MemoryRegion, Object, ObjectLike, OnOffAuto, PciBus, Qom, Result, SmmuInfo,
-    SysBusDevice, Text, dl, properties, qom,
+    MemoryAttributes, MemoryRegion, Object, ObjectLike, OnOffAuto, OwnedRegion, PciBus, Qom, RegionOps,
+    Result, SmmuInfo, SysBusDevice, Text, dl, properties, qom,
 };
 
 properties! {
@@ -62,6 +66,10 @@ properties! {
         pub pri: OnOffAuto = OnOffAuto::Auto, c"pri", c"page requests of endpoints; auto: as ats";
         /// See `Features::stage1` and `Features::stage2`.
         pub stage: Text = (), c"stage", c"stages of translation: 1, 2, nested (both)";
+        /// See `Features::pmu`.
+        pub pmu: OnOffAuto = OnOffAuto::Auto, c"pmu", c"performance counters (PMCG)";
+        /// See `Features::pmu_msi`.
+        pub pmu_msi: bool = false, c"pmu-msi", c"message-signalled overflow interrupt of the counters, for boards that give them a DeviceID";
         /// Present for command lines of QEMU's own model.
         pub accel: bool = false, c"accel", c"translation by a host SMMU: off";
         /// The bus that it translates for.
@@ -121,11 +129,12 @@ impl Variant for Compat {
     }
 }
 
-/// Interrupt outputs, in the boards' order.
-const IRQS: usize = 4;
+/// Interrupt outputs, in the boards' order. The last one is of the performance counters.
+const IRQS: usize = IRQ_OVERFLOW + 1;
 /// A device of either type.
 pub struct SmmuDevice<V: Variant> {
     shell: Shell<Smmu>,
+    counters: OnceLock<OwnedRegion>,
     irqs: [IrqLine; IRQS],
     variant: PhantomData<V>,
 }
@@ -187,6 +196,8 @@ impl<V: Variant> SmmuDevice<V> {
         f.adversarial = p.adversarial.get();
         f.ats = p.ats.get().unwrap_or(f.ats);
         f.pri = p.pri.get().unwrap_or(f.pri && f.ats);
+        f.pmu = p.pmu.get().unwrap_or(f.pmu);
+        f.pmu_msi = p.pmu_msi.get();
         if p.accel.get() {
             return Err(Error::new(
                 "property 'accel' is on, but must be off: this model translates by itself",
@@ -240,7 +251,12 @@ impl<V: Variant> DeviceImpl for SmmuDevice<V> {
     const HOTPLUGGABLE: bool = false;
 
     fn new() -> Self {
-        Self { shell: Shell::new(), irqs: Default::default(), variant: PhantomData }
+        Self {
+            shell: Shell::new(),
+            counters: OnceLock::new(),
+            irqs: Default::default(),
+            variant: PhantomData,
+        }
     }
 
     fn realize(this: &Qom<Self>) -> Result<()> {
@@ -259,7 +275,13 @@ impl<V: Variant> DeviceImpl for SmmuDevice<V> {
         }
         let (_, registers) = this.shell.realize(this, Smmu::new(features, entries), space);
         this.parent().init_mmio(registers);
-        for irq in &this.irqs {
+        if features.pmu {
+            let counters = this.counters.get_or_init(|| {
+                OwnedRegion::io::<Counters<V>>(this, "arm-smmuv3-rs-pmcg", pmcg::REGION_SIZE)
+            });
+            this.parent().init_mmio(counters);
+        }
+        for irq in this.irqs.iter().take(if features.pmu { IRQS } else { IRQ_OVERFLOW }) {
             this.parent().init_irq(irq);
         }
         Ok(())
@@ -329,6 +351,27 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
         } else {
             0x1_0000
         }
+    }
+}
+
+/// The callbacks of the performance counters' region.
+enum Counters<V> {
+    #[expect(dead_code, reason = "the type names callbacks and has no values")]
+    Never(Infallible, PhantomData<V>),
+}
+
+impl<V: Variant> RegionOps for Counters<V> {
+    type Device = SmmuDevice<V>;
+    const ACCESS_SIZES: RangeInclusive<u32> = 4..=8;
+    const IMPL_SIZES: RangeInclusive<u32> = 4..=8;
+
+    fn read(this: &Qom<SmmuDevice<V>>, offset: u64, size: u32) -> u64 {
+        this.shell.model().map_or(0, |model| model.counters_read(offset, size))
+    }
+
+    fn write(this: &Qom<SmmuDevice<V>>, offset: u64, value: u64, size: u32) {
+        let Some(core) = this.shell.core() else { return };
+        iommu_shell::written(this, core, core.model.counters_write(offset, value, size));
     }
 }
 

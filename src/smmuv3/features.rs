@@ -186,6 +186,10 @@ pub struct Features {
     pub priq_log2: u8,
     /// The SMMU's accesses are coherent with PEs.
     pub coherent: bool,
+    /// There is a performance monitor counter group.
+    pub pmu: bool,
+    /// Its overflow interrupt can be an MSI. Needs `pmu`.
+    pub pmu_msi: bool,
     /// Cache all that may be cached, and forget no more than asked.
     pub adversarial: bool,
 }
@@ -228,6 +232,9 @@ impl Default for Features {
             evtq_log2: 19,
             priq_log2: 19,
             coherent: true,
+            pmu: true,
+            // A board has to give the group a DeviceID; virt describes the wired interrupt.
+            pmu_msi: false,
             adversarial: false,
         }
     }
@@ -431,6 +438,7 @@ impl Features {
             ats: false,
             pri: false,
             attr_perms_override: false,
+            pmu: false,
             ..Self::default()
         }
     }
@@ -479,6 +487,9 @@ impl Features {
         }
         if self.pri && !self.ats {
             return needs("pri", "on", "ats=on, by which endpoints use the pages", "set ats=on, or pri=off");
+        }
+        if self.pmu_msi && !self.pmu {
+            return needs("pmu-msi", "on", "counters to overflow", "set pmu=on, or pmu-msi=off");
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ pub mod event;
 pub mod fault;
 pub mod features;
 pub mod model;
+pub mod pmcg;
 pub mod queue;
 pub mod registers;
 pub mod spec;

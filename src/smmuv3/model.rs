@@ -4,6 +4,7 @@
 //! Of the registers, translation reads one word that mirrors them ([`Gate`]).
 
 mod commands;
+mod counting;
 mod events;
 mod requests;
 
@@ -11,10 +12,12 @@ use core::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use self::counting::Seen;
 use super::config::StreamTable;
 use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Report, SharedInbox, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
+use super::pmcg::Pmcg;
 use super::registers::{Gate, Registers, Written};
 use super::spec::registers::{Cr0, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
@@ -118,6 +121,8 @@ pub struct Smmu<E = Translator> {
     features: Features,
     engine: E,
     gate: AtomicU64,
+    /// Taken for moments, by every thread that counts.
+    pmcg: Mutex<Pmcg>,
     epochs: Epochs,
     /// Caches outside want to hear of what is invalidated.
     listeners: AtomicBool,
@@ -167,6 +172,7 @@ impl<E: Engine> Smmu<E> {
             features,
             engine,
             gate: AtomicU64::new(registers.gate().bits()),
+            pmcg: Mutex::default(),
             epochs: Epochs::default(),
             listeners: AtomicBool::new(true),
             inbox: SharedInbox::new(INBOX_EVENTS, INBOX_STALLS),
@@ -209,7 +215,7 @@ impl<E: Engine> Smmu<E> {
         let written = state.registers.write32(&self.features, offset, value);
         let gate = state.registers.gate();
         if gate != before {
-            self.gate.store(gate.bits(), Ordering::SeqCst);
+            self.publish(state);
             // After the store: what still reads the old table will not be cached.
             self.engine.tables_changed();
         }
@@ -253,21 +259,41 @@ impl<E: Engine> Smmu<E> {
     fn translation(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Result<Translation, Option<Fault>> {
         for _ in 0..ATTEMPTS {
             let gate = self.gate();
-            if gate.enabled() == 0 {
+            let result = if gate.is_plain() {
+                self.attempt(gate, mem, req)
+            } else if gate.enabled() == 0 {
                 return self.bypass(gate, req).ok_or(None);
-            }
-            let switched_off = Cell::new(false);
-            let tables = || {
-                let gate = self.gate();
-                switched_off.set(gate.enabled() == 0);
-                (gate.enabled() != 0).then(|| gate.table())
+            } else {
+                self.counted(gate, mem, req.stream, |mem| {
+                    let result = self.attempt(gate, mem, req);
+                    (result.is_some().then_some(Seen::Transaction), result)
+                })
             };
-            match self.engine.translate(mem, &tables, req) {
-                Err(_) if switched_off.get() || self.gate() != gate => {}
-                result => return result.map_err(Some),
+            if let Some(result) = result {
+                return result.map_err(Some);
             }
         }
         Err(None)
+    }
+
+    /// `None`: something was switched meanwhile.
+    #[inline]
+    fn attempt(
+        &self,
+        gate: Gate,
+        mem: &dyn GuestMemory,
+        req: &DmaRequest,
+    ) -> Option<Result<Translation, Fault>> {
+        let switched_off = Cell::new(false);
+        let tables = || {
+            let gate = self.gate();
+            switched_off.set(gate.enabled() == 0);
+            (gate.enabled() != 0).then(|| gate.table())
+        };
+        match self.engine.translate(mem, &tables, req) {
+            Err(_) if switched_off.get() || self.gate() != gate => None,
+            result => Some(result),
+        }
     }
 
     /// Where the registers say that the stream table is.
@@ -390,6 +416,7 @@ impl<E: Engine> Smmu<E> {
         new: Registers,
         table: Option<StallTable>,
         (unanswered, failed): (&[AtsInvalidation], bool),
+        pmcg: Pmcg,
     ) {
         let State { registers, stalls, deferred, sync_put_off, ats_invalidations, invalidation_failed } =
             state;
@@ -406,7 +433,8 @@ impl<E: Engine> Smmu<E> {
         ats_invalidations.replace(unanswered);
         *invalidation_failed = failed;
         self.epochs.abandon();
-        self.gate.store(registers.gate().bits(), Ordering::SeqCst);
+        *lock(&self.pmcg) = pmcg;
+        self.publish(state);
         self.engine.reset();
     }
 
@@ -427,6 +455,7 @@ impl<E: Engine> Smmu<E> {
             inbox: self.inbox.lock().iter().collect(),
             unanswered: ats_invalidations.unanswered(),
             invalidation_failed: *invalidation_failed,
+            pmcg: self.saved_counters(),
         }
     }
 
@@ -444,7 +473,7 @@ impl<E: Engine> Smmu<E> {
         }
         let mut state = lock(&self.state);
         let invalidations = (saved.unanswered.as_slice(), saved.invalidation_failed);
-        self.replace(&mut state, saved.registers, Some(table), invalidations);
+        self.replace(&mut state, saved.registers, Some(table), invalidations, saved.pmcg);
         self.inbox.report(|list| *list = inbox);
         self.pending.want();
         Ok(())
@@ -501,7 +530,7 @@ impl<E: Engine> Model for Smmu<E> {
     }
 
     fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
-        (self.gate().enabled() != 0).then(|| self.engine.cached_translation(req))?
+        self.gate().is_plain().then(|| self.engine.cached_translation(req))?
     }
 
     fn set_listeners(&self, any: bool) {
@@ -574,6 +603,7 @@ impl<E: Engine> Model for Smmu<E> {
         let mut effects = Effects::default();
         self.pending.take();
         let mut state = lock(&self.state);
+        self.signal_overflow(&mut effects);
         self.take_inbox(&mut state, mem, &mut effects);
         self.record_stalls(&mut state, mem, &mut effects);
         state.ats_invalidations.ask_again(&mut effects);
@@ -610,7 +640,7 @@ impl<E: Engine> Model for Smmu<E> {
 
     fn reset(&self) {
         let mut state = lock(&self.state);
-        self.replace(&mut state, Registers::reset(), None, (&[], false));
+        self.replace(&mut state, Registers::reset(), None, (&[], false), Pmcg::default());
         self.inbox.lock().clear();
     }
 

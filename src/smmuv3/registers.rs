@@ -33,8 +33,10 @@ layout! {
     pub struct Gate(u64) {
         /// `CR2.E2H`.
         63:63 e2h with_e2h,
-        /// `STRTAB_BASE_CFG.SPLIT`.
-        62:58 split with_split,
+        /// `STRTAB_BASE_CFG.SPLIT`: what it is beyond 6, by half.
+        62:61 split with_split,
+        /// Performance counters count.
+        58:58 counting with_counting,
         /// `STRTAB_BASE_CFG.LOG2SIZE`.
         57:52 log2size with_log2size,
         /// `STRTAB_BASE.ADDR`, address bits 51:6.
@@ -55,13 +57,21 @@ layout! {
 }
 
 impl Gate {
+    /// Translation is on, and nobody counts.
+    #[must_use]
+    pub fn is_plain(self) -> bool {
+        const DECIDE: Gate = Gate(0).with_counting(1).with_enabled(1);
+        const PLAIN: Gate = Gate(0).with_enabled(1);
+        self.bits() & DECIDE.bits() == PLAIN.bits()
+    }
+
     /// The stream table.
     #[must_use]
     pub fn table(self) -> StreamTable {
         StreamTable {
             base: self.addr().wrapping_shl(6),
             log2size: low8(self.log2size()),
-            split: low8(self.split()),
+            split: low8(self.split().wrapping_mul(2).wrapping_add(6)),
             two_level: self.two_level() != 0,
             record_bad_stream: self.record_bad_stream() != 0,
             e2h: self.e2h() != 0,
@@ -225,12 +235,12 @@ fn merge(old: u32, value: u32, mask: u32) -> u32 {
 }
 
 /// Replaces one half of a 64-bit register, as far as `mask` allows.
-fn merge_half(old: u64, high: bool, value: u32, mask: u64) -> u64 {
+pub(super) fn merge_half(old: u64, high: bool, value: u32, mask: u64) -> u64 {
     let (shift, half) = if high { (32, 0xffff_ffff_0000_0000) } else { (0, 0xffff_ffff) };
     old & !half | u64::from(value).wrapping_shl(shift) & half & mask
 }
 
-fn half(register: u64, high: bool) -> u32 {
+pub(super) fn half(register: u64, high: bool) -> u32 {
     if high { high32(register) } else { low32(register) }
 }
 
@@ -291,7 +301,11 @@ impl Registers {
             .with_two_level((cfg.format() == 1).into())
             .with_addr(StrtabBase::from(self.strtab_base).addr())
             .with_log2size(cfg.log2size().into())
-            .with_split(cfg.split().into())
+            .with_split(match cfg.split() {
+                8 => 1,
+                10 => 2,
+                _ => 0,
+            })
     }
 
     /// Reads the 32-bit word at `offset`, which must be a multiple of 4. What is not defined reads as 0.
@@ -447,7 +461,7 @@ impl Registers {
 }
 
 /// `SMMU_PIDRn` and `SMMU_CIDRn`: the standard preamble, and as in `IIDR` neither a designer nor a part number.
-fn id_register(offset: u64) -> u32 {
+pub(super) fn id_register(offset: u64) -> u32 {
     match offset {
         // PIDR2.JEDEC is always 1.
         0xfe8 => 0x08,

@@ -3,6 +3,7 @@
 
 use super::event::{Report, Waiter};
 use super::features::Features;
+use super::pmcg::{self, Pmcg};
 use super::registers::{Registers, masks};
 use super::stall::{Entry, Phase, StallTable};
 use crate::iommu::AtsInvalidation;
@@ -12,13 +13,13 @@ pub use crate::iommu::state::LoadError;
 use crate::iommu::state::{Reader, limit, limit32, pair, put_count, same, too_many};
 
 /// First word of the format: "SMMUv3" and the version.
-const HEADER: u64 = 0x534d_4d55_7633_0002;
+const HEADER: u64 = 0x534d_4d55_7633_0003;
 
 /// The whole state of an SMMU at rest. Caches are not in it: they are empty after a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedState {
-    /// `IDR0`, `IDR1`, `IDR3`, `IDR5`: both ends must be the same kind of SMMU.
-    pub identification: [u32; 4],
+    /// `IDR0`, `IDR1`, `IDR3`, `IDR5`, `PMCG_CFGR`: both ends must be the same kind of SMMU.
+    pub identification: [u32; 5],
     /// Registers.
     pub registers: Registers,
     /// Every entry of the stall table.
@@ -33,12 +34,14 @@ pub struct SavedState {
     pub unanswered: Vec<AtsInvalidation>,
     /// One was given up, which the next SYNC has to say.
     pub invalidation_failed: bool,
+    /// The performance counters.
+    pub pmcg: Pmcg,
 }
 
 /// The identification registers that decide what a state means.
 #[must_use]
-pub fn identification(f: &Features) -> [u32; 4] {
-    [f.idr0(), f.idr1(), f.idr3(), f.idr5()]
+pub fn identification(f: &Features) -> [u32; 5] {
+    [f.idr0(), f.idr1(), f.idr3(), f.idr5(), pmcg::cfgr(f)]
 }
 
 /// Checks that no register has a bit that an SMMU with these features does not have.
@@ -130,13 +133,15 @@ impl SavedState {
             inbox,
             unanswered,
             invalidation_failed: _,
+            pmcg,
         } = self;
         for ((register, saved), here) in
-            ["IDR0", "IDR1", "IDR3", "IDR5"].into_iter().zip(*saved).zip(identification(f))
+            ["IDR0", "IDR1", "IDR3", "IDR5", "PMCG_CFGR"].into_iter().zip(*saved).zip(identification(f))
         {
             same(register, saved.into(), here.into())?;
         }
         check_registers(f, registers)?;
+        pmcg.check(f)?;
         for entry in stalls {
             check_waiter(&entry.waiter)?;
         }
@@ -157,7 +162,7 @@ impl SavedState {
     #[must_use]
     pub fn to_words(&self) -> Vec<u64> {
         let Self {
-            identification: [a, b, c, d],
+            identification: [a, b, c, d, e],
             registers,
             stalls,
             unrecorded,
@@ -165,8 +170,9 @@ impl SavedState {
             inbox,
             unanswered,
             invalidation_failed,
+            pmcg,
         } = self;
-        let mut words = vec![HEADER, pair(*a, *b), pair(*c, *d)];
+        let mut words = vec![HEADER, pair(*a, *b), pair(*c, *d), (*e).into()];
         put_registers(&mut words, registers);
         put_count(&mut words, stalls.len());
         for Entry { phase, uses, waiter, record } in stalls {
@@ -199,6 +205,7 @@ impl SavedState {
             what.put(&mut words);
         }
         words.push((*invalidation_failed).into());
+        pmcg.put(&mut words);
         words
     }
 
@@ -210,8 +217,10 @@ impl SavedState {
         let mut reader = Reader::new(words, HEADER)?;
         let (a, b) = reader.two("identification")?;
         let (c, d) = reader.two("identification")?;
+        let (e, none) = reader.two("identification")?;
+        limit32("identification", none, 0)?;
         let saved = Self {
-            identification: [a, b, c, d],
+            identification: [a, b, c, d, e],
             registers: registers(&mut reader)?,
             stalls: reader.list("number of stalls", stall)?,
             unrecorded: reader.list("number of unrecorded stalls", |reader| {
@@ -227,6 +236,7 @@ impl SavedState {
             })?,
             unanswered: reader.list("number of unanswered invalidations", AtsInvalidation::read)?,
             invalidation_failed: reader.flag("failed invalidation")?,
+            pmcg: Pmcg::take(&mut reader)?,
         };
         reader.end()?;
         Ok(saved)

@@ -74,6 +74,10 @@ fn impossible_combinations_name_property_range_and_way_out() {
     );
     assert!(bad(|f| f.cmdq_log2 = 20).contains("'cmdq-log2'"));
     assert!(
+        bad(|f| (f.pmu, f.pmu_msi) = (false, true))
+            .contains("'pmu-msi' is on, which needs counters to overflow; set pmu=on")
+    );
+    assert!(
         bad(|f| {
             f.hyp = true;
             f.stage1 = false;

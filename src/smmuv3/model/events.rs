@@ -147,6 +147,9 @@ impl<E: Engine> Smmu<E> {
     pub fn msi_aborted(&self, addr: u64, data: u32) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock(&self.state);
+        if lock(&self.pmcg).msi_aborted(addr, data) {
+            return effects;
+        }
         let registers = &mut state.registers;
         let is = |cfg0: u64, cfg1: u32| IrqCfg0::from(cfg0).addr().wrapping_shl(2) == addr && cfg1 == data;
         let error = if is(registers.gerror_irq_cfg0, registers.gerror_irq_cfg1) {

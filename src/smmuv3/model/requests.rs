@@ -8,6 +8,7 @@ use super::super::registers::Gate;
 use super::super::spec::page_request::{Request0, Request1};
 use super::super::spec::registers::{IRQ_PRIQ, PriqCons, PriqIrqCfg2, PriqProd};
 use super::super::stats::add;
+use super::counting::Seen;
 use super::events::PRIQ_ABT_ERR;
 use super::{Engine, Smmu, State, lock};
 use crate::iommu::{
@@ -31,7 +32,9 @@ impl<E: Engine> Smmu<E> {
         } else if gate.enabled() == 0 {
             Some(Err(config::config_fault(FaultKind::BadAtsRequest, req)))
         } else {
-            Some(self.engine.ats_translate(mem, &self.tables(), req))
+            Some(self.counted(gate, mem, req.stream, |mem| {
+                (Some(Seen::AtsRequest), self.engine.ats_translate(mem, &self.tables(), req))
+            }))
         };
         let answer = match result {
             Some(Ok(translation)) => (AtsOutcome::Success(translation), Effects::default()),
@@ -67,10 +70,15 @@ impl<E: Engine> Smmu<E> {
         let gate = self.gate();
         let refused = if gate.enabled() == 0 {
             Some(config::config_fault(FaultKind::TranslationForbidden, req))
-        } else if gate.check_ats() == 0 {
-            None
         } else {
-            config::check_translated(mem, &self.features, &gate.table(), req).err()
+            self.counted(gate, mem, req.stream, |mem| {
+                let refused = if gate.check_ats() == 0 {
+                    None
+                } else {
+                    config::check_translated(mem, &self.features, &gate.table(), req).err()
+                };
+                (Some(Seen::Translated), refused)
+            })
         };
         let effects = match refused {
             Some(fault) => {
@@ -150,7 +158,10 @@ impl<E: Engine> Smmu<E> {
             return;
         }
         let gate = self.gate();
-        match config::responds_with_pasid(mem, &self.features, &gate.table(), &request.request()) {
+        let found = self.counted(gate, mem, request.stream, |mem| {
+            (None, config::responds_with_pasid(mem, &self.features, &gate.table(), &request.request()))
+        });
+        match found {
             Ok(with_pasid) => self.respond(request, with_pasid, PageResponseCode::Success, effects),
             Err(fault) => {
                 if is_recorded(gate, &fault) {

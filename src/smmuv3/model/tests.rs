@@ -19,6 +19,7 @@ use crate::iommu::Access;
 use crate::iommu::testing::TestMemory;
 
 mod commands;
+mod counting;
 mod events;
 mod guest;
 mod linux;

@@ -7,6 +7,7 @@ pub mod command;
 pub mod event;
 pub mod id;
 pub mod page_request;
+pub mod pmcg;
 pub mod pte;
 pub mod registers;
 pub mod ste;

@@ -2,6 +2,7 @@
 //! Arm SMMUv3, `IHI0070`.
 
 pub mod commands;
+pub mod counters;
 pub mod events;
 pub mod registers;
 
@@ -9,6 +10,7 @@ use anyhow::Result;
 
 use crate::qtest::Qtest;
 use crate::scenario::smmuv3::SMMU;
+use crate::scenario::smmuv3::counters::PMCG;
 
 /// The identification registers that decide which other bits exist (`IHI0070 §6.3.1` to `§6.3.6`).
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,7 @@ pub struct Ids {
     idr1: u32,
     idr3: u32,
     idr5: u32,
+    pmcg_cfgr: u32,
 }
 
 impl Ids {
@@ -27,6 +30,7 @@ impl Ids {
             idr1: q.readl(SMMU + 0x4)?,
             idr3: q.readl(SMMU + 0xc)?,
             idr5: q.readl(SMMU + 0x14)?,
+            pmcg_cfgr: q.readl(SMMU + PMCG + 0xe00)?,
         })
     }
 
@@ -97,6 +101,16 @@ impl Ids {
     /// `IDR1.PRIQS`, log2.
     pub fn page_request_queue(self) -> u32 {
         self.idr1 >> 11 & 0x1f
+    }
+
+    /// `IDR1.SIDSIZE`.
+    pub fn streams(self) -> u32 {
+        self.idr1 & 0x3f
+    }
+
+    /// `PMCG_CFGR.MSI`.
+    pub fn counter_msi(self) -> bool {
+        self.pmcg_cfgr >> 21 & 1 != 0
     }
 
     /// `IDR3.RIL`.

@@ -10,8 +10,10 @@ use crate::scenario::smmuv3::SMMU;
 /// What closes a register to writes: a register, its bit, and what to write to open it again.
 #[derive(Clone, Copy, Debug)]
 pub struct Guard {
-    register: u64,
-    bit: u32,
+    /// The register, from the SMMU's first.
+    pub register: u64,
+    /// The bit.
+    pub bit: u32,
 }
 
 const SMMUEN: Guard = Guard { register: 0x20, bit: 0 };
@@ -31,6 +33,8 @@ pub enum Kind {
     ReadWrite(fn(Ids) -> u64, Option<Guard>),
     /// The same, and the register at the offset shows it as acknowledged.
     Acknowledged(fn(Ids) -> u64, u64),
+    /// These bits are set by ones, and cleared by ones at the offset, where they read the same; zeros do nothing.
+    SetClear(fn(Ids) -> u64, u64),
     /// `GBPA`: taken when bit 31 is written as 1, which reads as 0 once it is done.
     Update(u64),
 }
@@ -51,7 +55,7 @@ pub struct Register {
     exists: fn(Ids) -> bool,
 }
 
-const fn register(
+pub const fn register(
     name: &'static str,
     clause: &'static str,
     offset: u64,
@@ -61,8 +65,12 @@ const fn register(
     Register { name, clause, offset, wide: false, reset, kind, exists: |_| true }
 }
 
-const fn wide(name: &'static str, clause: &'static str, offset: u64, kind: Kind) -> Register {
+pub const fn wide(name: &'static str, clause: &'static str, offset: u64, kind: Kind) -> Register {
     Register { name, clause, offset, wide: true, reset: None, kind, exists: |_| true }
+}
+
+pub const fn if_counter_msi(register: Register) -> Register {
+    Register { exists: |ids| ids.counter_msi(), ..register }
 }
 
 const fn if_pri(register: Register) -> Register {
@@ -239,7 +247,9 @@ pub fn at_reset(q: &mut Qtest, register: &Register) -> Result<()> {
         }
         None => {
             // Whatever it is: what is RES0 is not set.
-            if let Kind::ReadWrite(bits, _) | Kind::Acknowledged(bits, _) = register.kind {
+            if let Kind::ReadWrite(bits, _) | Kind::Acknowledged(bits, _) | Kind::SetClear(bits, _) =
+                register.kind
+            {
                 let bits = if (register.exists)(ids) { bits(ids) } else { 0 };
                 ensure!(
                     value & !bits == 0,
@@ -302,6 +312,26 @@ pub fn writes(q: &mut Qtest, register: &Register) -> Result<String> {
             }
             takes(q, register, bits)?;
             Ok(format!("{bits:#x} can be written, and is acknowledged"))
+        }
+        Kind::SetClear(bits, clear) => {
+            let bits = bits(ids);
+            let clear = Register { offset: clear, ..*register };
+            register.write(q, u64::MAX)?;
+            register.write(q, 0)?;
+            clear.write(q, 0)?;
+            let (set, same) = (register.read(q)?, clear.read(q)?);
+            ensure!(
+                (set, same) == (bits, bits),
+                "set by ones, it is {set:#x}, and {same:#x} where it is cleared, expected {bits:#x} ({clause})"
+            );
+            clear.write(q, 1)?;
+            let one = register.read(q)?;
+            ensure!(one == bits & !1, "bit 0 cleared, it is {one:#x} ({clause})");
+            q.writel(SMMU + register.offset, 1)?;
+            ensure!(register.read(q)? == bits, "bit 0 set by its half, it is not set ({clause})");
+            clear.write(q, u64::MAX)?;
+            ensure!(register.read(q)? == 0 && clear.read(q)? == 0, "cleared by ones, it is not 0 ({clause})");
+            Ok(format!("{bits:#x} set and cleared by ones"))
         }
         Kind::Update(bits) => {
             let update = 1 << 31;

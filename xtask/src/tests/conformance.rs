@@ -6,7 +6,7 @@ mod cases;
 
 use anyhow::Result;
 
-use self::cases::smmuv3::{commands, events, registers};
+use self::cases::smmuv3::{commands, counters, events, registers};
 use super::{Runner, Verdict, plain_machine};
 use crate::scenario::smmuv3::{Context, Rig};
 use crate::setup;
@@ -16,18 +16,20 @@ pub fn run(runner: &mut Runner) {
     let dir = runner.dir.join("conformance");
     let _ = std::fs::create_dir_all(&dir);
     let start = |r: &Runner, name: &str| -> Result<Rig> {
-        let args = plain_machine(&r.source);
+        let mut args = plain_machine(&r.source);
+        // Off by default, for boards have to describe it.
+        args.iommu.push("pmu-msi=on".into());
         Rig::start(&args, &setup::scene_parts(&args)?, &dir, name)
     };
     let mut scene: Option<Rig> = None;
-    for register in registers::REGISTERS {
+    for register in registers::REGISTERS.iter().chain(counters::REGISTERS) {
         runner.test(&format!("conformance/reset/{}", register.name), |r, _| {
             let rig = open(&mut scene, || start(r, "registers"))?;
             registers::at_reset(&mut rig.qtest, register)?;
             Ok(Verdict::Pass(format!("IHI0070 {}", register.clause)))
         });
     }
-    for register in registers::REGISTERS {
+    for register in registers::REGISTERS.iter().chain(counters::REGISTERS) {
         runner.test(&format!("conformance/register/{}", register.name), |r, _| {
             let rig = open(&mut scene, || start(r, "registers"))?;
             let seen = registers::writes(&mut rig.qtest, register)?;

@@ -2,6 +2,7 @@
 //! A rig with an SMMUv3 (`IHI0070`).
 
 mod consumer;
+pub mod counters;
 pub mod defects;
 mod requests;
 mod tables;

@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
-use crate::scenario::smmuv3::{Context, Leaf, Leaves, Response, Rig, event};
-use crate::scenario::{Descriptor, Engine, FaultMode, cause, place};
+use crate::scenario::smmuv3::counters::Counter;
+use crate::scenario::smmuv3::{Context, Leaf, Leaves, Response, Rig, SMMU, event};
+use crate::scenario::{self, Descriptor, Engine, FaultMode, cause, place};
 use crate::setup;
 use crate::tests::{Runner, Verdict, plain_machine};
 
@@ -20,6 +21,7 @@ pub fn run(runner: &mut Runner) {
     runner.test("registers/automatic-responses", |r, dir| automatic_responses(r, &dir));
     runner.test("registers/ats-invalidation", |r, dir| ats_invalidation(r, &dir));
     runner.test("registers/ats-timeout", |r, dir| ats_timeout(r, &dir));
+    runner.test("registers/counter-overflow", |r, dir| counter_overflow(r, &dir));
 }
 
 /// A page that is not mapped yet.
@@ -186,4 +188,66 @@ fn leaves(runner: &Runner, dir: &Path, leaves: Leaves, contexts_log2: u64) -> Re
     let done = engine.wait(&mut rig.qtest)?;
     ensure!(done.is_ok(), "PASID {other} with its leaf: {done:?}");
     Ok(Verdict::Pass(format!("PASIDs {other} and {last} of {}", 1u32 << contexts_log2)))
+}
+
+/// `IHI0070 §10.2.1`, `§10.4`: a counter that overflows says so, has all of them captured, and interrupts, by wire and by
+/// message; for its StreamID alone, and in the next QEMU as in this one.
+fn counter_overflow(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    const MESSAGE: u64 = place::DATA + 0x3000;
+    let mut args = plain_machine(&runner.source);
+    args.iommu.push("pmu-msi=on".into());
+    let parts = setup::scene_parts(&args)?;
+    let mut rig = Rig::start(&args, &parts, dir, "counters")?;
+    rig.map_identity(3)?;
+    rig.enable(Context::default())?;
+    let mut engine = rig.engine(1);
+    let copy = Descriptor::copy(place::DATA, place::DATA + 4096, 64);
+    rig.warm_up(&mut engine, copy)?;
+    // The descriptor, the data both ways, and the record.
+    let each = rig.accesses_of(&mut engine, copy)?;
+    ensure!(each >= 4, "a copy takes {each} accesses");
+    let (stream, max) = (rig.endpoint.source, u64::MAX);
+    rig.watch_counters()?;
+    rig.count(0, Counter { event: 1, capture: true, stream, span: false, value: max - each + 2 })?;
+    rig.count(1, Counter { event: 1, capture: false, stream: stream ^ 8, span: false, value: max })?;
+    rig.count(2, Counter { event: 4, capture: false, stream: 0xffff, span: true, value: 0 })?;
+    rig.counter_messages(MESSAGE, 0x77)?;
+    ensure!(!rig.counter_interrupt()?, "an interrupt before anything was counted");
+    rig.start_counters(0b111, 0b011)?;
+    rig.warm_up(&mut engine, copy)?;
+    rig.settle()?;
+    let (values, captured) = (rig.counters::<3>()?, rig.captured::<3>()?);
+    ensure!(values == [1, max, 0], "{each} accesses, of pages that the TLB has: {values:x?}");
+    ensure!(captured == [0, max, 0], "captured when it overflowed: {captured:x?}");
+    ensure!(rig.overflows()? == 0b001, "OVS is {:#x}", rig.overflows()?);
+    ensure!(rig.qtest.readl(MESSAGE)? == 0x77, "no message");
+    ensure!(rig.counter_interrupt()?, "no interrupt on the wire");
+
+    // Frozen, and in another QEMU: as it was.
+    rig.stop_counters()?;
+    rig.warm_up(&mut engine, copy)?;
+    ensure!(rig.counters::<3>()? == values, "counted while CR.E was 0");
+    rig.qtest.writel(MESSAGE, 0)?;
+    rig.set_counter(0, max)?;
+    rig.start_counters(0b111, 0b011)?;
+    let second = scenario::switch(&mut rig.qtest, scenario::machine(&args, &parts, 1), dir)?;
+    let mut rig = rig.adopt(second);
+    ensure!(rig.counters::<3>()? == [max, max, 0], "after the switch: {:x?}", rig.counters::<3>()?);
+    rig.warm_up(&mut engine, copy)?;
+    rig.settle()?;
+    // Nothing was cached there: configuration and pages were read anew.
+    let [mine, neighbour, tables] = rig.counters()?;
+    ensure!((mine, neighbour) == (each - 1, max) && tables > 0, "{mine} and {neighbour:#x} and {tables}");
+    ensure!(rig.qtest.readl(MESSAGE)? == 0x77, "no message after the switch");
+
+    // A message to the SMMU's own registers is an abort, which the counters' own status says.
+    rig.stop_counters()?;
+    rig.counter_messages(SMMU + 0x20, 0)?;
+    rig.set_counter(0, max)?;
+    rig.start_counters(0b001, 0b001)?;
+    rig.warm_up(&mut engine, copy)?;
+    rig.settle()?;
+    let (status, errors) = (rig.counter_status()?, rig.global_errors()?);
+    ensure!((status, errors) == (1, 0), "IRQ_STATUS is {status:#x}, GERROR {errors:#x}");
+    Ok(Verdict::Pass(format!("wire and message, {tables} table accesses counted, one message refused")))
 }

@@ -7288,6 +7288,9 @@ unsafe extern "C" {
     pub fn pci_bus_num(s: *mut PCIBus) -> ::core::ffi::c_int;
 }
 unsafe extern "C" {
+    pub fn pci_dma_can_stall(dev: *mut PCIDevice) -> bool;
+}
+unsafe extern "C" {
     pub fn pci_device_root_bus(d: *const PCIDevice) -> *mut PCIBus;
 }
 unsafe extern "C" {
@@ -9310,10 +9313,11 @@ pub struct ArmSMMUv3Info {
     pub pri: bool,
     pub accel: bool,
     pub httu: u8,
+    pub pmcg: bool,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of ArmSMMUv3Info"][::core::mem::size_of::<ArmSMMUv3Info>() - 4usize];
+    ["Size of ArmSMMUv3Info"][::core::mem::size_of::<ArmSMMUv3Info>() - 5usize];
     ["Alignment of ArmSMMUv3Info"][::core::mem::align_of::<ArmSMMUv3Info>() - 1usize];
     [
         "Offset of field: ArmSMMUv3Info::ats",
@@ -9327,6 +9331,9 @@ const _: () = {
     [
         "Offset of field: ArmSMMUv3Info::httu",
     ][::core::mem::offset_of!(ArmSMMUv3Info, httu) - 3usize];
+    [
+        "Offset of field: ArmSMMUv3Info::pmcg",
+    ][::core::mem::offset_of!(ArmSMMUv3Info, pmcg) - 4usize];
 };
 #[repr(C)]
 #[derive(Copy, Clone)]

@@ -19,6 +19,8 @@ pub struct SmmuInfo {
     pub pri: bool,
     /// IDR0.HTTU: 0 none, 1 access flag, 2 access flag and dirty state.
     pub httu: u8,
+    /// There is a Performance Monitor Counter Group: memory region 1, and the interrupt after GERROR's.
+    pub pmcg: bool,
 }
 
 /// A device that is an SMMUv3.
@@ -33,8 +35,8 @@ impl<T: ArmSmmuv3> ClassInit<'_, T> {
         unsafe extern "C" fn get_info<T: ArmSmmuv3>(object: *mut sys::Object, info: *mut sys::ArmSMMUv3Info) {
             // SAFETY: called on an instance of this class, with a place for the answer.
             unsafe {
-                let SmmuInfo { ats, pri, httu } = T::info(Qom::from_raw(object.cast()));
-                *info = sys::ArmSMMUv3Info { ats, pri, accel: false, httu };
+                let SmmuInfo { ats, pri, httu, pmcg } = T::info(Qom::from_raw(object.cast()));
+                *info = sys::ArmSMMUv3Info { ats, pri, accel: false, httu, pmcg };
             }
         }
         // SAFETY: this is the interface's class structure.

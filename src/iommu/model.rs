@@ -9,6 +9,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::nested::{self, Assignment, DeviceId};
+
 use super::ats::{AtsOutcome, PageRequest};
 use super::effects::Effects;
 use super::memory::GuestMemory;
@@ -133,6 +135,20 @@ pub trait Model: Send + Sync {
     /// another one.
     fn is_alias(&self, _addr: u64) -> bool {
         false
+    }
+
+    /// Takes in a device that was given to the guest, for which a host's IOMMU translates: what the guest programs for it is
+    /// bound there. Under the BQL.
+    ///
+    /// # Errors
+    /// The model offers more than the host has, or the host fails.
+    fn assign(&self, _mem: &dyn GuestMemory, _assignment: Assignment) -> nested::Result<()> {
+        Err(nested::Error::Malformed("this IOMMU has no host's IOMMU translate for it".into()))
+    }
+
+    /// Lets it go. What waits for its faults hears no more of them. Under the BQL.
+    fn unassign(&self, _device: DeviceId) -> Effects {
+        Effects::default()
     }
 
     /// Everything as after power-up. Nobody is told: the endpoints are reset as well. Counters go on. Under the BQL.

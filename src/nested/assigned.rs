@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::error::{Error, PartialInvalidation};
 use super::host::{Cookie, DeviceId, Host, Invalidation, Response};
-use crate::iommu::StreamId;
+use crate::iommu::memory::MemoryError;
+use crate::iommu::{GuestMemory, StreamId};
 
 /// What the guest calls a device at the moment: it numbers the buses, and may do so anew.
 pub type StreamName = Box<dyn Fn() -> StreamId + Send>;
@@ -53,6 +54,32 @@ pub const BATCH: usize = 1024;
 /// Most faults, and most events, that are taken from a host at a time.
 pub const FAULTS_AT_ONCE: usize = 256;
 
+/// No memory: for what reads none.
+pub(super) struct NoMemory;
+
+impl GuestMemory for NoMemory {
+    fn read(&self, addr: u64, _buf: &mut [u8]) -> core::result::Result<(), MemoryError> {
+        Err(MemoryError { addr })
+    }
+
+    fn write(&self, addr: u64, _buf: &[u8]) -> core::result::Result<(), MemoryError> {
+        Err(MemoryError { addr })
+    }
+
+    fn read_u64(&self, addr: u64) -> core::result::Result<u64, MemoryError> {
+        Err(MemoryError { addr })
+    }
+
+    fn compare_exchange_u64(
+        &self,
+        addr: u64,
+        _current: u64,
+        _new: u64,
+    ) -> core::result::Result<core::result::Result<(), u64>, MemoryError> {
+        Err(MemoryError { addr })
+    }
+}
+
 /// An invalidation that waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
@@ -81,6 +108,8 @@ pub struct NotForwarded {
 pub struct Forwarded {
     /// Devices that turned out to be gone.
     pub gone: Vec<DeviceId>,
+    /// What the guest called them.
+    pub streams: Vec<StreamId>,
     /// A device did not do an invalidation of its own cache.
     pub device_cache_failed: bool,
 }

@@ -20,8 +20,8 @@ use std::sync::Arc;
 pub use self::capabilities::check;
 pub use self::ste::{Refusal, config_of};
 use super::assigned::{
-    Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NotForwarded, Waiting, answer, forward, hosts,
-    is_same,
+    Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NoMemory, NotForwarded, Waiting, answer,
+    forward, hosts, is_same,
 };
 use super::binding::Binding;
 use super::error::{Error, Result};
@@ -92,6 +92,8 @@ pub struct AssignedStreams {
     state: SmmuState,
     streams: Vec<Stream>,
     batch: Vec<Waiting>,
+    /// Where in the guest's queue the last command was.
+    position: u32,
     stats: NestedStats,
 }
 
@@ -104,6 +106,7 @@ impl AssignedStreams {
             state: SmmuState::Off { abort: false },
             streams: Vec::new(),
             batch: Vec::new(),
+            position: 0,
             stats: NestedStats::default(),
         }
     }
@@ -186,6 +189,7 @@ impl AssignedStreams {
         which: Streams,
         position: u32,
     ) -> core::result::Result<Vec<StreamId>, NotForwarded> {
+        self.position = position;
         let (changed, failed) = self.install(mem, which);
         match failed {
             None => Ok(changed),
@@ -224,6 +228,7 @@ impl AssignedStreams {
         if self.batch.len() >= BATCH {
             return false;
         }
+        self.position = position;
         let device_cache = opcode == op::ATC_INV;
         self.batch.push(Waiting { position, device, device_cache, what: Invalidation::Smmuv3(command) });
         true
@@ -249,10 +254,8 @@ impl AssignedStreams {
             let mine: Vec<Waiting> = batch.iter().filter(of_host).copied().collect();
             Forwarded::join(&mut result, forward(host.as_ref(), mine, &mut self.stats));
         }
-        if let Ok(Forwarded { gone, .. }) = &result {
-            for device in gone.clone() {
-                self.remove(device);
-            }
+        if let Ok(Forwarded { gone, streams, .. }) = &mut result {
+            streams.extend(gone.iter().filter_map(|device| self.remove(*device)));
         }
         result
     }
@@ -329,9 +332,9 @@ impl AssignedStreams {
     }
 
     /// Everything as after reset. Nothing that waited is done, for everything is bound anew.
-    pub fn reset(&mut self, mem: &dyn GuestMemory) {
+    pub fn reset(&mut self) {
         self.batch.clear();
-        self.set_state(mem, SmmuState::Off { abort: false });
+        self.set_state(&NoMemory, SmmuState::Off { abort: false });
     }
 
     fn routing(&self) -> FaultRouting {
@@ -386,7 +389,7 @@ impl AssignedStreams {
             if config == *stream.binding.config() {
                 // The table may hold other CDs than before (`IHI0070 §4.3.1`).
                 if matches!(config, Config::CdTable { .. }) {
-                    self.batch.push(stream.all_contexts());
+                    self.batch.push(stream.all_contexts(self.position));
                 }
                 continue;
             }
@@ -419,11 +422,11 @@ impl Stream {
     }
 
     /// `CMD_CFGI_CD_ALL`.
-    fn all_contexts(&self) -> Waiting {
+    fn all_contexts(&self, position: u32) -> Waiting {
         let head =
             StreamCommand0::default().with_opcode(op::CFGI_CD_ALL.into()).with_stream_id(self.sid.into());
         Waiting {
-            position: 0,
+            position,
             device: Some(self.assignment.device),
             device_cache: false,
             what: Invalidation::Smmuv3([head.bits(), 0]),

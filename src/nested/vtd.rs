@@ -21,8 +21,8 @@ use std::sync::Arc;
 pub use self::capabilities::check;
 pub use self::entry::{Refusal, Space};
 use super::assigned::{
-    Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NotForwarded, Waiting, answer, forward, hosts,
-    is_same,
+    Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NoMemory, NotForwarded, Waiting, answer,
+    forward, hosts, is_same,
 };
 use super::binding::Binding;
 use super::error::{Error, Result};
@@ -310,10 +310,8 @@ impl AssignedDevices {
             let forwarded = forward(host.as_ref(), mine.copied().collect(), &mut self.stats);
             Forwarded::join(&mut result, forwarded);
         }
-        if let Ok(Forwarded { gone, .. }) = &result {
-            for device in gone.clone() {
-                self.remove(device);
-            }
+        if let Ok(Forwarded { gone, streams, .. }) = &mut result {
+            streams.extend(gone.iter().filter_map(|device| self.remove(*device)));
         }
         result
     }
@@ -405,9 +403,9 @@ impl AssignedDevices {
     }
 
     /// Everything as after reset. Nothing that waited is done, for everything is bound anew.
-    pub fn reset(&mut self, mem: &dyn GuestMemory) {
+    pub fn reset(&mut self) {
         self.batch.clear();
-        self.set_state(mem, VtdState::Off);
+        self.set_state(&NoMemory, VtdState::Off);
     }
 
     fn hosts(&self) -> Vec<Arc<dyn Host>> {

@@ -3,6 +3,7 @@
 //!
 //! Of the registers, translation reads one word that mirrors them ([`Gate`]).
 
+mod assigned;
 mod commands;
 mod counting;
 mod events;
@@ -19,7 +20,7 @@ use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
 use super::pmcg::Pmcg;
 use super::registers::{Gate, Registers, Written};
-use super::spec::registers::{Cr0, REGION_SIZE};
+use super::spec::registers::{CMDQ_CONS, CMDQ_PROD, Cr0, GERROR, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
@@ -32,6 +33,8 @@ use crate::iommu::{
     AtsInvalidation, AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome,
     PageRequest, Permissions, StreamId, SubstreamId, Translation,
 };
+use crate::nested::smmuv3::AssignedStreams;
+use crate::nested::{self, Assignment, DeviceId};
 
 /// What translates. The model is generic in it so that tests of the one need not set up the other.
 pub trait Engine: Send + Sync {
@@ -145,6 +148,10 @@ struct State {
     ats_invalidations: AtsInvalidations,
     /// One was given up, which the next SYNC has to say.
     invalidation_failed: bool,
+    /// Devices for which a host's SMMU translates.
+    assigned: AssignedStreams,
+    /// Effects of reading a register, for the next run.
+    late: Effects,
 }
 
 /// Attempts at one translation during which translation is switched off and on.
@@ -185,6 +192,8 @@ impl<E: Engine> Smmu<E> {
                 sync_put_off: false,
                 ats_invalidations: AtsInvalidations::default(),
                 invalidation_failed: false,
+                assigned: AssignedStreams::new(features),
+                late: Effects::default(),
             }),
         }
     }
@@ -209,8 +218,12 @@ impl<E: Engine> Smmu<E> {
         value: u32,
         effects: &mut Effects,
     ) {
+        effects.0.append(&mut state.late.0);
         // What happened before this write is reported under what held before it.
         self.take_inbox(state, mem, effects);
+        if offset != CMDQ_PROD {
+            self.forward(state, effects);
+        }
         let before = state.registers.gate();
         let written = state.registers.write32(&self.features, offset, value);
         let gate = state.registers.gate();
@@ -218,6 +231,7 @@ impl<E: Engine> Smmu<E> {
             self.publish(state);
             // After the store: what still reads the old table will not be cached.
             self.engine.tables_changed();
+            self.hosts_follow(state, mem, gate);
         }
         if gate.enabled() != before.enabled() || gate.abort() != before.abort() {
             // What passed untranslated does not any more, or the other way round. No command tells caches outside.
@@ -333,7 +347,9 @@ impl<E: Engine> Smmu<E> {
         let waits = if under_bql {
             let mut state = lock(&self.state);
             self.take_inbox(&mut state, mem, &mut effects);
-            self.report(&mut state, mem, &report, &mut effects)
+            let waits = self.report(&mut state, mem, &report, &mut effects);
+            self.settle(&mut state, &mut effects);
+            waits
         } else {
             let fits = self.inbox.report(|inbox| report.enter(inbox));
             self.pending.want();
@@ -418,8 +434,16 @@ impl<E: Engine> Smmu<E> {
         (unanswered, failed): (&[AtsInvalidation], bool),
         pmcg: Pmcg,
     ) {
-        let State { registers, stalls, deferred, sync_put_off, ats_invalidations, invalidation_failed } =
-            state;
+        let State {
+            registers,
+            stalls,
+            deferred,
+            sync_put_off,
+            ats_invalidations,
+            invalidation_failed,
+            assigned,
+            late,
+        } = state;
         *registers = new;
         // The counters keep saying how many stalls are open: those recorded, less those that came to an end.
         stalls.terminate(None, |_, recorded| add(&self.counters.stall_terms, recorded.into()));
@@ -432,6 +456,8 @@ impl<E: Engine> Smmu<E> {
         *sync_put_off = false;
         ats_invalidations.replace(unanswered);
         *invalidation_failed = failed;
+        assigned.reset();
+        late.0.clear();
         self.epochs.abandon();
         *lock(&self.pmcg) = pmcg;
         self.publish(state);
@@ -443,9 +469,17 @@ impl<E: Engine> Smmu<E> {
     pub fn save(&self) -> SavedState {
         let state = lock(&self.state);
         // Deferred invalidations and waiting SYNCs need not travel: caches are empty after a load, nothing is in flight,
-        // and a SYNC that was not consumed is read again.
-        let State { registers, stalls, deferred: _, sync_put_off: _, ats_invalidations, invalidation_failed } =
-            &*state;
+        // and a SYNC that was not consumed is read again. With an assigned device there is no migration.
+        let State {
+            registers,
+            stalls,
+            deferred: _,
+            sync_put_off: _,
+            ats_invalidations,
+            invalidation_failed,
+            assigned: _,
+            late: _,
+        } = &*state;
         SavedState {
             identification: identification(&self.features),
             registers: *registers,
@@ -484,6 +518,7 @@ impl<E: Engine> Smmu<E> {
     pub fn stats(&self) -> Stats {
         let engine = self.engine.stats();
         let counters = &self.counters;
+        let nested = lock(&self.state).assigned.stats();
         Stats {
             translations: engine.translations,
             iotlb_hits: engine.iotlb_hits,
@@ -514,6 +549,14 @@ impl<E: Engine> Smmu<E> {
             syncs: get(&counters.syncs),
             access_flag_updates: engine.access_flag_updates,
             dirty_updates: engine.dirty_updates,
+            nested_binds: nested.binds,
+            nested_refused: nested.refused,
+            nested_invalidations: nested.invalidations,
+            nested_calls: nested.calls,
+            nested_faults: nested.faults,
+            nested_responses: nested.responses,
+            nested_events: nested.events,
+            nested_lost: nested.lost,
         }
     }
 }
@@ -522,11 +565,17 @@ impl<E: Engine> Model for Smmu<E> {
     const REGION_SIZE: u64 = REGION_SIZE;
 
     fn read32(&self, offset: u64) -> u32 {
-        lock(&self.state).registers.read32(&self.features, offset)
+        let mut state = lock(&self.state);
+        if matches!(offset, CMDQ_CONS | GERROR) {
+            self.before_commands_are_seen(&mut state);
+        }
+        state.registers.read32(&self.features, offset)
     }
 
     fn write32(&self, mem: &dyn GuestMemory, offset: u64, value: u32, effects: &mut Effects) {
-        self.write_register(&mut lock(&self.state), mem, offset, value, effects);
+        let mut state = lock(&self.state);
+        self.write_register(&mut state, mem, offset, value, effects);
+        self.settle(&mut state, effects);
     }
 
     fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
@@ -576,6 +625,7 @@ impl<E: Engine> Model for Smmu<E> {
         let mut state = lock(&self.state);
         if state.ats_invalidations.answered(stream, itag) == Answer::Expected {
             self.run_commands(&mut state, mem, &mut effects);
+            self.settle(&mut state, &mut effects);
         }
         effects
     }
@@ -587,6 +637,7 @@ impl<E: Engine> Model for Smmu<E> {
             add(&self.counters.ats_timeouts, 1);
             state.invalidation_failed = true;
             self.run_commands(&mut state, mem, &mut effects);
+            self.settle(&mut state, &mut effects);
         }
         effects
     }
@@ -604,11 +655,25 @@ impl<E: Engine> Model for Smmu<E> {
         self.pending.take();
         let mut state = lock(&self.state);
         self.signal_overflow(&mut effects);
+        effects.0.append(&mut state.late.0);
         self.take_inbox(&mut state, mem, &mut effects);
+        self.hear_hosts(&mut state, mem, &mut effects);
         self.record_stalls(&mut state, mem, &mut effects);
         state.ats_invalidations.ask_again(&mut effects);
         self.run_commands(&mut state, mem, &mut effects);
+        self.settle(&mut state, &mut effects);
         effects
+    }
+
+    fn assign(&self, mem: &dyn GuestMemory, assignment: Assignment) -> nested::Result<()> {
+        lock(&self.state).assigned.add(mem, assignment)
+    }
+
+    fn unassign(&self, device: DeviceId) -> Effects {
+        let mut state = lock(&self.state);
+        let stream = state.assigned.remove(device);
+        self.forget_stalls(&mut state, stream);
+        Effects::default()
     }
 
     fn cancel(&self, stream: StreamId, substream: Option<Option<SubstreamId>>, tag: Option<u64>) {

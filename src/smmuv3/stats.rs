@@ -65,6 +65,22 @@ stats! {
     access_flag_updates "access-flag-updates",
     /// Pages made dirty in tables.
     dirty_updates "dirty-updates",
+    /// Bindings made and replaced at hosts, for assigned devices.
+    nested_binds "nested-binds",
+    /// Configurations of assigned devices that no host can have, or that a host failed at.
+    nested_refused "nested-refused",
+    /// Invalidations handed to hosts.
+    nested_invalidations "nested-invalidations",
+    /// Calls that did so.
+    nested_calls "nested-calls",
+    /// Faults of assigned devices that waited for software.
+    nested_faults "nested-faults",
+    /// Answers given to hosts.
+    nested_responses "nested-responses",
+    /// Events of hosts passed on.
+    nested_events "nested-events",
+    /// Events that hosts lost.
+    nested_lost "nested-lost",
 }
 
 /// The counters that the model itself keeps; the translator has its own.

@@ -4,6 +4,7 @@
 //! Of the registers, translation and interrupt remapping read one word each that mirrors them ([`Gate`],
 //! [`InterruptGate`]).
 
+mod assigned;
 mod queue;
 mod requests;
 
@@ -17,7 +18,7 @@ use super::fault::Fault;
 use super::features::Features;
 use super::interrupt::CachedEntries;
 use super::registers::{Gate, InterruptGate, Registers, Written};
-use super::spec::registers::{Ccmd, Global, Iotlb, Prs, REGION_SIZE};
+use super::spec::registers::{Ccmd, FSTS, Global, IQH, IQT, Iotlb, Prs, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add, get};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
@@ -29,6 +30,8 @@ use crate::iommu::{
     AtsInvalidation, AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome,
     PageRequest, StreamId, Translation,
 };
+use crate::nested::vtd::AssignedDevices;
+use crate::nested::{self, Assignment, DeviceId};
 
 use self::requests::Group;
 pub use self::requests::InterruptOutcome;
@@ -157,6 +160,10 @@ struct State {
     /// Page request groups that found the queue full. Their answers wait until software has made room, for it is then
     /// that asking again makes sense. Empty unless `PRS.PRO` is set and translation is on.
     held: Vec<Group>,
+    /// Devices for which a host's unit translates.
+    assigned: AssignedDevices,
+    /// Effects of reading a register, for the next run.
+    late: Effects,
 }
 
 /// An invalidation that is done as late as allowed.
@@ -165,6 +172,8 @@ enum Deferred {
     Translations(Invalidation),
     Interrupts(Interrupts),
 }
+
+const IQT_HIGH: u64 = IQT + 4;
 
 /// Everything that caches outside the model hold.
 const EVERYTHING: Effect = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
@@ -201,6 +210,8 @@ impl<E: Engine> Vtd<E> {
                 wait_put_off: false,
                 is_draining: false,
                 held: Vec::new(),
+                assigned: AssignedDevices::new(features),
+                late: Effects::default(),
             }),
         }
     }
@@ -244,12 +255,16 @@ impl<E: Engine> Vtd<E> {
         effects: &mut Effects,
     ) {
         // What happened before this write is reported under what held before it.
+        effects.0.append(&mut state.late.0);
         self.take_inbox(state, effects);
+        if !matches!(offset, IQT | IQT_HIGH) {
+            self.forward(state, effects);
+        }
         match state.registers.write32(&self.features, offset, value) {
             Written::Value => {}
             Written::Command(command) => self.command(state, mem, command, effects),
-            Written::Contexts => self.invalidate_contexts(state, effects),
-            Written::Translations => self.invalidate_translations(state, effects),
+            Written::Contexts => self.invalidate_contexts(state, mem, effects),
+            Written::Translations => self.invalidate_translations(state, mem, effects),
             Written::Descriptors | Written::Errors => self.run_queue(state, mem, effects),
             Written::PageStatus => {
                 if Prs::from(state.registers.prs).pro() == 0 {
@@ -296,6 +311,7 @@ impl<E: Engine> Vtd<E> {
         }
         if command.srtp() != 0 || before.te() != status.te() {
             effects.push(EVERYTHING);
+            self.hosts_follow(state, mem);
         }
         let switched = before.ire() != status.ire() || before.cfi() != status.cfi();
         if f.interrupt_remapping && (switched || command.sirtp() != 0) {
@@ -367,13 +383,16 @@ impl<E: Engine> Vtd<E> {
     // Reset and migration.
 
     fn replace(&self, state: &mut State, new: Registers, unanswered: &[AtsInvalidation]) {
-        let State { registers, device_tlbs, deferred, wait_put_off, is_draining, held } = state;
+        let State { registers, device_tlbs, deferred, wait_put_off, is_draining, held, assigned, late } =
+            state;
         *registers = new;
         device_tlbs.replace(unanswered);
         deferred.clear();
         *wait_put_off = false;
         *is_draining = false;
         held.clear();
+        assigned.reset();
+        late.0.clear();
         self.epochs.abandon();
         self.publish(registers);
         self.engine.reset();
@@ -388,8 +407,17 @@ impl<E: Engine> Vtd<E> {
         let state = lock(&self.state);
         // Deferred invalidations and waits need not travel: caches are empty after a load, nothing is in flight, and a
         // wait descriptor that was not consumed is read again. Endpoints are asked again under new itags. Nothing is held
-        // back while the machine is stopped.
-        let State { registers, device_tlbs, deferred: _, wait_put_off: _, is_draining: _, held: _ } = &*state;
+        // back while the machine is stopped. With an assigned device there is no migration.
+        let State {
+            registers,
+            device_tlbs,
+            deferred: _,
+            wait_put_off: _,
+            is_draining: _,
+            held: _,
+            assigned: _,
+            late: _,
+        } = &*state;
         SavedState {
             identification: identification(&self.features),
             registers: registers.clone(),
@@ -420,6 +448,7 @@ impl<E: Engine> Vtd<E> {
     pub fn stats(&self) -> Stats {
         let engine = self.engine.stats();
         let counters = &self.counters;
+        let nested = lock(&self.state).assigned.stats();
         Stats {
             translations: engine.translations,
             iotlb_hits: engine.iotlb_hits,
@@ -448,12 +477,20 @@ impl<E: Engine> Vtd<E> {
             interrupts_blocked: get(&counters.interrupts_blocked),
             access_flag_updates: engine.access_flag_updates,
             dirty_updates: engine.dirty_updates,
+            nested_binds: nested.binds,
+            nested_refused: nested.refused,
+            nested_invalidations: nested.invalidations,
+            nested_calls: nested.calls,
+            nested_faults: nested.faults,
+            nested_responses: nested.responses,
+            nested_events: nested.events,
+            nested_lost: nested.lost,
         }
     }
 
     // Invalidation by registers (`VTD §6.5.1`).
 
-    fn invalidate_contexts(&self, state: &mut State, effects: &mut Effects) {
+    fn invalidate_contexts(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
         let ccmd = Ccmd::from(state.registers.ccmd);
         let what =
             super::command::context(ccmd.cirg(), low16(ccmd.did()), low16(ccmd.sid()), low8(ccmd.fm()));
@@ -462,21 +499,28 @@ impl<E: Engine> Vtd<E> {
         let done = if what.is_some() { ccmd.cirg() } else { 0 };
         let icc = u64::from(what.is_some());
         state.registers.ccmd = ccmd.with_caig(done).with_icc(icc).bits();
-        self.by_register(state, what, effects);
+        self.by_register(state, mem, what, effects);
     }
 
-    fn invalidate_translations(&self, state: &mut State, effects: &mut Effects) {
+    fn invalidate_translations(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
         let iotlb = Iotlb::from(state.registers.iotlb);
         let what = super::command::iotlb(iotlb.iirg(), low16(iotlb.did()), state.registers.iva.into());
         let what = what.filter(|_| state.registers.status().qie() == 0);
         let done = if what.is_some() { iotlb.iirg() } else { 0 };
         let ivt = u64::from(what.is_some());
         state.registers.iotlb = iotlb.with_iaig(done).with_ivt(ivt).bits();
-        self.by_register(state, what, effects);
+        self.by_register(state, mem, what, effects);
     }
 
-    fn by_register(&self, state: &mut State, what: Option<Invalidation>, effects: &mut Effects) {
+    fn by_register(
+        &self,
+        state: &mut State,
+        mem: &dyn GuestMemory,
+        what: Option<Invalidation>,
+        effects: &mut Effects,
+    ) {
         if let Some(what) = what {
+            self.pass_on_now(state, mem, &what);
             self.engine.invalidate(&what);
             self.notify(&what, &mut queue::Notified::default(), effects);
             // Those in flight by now are to be waited for, not those when an earlier one began.
@@ -502,11 +546,17 @@ impl<E: Engine> Model for Vtd<E> {
     const REGION_SIZE: u64 = REGION_SIZE;
 
     fn read32(&self, offset: u64) -> u32 {
-        lock(&self.state).registers.read32(&self.features, offset)
+        let mut state = lock(&self.state);
+        if matches!(offset, IQH | FSTS) {
+            self.before_descriptors_are_seen(&mut state);
+        }
+        state.registers.read32(&self.features, offset)
     }
 
     fn write32(&self, mem: &dyn GuestMemory, offset: u64, value: u32, effects: &mut Effects) {
-        self.write_register(&mut lock(&self.state), mem, offset, value, effects);
+        let mut state = lock(&self.state);
+        self.write_register(&mut state, mem, offset, value, effects);
+        self.settle(&mut state, effects);
     }
 
     fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
@@ -569,19 +619,32 @@ impl<E: Engine> Model for Vtd<E> {
 
     fn rest(&self) -> Effects {
         let mut effects = Effects::default();
-        self.release(&mut lock(&self.state), &mut effects);
+        let mut state = lock(&self.state);
+        self.release(&mut state, &mut effects);
+        self.settle(&mut state, &mut effects);
         effects
     }
 
     fn run_pending(&self, mem: &dyn GuestMemory) -> Effects {
-        let mut effects = Effects::default();
         self.pending.take();
+        let mut effects = self.hear_hosts(mem);
         let mut state = lock(&self.state);
+        effects.0.append(&mut state.late.0);
         self.take_inbox(&mut state, &mut effects);
         state.device_tlbs.ask_again(&mut effects);
         self.finish_registers(&mut state);
         self.run_queue(&mut state, mem, &mut effects);
+        self.settle(&mut state, &mut effects);
         effects
+    }
+
+    fn assign(&self, mem: &dyn GuestMemory, assignment: Assignment) -> nested::Result<()> {
+        lock(&self.state).assigned.add(mem, assignment)
+    }
+
+    fn unassign(&self, device: DeviceId) -> Effects {
+        lock(&self.state).assigned.remove(device);
+        Effects::default()
     }
 
     fn reset(&self) {

@@ -68,6 +68,13 @@ impl Registers {
         (Queued::Queued, self.signal_page(before))
     }
 
+    /// Page requests were lost on their way. With it, the message to send, if any.
+    pub fn lose_page_requests(&mut self) -> Option<(u64, u32)> {
+        let before = Prs::from(self.prs);
+        self.prs = before.with_pro(1).bits();
+        self.signal_page(before)
+    }
+
     /// Something is newly set in `PRS`; `before` it was this (`VTD §11.4.11.5`).
     fn signal_page(&mut self, before: Prs) -> Option<(u64, u32)> {
         if before.bits() == 0 { self.signal(EventKind::Page) } else { None }

@@ -542,7 +542,7 @@ fn events_of_these_streams_are_passed_on_and_losses_told() {
 fn a_reset_bypasses() {
     let mut scene = Scene::translating();
     scene.streams.collect(tlbi(op::TLBI_NH_ALL, 0), 0);
-    scene.streams.reset(&scene.guest.mem);
+    scene.streams.reset();
     assert_eq!(scene.bound(), Config::Bypass);
     assert!(!scene.streams.is_waiting());
 }

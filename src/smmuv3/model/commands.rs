@@ -72,6 +72,9 @@ impl<E: Engine> Smmu<E> {
                     return;
                 }
             };
+            if !self.pass_on(state, mem, words(bytes), &command, cons, effects) {
+                return;
+            }
             match command {
                 Command::Sync(_) if !self.sync_done(state, mem, &mut notified, effects) => return,
                 Command::Sync(_) if std::mem::take(&mut state.invalidation_failed) => {
@@ -99,6 +102,10 @@ impl<E: Engine> Smmu<E> {
                 // §6.3.9.6: without translation these two are ignored.
                 Command::AtsInvalidate(_) | Command::PageResponse { .. }
                     if state.registers.enables().smmuen() == 0 => {}
+                // The host does it, with what was passed on.
+                Command::AtsInvalidate(what) if state.assigned.contains(what.stream) => {
+                    add(&self.counters.ats_invalidations, 1);
+                }
                 Command::AtsInvalidate(what) => {
                     add(&self.counters.ats_invalidations, 1);
                     state.ats_invalidations.send(what, effects);
@@ -135,7 +142,7 @@ impl<E: Engine> Smmu<E> {
         ring.used(registers.cmdq_prod, CmdqCons::from(registers.cmdq_cons).rd())
     }
 
-    fn command_error(&self, registers: &mut Registers, reason: u32, effects: &mut Effects) {
+    pub(super) fn command_error(&self, registers: &mut Registers, reason: u32, effects: &mut Effects) {
         registers.cmdq_cons = CmdqCons::from(registers.cmdq_cons).with_err(reason).bits();
         self.raise(registers, CMDQ_ERR, effects);
     }

@@ -18,6 +18,7 @@ use super::*;
 use crate::iommu::Access;
 use crate::iommu::testing::TestMemory;
 
+mod assigned;
 mod commands;
 mod counting;
 mod events;

@@ -66,6 +66,9 @@ impl<E: Engine> Vtd<E> {
                 return false;
             }
         };
+        if !self.pass_on(state, mem, &command, head, effects) {
+            return false;
+        }
         match command {
             Command::Wait(_) if !self.wait_done(state, notified, effects) => return false,
             Command::DeviceTlb(_) if !state.device_tlbs.has_room() => return false,
@@ -78,6 +81,10 @@ impl<E: Engine> Vtd<E> {
                 if cfg!(feature = "mutation-drop-tlbi") => {}
             Command::Invalidate(what) => {
                 self.invalidate(state, Deferred::Translations(what), notified, effects);
+            }
+            // The host does it, with what was passed on.
+            Command::DeviceTlb(what) if state.assigned.contains(what.stream) => {
+                add(&self.counters.device_tlb_invalidations, 1);
             }
             Command::DeviceTlb(what) => {
                 // What the endpoint asks for anew must not be what this one is to make it forget.
@@ -196,7 +203,10 @@ impl<E: Engine> Vtd<E> {
         let mut effects = Effects::default();
         let mut state = lock_state(self);
         match state.device_tlbs.answered(stream, itag) {
-            Answer::Expected => self.run_queue(&mut state, mem, &mut effects),
+            Answer::Expected => {
+                self.run_queue(&mut state, mem, &mut effects);
+                self.settle(&mut state, &mut effects);
+            }
             Answer::Late => {}
             Answer::Unexpected => {
                 // §6.5.2.10: an answer to nothing.
@@ -257,7 +267,7 @@ fn read_descriptor(mem: &dyn GuestMemory, at: u64, wide: bool) -> Option<[u64; 4
     Some(words)
 }
 
-fn queue_error(registers: &mut Registers, reason: u64, effects: &mut Effects) {
+pub(super) fn queue_error(registers: &mut Registers, reason: u64, effects: &mut Effects) {
     registers.iqercd = Iqercd::from(registers.iqercd).with_iqei(reason).bits();
     send(registers.queue_error(Fsts::default().with_iqe(1)), effects);
 }

@@ -10,6 +10,7 @@ use super::*;
 use crate::iommu::testing::TestMemory;
 use crate::iommu::{Access, PageResponseCode, Permissions, StreamId};
 
+mod assigned;
 mod faults;
 mod guest;
 mod interrupts;

@@ -224,6 +224,8 @@ layout! {
 
 /// `IQERCD.IQEI`.
 pub mod iqei {
+    /// There is nothing to say: the descriptor was understood, and could not be done.
+    pub const NONE: u64 = 0;
     /// The tail lies outside the queue, or is not aligned to 256-bit descriptors.
     pub const TAIL: u64 = 1;
     /// A descriptor could not be read.

@@ -383,7 +383,7 @@ impl<V: Variant> ArmSmmuv3 for SmmuDevice<V> {
             Httu::Access => 1,
             Httu::Dirty => 2,
         };
-        SmmuInfo { ats: features.ats, pri: features.pri, httu, pmcg: false }
+        SmmuInfo { ats: features.ats, pri: features.pri, httu, pmcg: features.pmu }
     }
 }
 

@@ -39,6 +39,7 @@ pub mod register {
     pub const RESUMED: usize = 0x128;
     pub const ABORTED: usize = 0x130;
     pub const CANCELLED: usize = 0x138;
+    pub const ATS_REQUESTS: usize = 0x140;
     pub const PAGE_REQUESTS: usize = 0x150;
     pub const PAGE_RESPONSES: usize = 0x158;
     pub const FAULTS: usize = 0x170;

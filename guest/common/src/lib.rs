@@ -8,6 +8,7 @@
 //! * [`paging`]: its translation cache and page requests, seen and sent by hand
 //! * [`process`]: children with a result, deadlines
 //! * [`kernel`]: what the running kernel says about itself
+//! * [`perf`]: performance counters that are no CPU's
 //! * [`iommufd`]: functions with page tables of this process's making
 //! * [`host`]: the line to the host that confirms checks from outside
 
@@ -20,4 +21,5 @@ pub mod kernel;
 pub mod memory;
 pub mod paging;
 pub mod pci;
+pub mod perf;
 pub mod process;

@@ -56,7 +56,7 @@ const fn case(name: &'static str, run: &'static str, change: Change, look: Look)
 }
 
 const SMMUV3: &[Case] = &[
-    passes("stall-force", ALL, |m| m.stall = Some(Stall::Force)),
+    case("stall-force", ALL, |m| m.stall = Some(Stall::Force), counted),
     passes("no-stall", TOUCHED, |m| m.stall = Some(Stall::Off)),
     passes("endpoints-may-not-stall", TOUCHED, |m| m.endpoint.push("dma-can-stall=off".into())),
     case("ordinary-masters", ORDINARY, ordinary, |o, d| ordinary_in(o, d, "strict domain, stage 1")),
@@ -111,7 +111,7 @@ const SMMUV3: &[Case] = &[
         m.pasid_bits = Some(10);
     }),
     passes("cpu-48-bit", ALL, |m| m.cpu = "neoverse-n1".into()),
-    passes("acpi", ALL, |m| m.firmware = Firmware::Acpi),
+    case("acpi", ALL, |m| m.firmware = Firmware::Acpi, counted),
     passes("acpi-el2", SOME, |m| {
         m.firmware = Firmware::Acpi;
         m.el2 = true;
@@ -128,7 +128,7 @@ const SMMUV3: &[Case] = &[
     passes("ats-off", SOME, |m| m.iommu.push("ats=off".into())),
     passes("ats-on", SOME, |m| m.iommu.extend(["ats=on".into(), "pri=off".into()])),
     // Linux with patches/linux: faults by page requests.
-    passes("faults-pri", ALL, |m| m.faults = Faults::Pri),
+    case("faults-pri", ALL, |m| m.faults = Faults::Pri, counted),
     passes("faults-pri-adversarial", SOME, |m| {
         m.faults = Faults::Pri;
         m.adversarial = true;
@@ -322,6 +322,16 @@ fn not_bound(outcome: &Outcome, dir: &Path, why: &str) -> Result<Verdict> {
         bail!("beside the refusal: {problem}\nlogs: {}", dir.display());
     }
     Ok(Verdict::Pass(format!("refused: {}", row.detail.split("; ").find(|w| w.contains(why)).unwrap_or(why))))
+}
+
+/// All passed, and the firmware told of performance counters.
+fn counted(outcome: &Outcome, dir: &Path) -> Result<Verdict> {
+    let verdict = good(outcome, dir)?;
+    let row = outcome.rows.iter().find(|r| r.name == "performance-counters");
+    match row.filter(|row| row.status == Status::Pass) {
+        Some(_) => Ok(verdict),
+        None => bail!("no performance counters: {}", row.map_or("not run", |row| row.detail.as_str())),
+    }
 }
 
 /// All passed, and there were page requests that found no room in the queue.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The checks, in the order in which they run.
 
+mod counters;
 mod dirty;
 mod driver;
 mod faults;
@@ -127,6 +128,7 @@ checks! {
     "pri-storm", Faults, storm::storm, "on request: 10000 page faults on four functions while processes unmap, fork and die";
     "dirty-tracking", Device, dirty::dirty_tracking, "iommufd: the dirty flags are the pages that a device has written";
     "nested", Device, nested::nested, "iommufd: page tables of this process's own under the kernel's";
+    "performance-counters", Bound, counters::counters, "perf counts what the device did, for its StreamID and no other";
     "dirty-again", Device, dirty::dirty_again, "on request: and pages written again are dirty again, which Linux 7.2 on Arm does not see";
     "virtio-disk", Nothing, ordinary::virtio_disk, "on request: checked reads and writes of a virtio disk";
     "nvme-disk", Nothing, ordinary::nvme_disk, "on request: checked reads and writes of an NVMe disk";

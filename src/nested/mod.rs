@@ -27,6 +27,8 @@ pub mod host;
 pub mod pasid_table;
 pub mod smmuv3;
 pub mod software;
+#[cfg(all(test, not(loom)))]
+mod tier0;
 pub mod vtd;
 
 pub use assigned::{Assignment, Forwarded, NestedStats, NotForwarded};

@@ -117,6 +117,10 @@ const SMMUV3: &[Case] = &[
         m.el2 = true;
     }),
     passes("el2", SOME, |m| m.el2 = true),
+    passes("el2-nvhe", SOME, |m| {
+        m.el2 = true;
+        m.append.push("kvm-arm.mode=nvhe".into());
+    }),
     passes("el2-adversarial", SOME, |m| {
         m.el2 = true;
         m.adversarial = true;

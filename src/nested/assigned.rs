@@ -134,7 +134,10 @@ pub(super) fn forward(
             let position = batch.last().map_or(0, |waiting| waiting.position);
             return Err(NotForwarded { position, error });
         };
-        match error {
+        // Linux knows the name of a device that is gone no longer, and says no more than that.
+        let gone =
+            failed.device.filter(|device| host.capabilities(*device) == Err(Error::DeviceGone(*device)));
+        match gone.map_or(error, Error::DeviceGone) {
             // What is gone caches nothing.
             Error::DeviceGone(device) if !forwarded.gone.contains(&device) => {
                 forwarded.gone.push(device);

@@ -51,8 +51,8 @@ pub enum Error {
     Malformed(String),
 }
 
-fn describe(errno: i32) -> String {
-    std::io::Error::from_raw_os_error(errno).to_string()
+fn describe(errno: i32) -> std::io::Error {
+    std::io::Error::from_raw_os_error(errno)
 }
 
 /// An array of invalidations of which not all were done.

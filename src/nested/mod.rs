@@ -27,6 +27,7 @@ pub mod host;
 pub mod pasid_table;
 pub mod smmuv3;
 pub mod software;
+mod sorted;
 #[cfg(all(test, not(loom)))]
 mod tier0;
 pub mod vtd;

@@ -14,7 +14,6 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +29,7 @@ use super::host::{
     BindingId, Capabilities, Config, Cookie, DeviceId, FaultRouting, Host, HostEvent, HostFault,
     Invalidation as HostInvalidation, Response, VtdCapabilities,
 };
+use super::sorted::SortedMap;
 use crate::iommu::narrow::{low16, ones};
 use crate::iommu::{AtsInvalidation, GuestMemory, PageRequest, PageResponseCode, StreamId, SubstreamId};
 use crate::vtd::config::{PasidTable, RootTable};
@@ -65,7 +65,7 @@ struct Device {
     capabilities: VtdCapabilities,
     /// Requests without PASID.
     rid: Bound,
-    pasids: BTreeMap<SubstreamId, Bound>,
+    pasids: SortedMap<SubstreamId, Bound>,
 }
 
 /// A page request group that waits for the guest.
@@ -77,7 +77,7 @@ pub struct AssignedDevices {
     state: VtdState,
     devices: Vec<Device>,
     batch: Vec<Waiting>,
-    open: BTreeMap<Group, Cookie>,
+    open: SortedMap<Group, Cookie>,
     stats: NestedStats,
 }
 
@@ -108,7 +108,7 @@ impl AssignedDevices {
             state: VtdState::Off,
             devices: Vec::new(),
             batch: Vec::new(),
-            open: BTreeMap::new(),
+            open: SortedMap::new(),
             stats: NestedStats::default(),
         }
     }
@@ -149,7 +149,7 @@ impl AssignedDevices {
         let binding = Binding::new(host, *device, None, config, FaultRouting::Refused)?;
         self.stats.binds = self.stats.binds.saturating_add(1);
         let rid = Bound { binding, tag: None, routing: FaultRouting::Refused };
-        self.devices.push(Device { assignment, sid, capabilities, rid, pasids: BTreeMap::new() });
+        self.devices.push(Device { assignment, sid, capabilities, rid, pasids: SortedMap::new() });
         let last = self.devices.len().saturating_sub(1);
         let failed = self.sync(mem, Scope::All, |at, _| at == last);
         match failed {
@@ -592,7 +592,7 @@ fn candidates(
     mem: &dyn GuestMemory,
     f: &Features,
     table: Option<&PasidTable>,
-    bound: &BTreeMap<SubstreamId, Bound>,
+    bound: &SortedMap<SubstreamId, Bound>,
     scope: Scope,
 ) -> Vec<SubstreamId> {
     // PASID 0 of a host is that of requests without PASID.

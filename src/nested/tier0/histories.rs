@@ -188,6 +188,9 @@ mod of_vtd {
 
     pub fn play(steps: &[(Step, u8)]) {
         let mut vm = Vm::new(&nothing);
+        // A directory that is soon looked through.
+        let entry0 = vm.guest.context0(vm.function).with_pdts(0);
+        vm.guest.set_context(vm.function, entry0, ScalableContext1::default());
         let tables = [(); PROCESSES].map(|()| vm.guest.first_stage(4));
         let everything = [Invalidation::PasidGlobal, Invalidation::IotlbGlobal];
         for (n, (step, how)) in steps.iter().enumerate() {
@@ -215,7 +218,7 @@ mod of_vtd {
                 Step::Stream(kind) => {
                     let rid_pasid = u32::from(kind % 3);
                     let entry1 = ScalableContext1::default().with_rid_pasid(rid_pasid.into());
-                    vm.guest.set_context(vm.function, vm.guest.context0(vm.function), entry1);
+                    vm.guest.set_context(vm.function, entry0, entry1);
                     if kind > 4 {
                         vm.guest.set_pasid(vm.function, 0, &pasid_pass_through(DID));
                     }

@@ -273,41 +273,51 @@ impl<E: Engine> Smmu<E> {
     fn translation(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Result<Translation, Option<Fault>> {
         for _ in 0..ATTEMPTS {
             let gate = self.gate();
-            let result = if gate.is_plain() {
-                self.attempt(gate, mem, req)
-            } else if gate.enabled() == 0 {
-                return self.bypass(gate, req).ok_or(None);
-            } else {
-                self.counted(gate, mem, req.stream, |mem| {
-                    let result = self.attempt(gate, mem, req);
-                    (result.is_some().then_some(Seen::Transaction), result)
-                })
+            if gate.plain() == 0 {
+                return self.special_translation(mem, req);
+            }
+            let switched_off = Cell::new(false);
+            let tables = || {
+                let gate = self.gate();
+                switched_off.set(gate.enabled() == 0);
+                (gate.enabled() != 0).then(|| gate.table())
             };
-            if let Some(result) = result {
-                return result.map_err(Some);
+            match self.engine.translate(mem, &tables, req) {
+                Err(_) if switched_off.get() || self.gate() != gate => {}
+                result => return result.map_err(Some),
             }
         }
         Err(None)
     }
 
-    /// `None`: something was switched meanwhile.
-    #[inline]
-    fn attempt(
+    /// [`translation`](Self::translation) while it is off, or counted.
+    #[inline(never)]
+    fn special_translation(
         &self,
-        gate: Gate,
         mem: &dyn GuestMemory,
         req: &DmaRequest,
-    ) -> Option<Result<Translation, Fault>> {
-        let switched_off = Cell::new(false);
-        let tables = || {
+    ) -> Result<Translation, Option<Fault>> {
+        for _ in 0..ATTEMPTS {
             let gate = self.gate();
-            switched_off.set(gate.enabled() == 0);
-            (gate.enabled() != 0).then(|| gate.table())
-        };
-        match self.engine.translate(mem, &tables, req) {
-            Err(_) if switched_off.get() || self.gate() != gate => None,
-            result => Some(result),
+            if gate.enabled() == 0 {
+                return self.bypass(gate, req).ok_or(None);
+            }
+            let switched_off = Cell::new(false);
+            let tables = || {
+                let gate = self.gate();
+                switched_off.set(gate.enabled() == 0);
+                (gate.enabled() != 0).then(|| gate.table())
+            };
+            let result =
+                self.counted(gate, mem, req.stream, |mem| match self.engine.translate(mem, &tables, req) {
+                    Err(_) if switched_off.get() || self.gate() != gate => (None, None),
+                    result => (Some(Seen::Transaction), Some(result)),
+                });
+            if let Some(result) = result {
+                return result.map_err(Some);
+            }
         }
+        Err(None)
     }
 
     /// Where the registers say that the stream table is.
@@ -579,7 +589,7 @@ impl<E: Engine> Model for Smmu<E> {
     }
 
     fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
-        self.gate().is_plain().then(|| self.engine.cached_translation(req))?
+        (self.gate().plain() != 0).then(|| self.engine.cached_translation(req))?
     }
 
     fn set_listeners(&self, any: bool) {

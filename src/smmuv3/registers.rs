@@ -36,7 +36,9 @@ layout! {
         /// `STRTAB_BASE_CFG.SPLIT`: what it is beyond 6, by half.
         62:61 split with_split,
         /// Performance counters count.
-        58:58 counting with_counting,
+        60:60 counting with_counting,
+        /// `CR0.SMMUEN`.
+        58:58 enabled with_enabled,
         /// `STRTAB_BASE_CFG.LOG2SIZE`.
         57:52 log2size with_log2size,
         /// `STRTAB_BASE.ADDR`, address bits 51:6.
@@ -51,18 +53,17 @@ layout! {
         2:2 record_bad_stream with_record_bad_stream,
         /// `GBPA.ABORT`.
         1:1 abort with_abort,
-        /// `CR0.SMMUEN`.
-        0:0 enabled with_enabled,
+        /// Translation is on and nobody counts: the one question of every translation.
+        0:0 plain with_plain,
     }
 }
 
 impl Gate {
-    /// Translation is on, and nobody counts.
+    /// With what the registers do not say: whether performance counters count.
     #[must_use]
-    pub fn is_plain(self) -> bool {
-        const DECIDE: Gate = Gate(0).with_counting(1).with_enabled(1);
-        const PLAIN: Gate = Gate(0).with_enabled(1);
-        self.bits() & DECIDE.bits() == PLAIN.bits()
+    pub fn counted(self, counting: bool) -> Self {
+        let plain = self.enabled() != 0 && !counting;
+        self.with_counting(counting.into()).with_plain(plain.into())
     }
 
     /// The stream table.

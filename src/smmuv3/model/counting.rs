@@ -120,7 +120,7 @@ impl<E: Engine> Smmu<E> {
     /// What translation reads of the registers.
     pub(super) fn publish(&self, state: &State) {
         let counting = lock(&self.pmcg).counts();
-        let gate = state.registers.gate().with_counting(counting.into());
+        let gate = state.registers.gate().counted(counting);
         self.gate.store(gate.bits(), Ordering::SeqCst);
     }
 

@@ -278,3 +278,53 @@ fn states_travel_and_are_not_believed() {
     assert!(Pmcg { cr: 1, ..Pmcg::default() }.check(&without).is_err());
     assert_eq!(cfgr(&without), 0);
 }
+
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Places of registers, of holes between them, and of nothing.
+    fn offsets() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            (0..PAGE_SIZE).prop_map(|offset| offset & !3),
+            (PAGE_1..PAGE_1 + PAGE_SIZE).prop_map(|offset| offset & !3),
+            prop_oneof![
+                Just(CNTENSET),
+                Just(reg::CR),
+                Just(IRQ_CTRL),
+                Just(INTENSET),
+                Just(OVSCLR),
+                Just(CAPR)
+            ],
+            (0..8u64).prop_map(|n| EVCNTR + 8 * n),
+            (0..8u64).prop_map(|n| EVTYPER + 4 * n),
+            any::<u64>(),
+        ]
+    }
+
+    proptest! {
+        /// Whatever is written and counted, the state is one that could be loaded.
+        #[test]
+        fn no_write_makes_an_impossible_state(
+            msi: bool,
+            steps in prop::collection::vec((offsets(), any::<u64>(), any::<bool>(), any::<[u64; 8]>()), 1..60),
+        ) {
+            let f = Features { pmu_msi: msi, ..Features::default() };
+            let mut p = Pmcg::default();
+            for (offset, value, wide, events) in steps {
+                let size = if wide { 8 } else { 4 };
+                let before = p;
+                p.write(&f, offset, value, size);
+                let _ = p.read(&f, offset, size);
+                if offset >= REGION_SIZE {
+                    prop_assert_eq!(p, before);
+                }
+                // As the model does it: what is due is signalled before the next write.
+                p.count(&f, value as u32, &Tally(events));
+                prop_assert!(p.check(&f).is_ok(), "{:?}", p);
+                p.take_due();
+            }
+        }
+    }
+}

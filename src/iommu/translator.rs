@@ -79,7 +79,7 @@ pub(crate) struct Origin {
 }
 
 /// What the IOTLB had to do with an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lookup {
     /// It was not asked.
     Unused,

@@ -32,6 +32,8 @@ pub struct StreamTable {
     pub record_bad_stream: bool,
     /// `CR2.E2H`: streams of EL2 have EL2's host regime.
     pub e2h: bool,
+    /// `CR0.ATSCHK`: streams may have split-stage ATS.
+    pub check_ats: bool,
 }
 
 /// Whose translations a stream has, and how they are tagged (`IHI0070 §3.3.3`, StreamWorld).
@@ -88,18 +90,16 @@ impl StreamAction {
 }
 
 /// The valid STE, and with stage 1 the valid CD, of one StreamID and SubstreamID: the words that matter, decoded by
-/// getters. Stage 1 that is bypassed for this SubstreamID (`S1DSS`) is represented as an STE without stage 1, and the
-/// [world](StreamContext::world), for which `CR2.E2H` counts too, in `STRW`.
+/// getters. Stage 1 that is bypassed for this SubstreamID (`S1DSS`) is represented as an STE without stage 1, the
+/// [world](StreamContext::world), for which `CR2.E2H` counts too, in `STRW`, and in `EATS` its effective value, for which
+/// `CR0.ATSCHK` does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamContext {
     /// STE bits 255:0.
     pub ste: [u64; 4],
-    /// CD bits 255:0; without [stage 1](StreamAction::has_first_stage) zero, or [`STAGE1_SKIPPED`].
+    /// CD bits 255:0; without [stage 1](StreamAction::has_first_stage) zero.
     pub cd: [u64; 4],
 }
-
-/// First word of the CD where `STE.S1DSS` skips stage 1, instead of the whole stream's being bypassed.
-const STAGE1_SKIPPED: u64 = 1;
 
 /// [`StreamContext`] as words, for a cache entry.
 pub const CONTEXT_WORDS: usize = 8;
@@ -188,12 +188,18 @@ impl StreamContext {
     /// # Errors
     /// `kind` says what they are not.
     pub fn allows_ats(&self, kind: FaultKind, req: &DmaRequest) -> Result<(), Fault> {
-        let bypassed = self.action() == StreamAction::Bypass && self.cd[0] != STAGE1_SKIPPED;
         match self.action() {
             StreamAction::Abort => Err(silent_abort(req)),
-            _ if bypassed || self.ste1().eats() != eats::FULL => Err(config_fault(kind, req)),
+            _ if self.ste1().eats() == eats::NONE => Err(config_fault(kind, req)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether answers to translation requests are intermediate addresses, which translated transactions then come with
+    /// (`IHI0070 §13.6.3`).
+    #[must_use]
+    pub fn splits_ats(&self) -> bool {
+        self.ste1().eats() == eats::SPLIT
     }
 
     /// `CD.ASID`, the tag of non-global translations.
@@ -282,7 +288,7 @@ pub fn lookup_known(
     ste: [u64; 4],
     req: &DmaRequest,
 ) -> Result<StreamContext, Fault> {
-    let context = judge_entry(f, false, ste, req)?;
+    let context = judge_entry(f, &StreamTable::default(), ste, req)?;
     lookup_context(mem, f, context, req)
 }
 
@@ -301,18 +307,22 @@ pub fn lookup_for_ats(
     lookup_context(mem, f, context, req)
 }
 
-/// Whether the tables let a translated transaction pass, which is up to the STE alone as `IDR3.PASIDTT` is 0
-/// (`IHI0070 §3.9.1.3`, `§7.3.7`).
+/// What the tables make of a translated transaction, which is up to the STE alone as `IDR3.PASIDTT` is 0
+/// (`IHI0070 §3.9.1.3`): it bypasses, or with split-stage ATS undergoes stage 2.
 ///
 /// # Errors
 /// `C_BAD_STREAMID`, `F_STE_FETCH`, `C_BAD_STE`, `F_TRANSL_FORBIDDEN`.
-pub fn check_translated(
+pub fn lookup_translated(
     mem: &dyn GuestMemory,
     f: &Features,
     table: &StreamTable,
     req: &DmaRequest,
-) -> Result<(), Fault> {
-    lookup_entry(mem, f, table, req)?.allows_ats(FaultKind::TranslationForbidden, req)
+) -> Result<StreamContext, Fault> {
+    let mut context = lookup_entry(mem, f, table, req)?;
+    context.allows_ats(FaultKind::TranslationForbidden, req)?;
+    let rest = if context.splits_ats() { config::S2 } else { config::BYPASS };
+    context.ste[0] = context.ste0().with_config(rest).bits();
+    Ok(context)
 }
 
 /// Whether the responses that an SMMU itself gives to page requests of a stream carry the PASID (`IHI0070 §8.1`).
@@ -349,22 +359,33 @@ fn lookup_entry(
     req: &DmaRequest,
 ) -> Result<StreamContext, Fault> {
     let ste = stream_table::fetch(mem, f, table, req)?;
-    judge_entry(f, table.e2h, ste, req)
+    judge_entry(f, table, ste, req)
 }
 
 /// The STE, if it is valid.
-fn judge_entry(f: &Features, e2h: bool, ste: [u64; 4], req: &DmaRequest) -> Result<StreamContext, Fault> {
+fn judge_entry(
+    f: &Features,
+    table: &StreamTable,
+    ste: [u64; 4],
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
     if stream_table::is_illegal(f, ste) {
         return Err(config_fault(FaultKind::BadSte, req));
     }
     let mut context = StreamContext { ste, cd: [0; 4] };
     let is_el2 = f.hyp && context.action() == StreamAction::FirstStage && context.ste1().strw() == strw::EL2;
-    let world = match (is_el2, e2h) {
+    let world = match (is_el2, table.e2h) {
         (false, _) => strw::EL1,
         (true, false) => strw::EL2,
         (true, true) => strw::EL2_HOST,
     };
-    context.ste[1] = context.ste1().with_strw(world).bits();
+    let ats = match context.ste1().eats() {
+        _ if !f.ats || context.action() == StreamAction::Bypass => eats::NONE,
+        eats::FULL => eats::FULL,
+        eats::SPLIT if table.check_ats => eats::SPLIT,
+        _ => eats::NONE,
+    };
+    context.ste[1] = context.ste1().with_strw(world).with_eats(ats).bits();
     if !f.stage2 || is_el2 {
         context.ste[2] = context.ste2().with_s2vmid(0).bits();
     }
@@ -402,7 +423,6 @@ fn lookup_context(
                         context.ste[0] = context.ste0().with_config(config::S2).bits();
                     } else {
                         context.ste[0] = context.ste0().with_config(config::BYPASS).bits();
-                        context.cd[0] = STAGE1_SKIPPED;
                     }
                     return Ok(context);
                 }

@@ -60,6 +60,8 @@ properties! {
         pub adversarial: bool = false, c"x-adversarial", c"cache all that may be cached, finish as late as allowed";
         /// See `Features::ats`.
         pub ats: OnOffAuto = OnOffAuto::Auto, c"ats", c"translation requests of endpoints";
+        /// See `Features::ats_split`.
+        pub ats_split: OnOffAuto = OnOffAuto::Auto, c"ats-split", c"translation requests answered by stage 1 alone (STE.EATS = 2); auto: where ats and both stages are";
         /// Milliseconds of the guest's time.
         pub ats_timeout: u32 = 2000, c"ats-timeout", c"milliseconds in which endpoints have to answer an invalidation; 0: any time";
         /// See `Features::pri`.
@@ -195,6 +197,7 @@ impl<V: Variant> SmmuDevice<V> {
         f.stall_max = p.stall_max.get();
         f.adversarial = p.adversarial.get();
         f.ats = p.ats.get().unwrap_or(f.ats);
+        f.ats_split = p.ats_split.get().unwrap_or(f.ats_split && f.can_split_ats());
         f.pri = p.pri.get().unwrap_or(f.pri && f.ats);
         f.pmu = p.pmu.get().unwrap_or(f.pmu);
         f.pmu_msi = p.pmu_msi.get();

@@ -152,6 +152,9 @@ pub struct Features {
     pub sev: bool,
     /// Translation requests of endpoints are served.
     pub ats: bool,
+    /// Translation requests may be answered by stage 1 alone, for translated transactions to go through stage 2. Needs
+    /// `ats` and both stages.
+    pub ats_split: bool,
     /// Page requests of endpoints are taken. Needs `ats`.
     pub pri: bool,
     /// Streams of EL2.
@@ -215,6 +218,7 @@ impl Default for Features {
             msi: true,
             sev: true,
             ats: true,
+            ats_split: true,
             pri: true,
             hyp: false,
             asid16: true,
@@ -436,6 +440,7 @@ impl Features {
             small_tables: false,
             big_endian: false,
             ats: false,
+            ats_split: false,
             pri: false,
             attr_perms_override: false,
             pmu: false,
@@ -491,7 +496,21 @@ impl Features {
         if self.pmu_msi && !self.pmu {
             return needs("pmu-msi", "on", "counters to overflow", "set pmu=on, or pmu-msi=off");
         }
+        if self.ats_split && !self.can_split_ats() {
+            return needs(
+                "ats-split",
+                "on",
+                "ats=on, and both stages of translation",
+                "set ats=on and stage=nested, or ats-split=off",
+            );
+        }
         Ok(())
+    }
+
+    /// Whether there can be split-stage ATS.
+    #[must_use]
+    pub const fn can_split_ats(&self) -> bool {
+        self.ats && self.stage1 && self.stage2
     }
 
     /// Whether pages of `1 << log2` bytes are a supported granule.
@@ -520,8 +539,8 @@ impl Features {
             })
             .with_hyp(self.hyp.into())
             .with_ats(self.ats.into())
-            // Split-stage ATS is not there.
-            .with_ns1ats(self.ats.into())
+            // Says what is not there, of two stages alone.
+            .with_ns1ats((self.can_split_ats() && !self.ats_split).into())
             .with_asid16((self.stage1 && self.asid16).into())
             .with_vmid16((self.stage2 && self.vmid16).into())
             .with_vmw((self.stage2 && self.vmid_wildcards).into())

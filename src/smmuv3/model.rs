@@ -62,6 +62,16 @@ pub trait Engine: Send + Sync {
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault>;
+    /// See [`Translator::translated`].
+    ///
+    /// # Errors
+    /// The fault.
+    fn translated(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault>;
     /// See [`Translator::tables_changed`].
     fn tables_changed(&self);
     /// See [`Translator::invalidate`].
@@ -95,6 +105,15 @@ impl Engine for Translator {
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault> {
         Self::ats_translate(self, mem, tables, req)
+    }
+
+    fn translated(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        Self::translated(self, mem, tables, req)
     }
 
     fn tables_changed(&self) {

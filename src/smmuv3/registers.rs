@@ -76,6 +76,7 @@ impl Gate {
             two_level: self.two_level() != 0,
             record_bad_stream: self.record_bad_stream() != 0,
             e2h: self.e2h() != 0,
+            check_ats: self.check_ats() != 0,
         }
     }
 }

@@ -223,6 +223,7 @@ impl TestGuest {
             base: self.alloc(STE_BYTES << log2size),
             log2size,
             record_bad_stream: true,
+            check_ats: true,
             ..StreamTable::default()
         }
     }
@@ -236,6 +237,7 @@ impl TestGuest {
             two_level: true,
             record_bad_stream: true,
             e2h: false,
+            check_ats: true,
         }
     }
 

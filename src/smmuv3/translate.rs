@@ -198,31 +198,37 @@ impl Translator {
                 }
             }
         };
-        let (result, iotlb) = match context.action() {
+        let (result, iotlb) = self.by_context(mem, &context, req, now);
+        Answer { result, origin: Origin { config_hit, iotlb } }
+    }
+
+    /// What becomes of a request whose configuration is known.
+    fn by_context(
+        &self,
+        mem: &dyn GuestMemory,
+        context: &StreamContext,
+        req: &DmaRequest,
+        now: Moment,
+    ) -> (Result<Translation, Fault>, Lookup) {
+        match context.action() {
             StreamAction::Abort => (Err(config::silent_abort(req)), Lookup::Unused),
-            StreamAction::Bypass => (config::bypass(&self.features, &context, req), Lookup::Unused),
-            action => match (self.cached(&context, req, now), action) {
+            StreamAction::Bypass => (config::bypass(&self.features, context, req), Lookup::Unused),
+            action => match (self.cached(context, req, now), action) {
                 (Cached::Hit(translation), _) => (Ok(translation), Lookup::Hit),
                 (Cached::Forbidden(Stage::First), _) if self.features.adversarial => {
                     let kind = FaultKind::Permission;
-                    (Err(walk::translation_fault(kind, &self.features, &context, req)), Lookup::Hit)
+                    (Err(walk::translation_fault(kind, &self.features, context, req)), Lookup::Hit)
                 }
                 (Cached::Forbidden(Stage::Second), StreamAction::SecondStage)
                     if self.features.adversarial =>
                 {
                     let kind = FaultKind::Permission;
-                    (
-                        Err(walk::second_stage_fault(kind, &self.features, &context, req, req.addr)),
-                        Lookup::Hit,
-                    )
+                    (Err(walk::second_stage_fault(kind, &self.features, context, req, req.addr)), Lookup::Hit)
                 }
                 // What stage 2 refuses under stage 1 has an IPA, which is not cached.
-                (Cached::Forbidden(_) | Cached::Miss, _) => {
-                    (self.walk(mem, &context, req, now), Lookup::Miss)
-                }
+                (Cached::Forbidden(_) | Cached::Miss, _) => (self.walk(mem, context, req, now), Lookup::Miss),
             },
-        };
-        Answer { result, origin: Origin { config_hit, iotlb } }
+        }
     }
 
     /// What the IOTLB knows about an address.
@@ -266,25 +272,26 @@ impl Translator {
         req: &DmaRequest,
         now: Moment,
     ) -> Result<Translation, Fault> {
-        let mapping = self.walk_page(mem, context, req, now)?;
+        let mapping = self.walk_page(mem, context, req, now, &|_| true)?;
         let privileged = context.checked_access(&self.features, req.access).privileged;
         Ok(translation(req.addr, mapping.addr, mapping.log2size, mapping.perms.permissions(privileged)))
     }
 
-    /// Walks the tables, and keeps what was found.
+    /// Walks the tables, [if](walk::walk_if) stage 1 is `useful`, and keeps what was found.
     fn walk_page(
         &self,
         mem: &dyn GuestMemory,
         context: &StreamContext,
         req: &DmaRequest,
         now: Moment,
+        useful: &dyn Fn(PagePerms) -> bool,
     ) -> Result<Mapping, Fault> {
         self.counters.count(counter::WALKS);
         let (result, updates) = match &self.tables {
-            None => walk::walk(mem, &(), &self.features, context, req),
+            None => walk::walk_if(mem, &(), &self.features, context, req, useful),
             Some(cache) => {
                 let tables = WalkedTables { cache, sequence: &self.sequence, now, context };
-                walk::walk(mem, &tables, &self.features, context, req)
+                walk::walk_if(mem, &tables, &self.features, context, req, useful)
             }
         };
         self.counters.updated(updates.accessed, updates.dirtied);

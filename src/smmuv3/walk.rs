@@ -28,6 +28,8 @@ const MAX_UPDATES: u32 = 64;
 pub struct Mapping {
     /// Output address of the page's or block's first byte.
     pub addr: u64,
+    /// What stage 1 makes of it; the input address where stage 1 bypasses.
+    pub intermediate: u64,
     /// Log2 of its size in bytes, the smaller of both stages': 12 to 42.
     pub log2size: u8,
     /// Level of the descriptor that invalidations name, 0 to 3: that of stage 1 unless it bypasses.
@@ -94,8 +96,24 @@ pub fn walk(
     context: &StreamContext,
     req: &DmaRequest,
 ) -> (Result<Mapping, Fault>, Updates) {
+    walk_if(mem, cache, f, context, req, &|_| true)
+}
+
+/// [`walk`], unless stage 1 by itself leaves permissions that are not `useful`: stage 2 is then not asked, and nothing of it
+/// is seen (`IHI0070 §3.9.1.2`).
+///
+/// # Errors
+/// Those of [`walk`]; `F_PERMISSION` of stage 1 for what is not useful.
+pub fn walk_if(
+    mem: &dyn GuestMemory,
+    cache: &dyn TableCache,
+    f: &Features,
+    context: &StreamContext,
+    req: &DmaRequest,
+    useful: &dyn Fn(PagePerms) -> bool,
+) -> (Result<Mapping, Fault>, Updates) {
     let walk = Walk::new(mem, cache, f, context, req);
-    (walk.run(), walk.updates.get())
+    (walk.run(useful), walk.updates.get())
 }
 
 /// Where the L1CD or CD at `ipa` lies, of a stream with stage 2.
@@ -195,10 +213,11 @@ impl Leaf {
         self.addr | input & ones(self.shift)
     }
 
-    fn mapping(&self) -> Mapping {
+    fn mapping(&self, intermediate: u64) -> Mapping {
         let log2size = low8(self.shift.into());
         Mapping {
             addr: self.addr,
+            intermediate: intermediate & !ones(self.shift),
             log2size,
             level: low8(self.level.into()),
             granule_log2: low8(self.granule.into()),
@@ -252,11 +271,11 @@ impl<'a> Walk<'a> {
         Self { mem, cache, f, context, access, req, updates: Cell::default() }
     }
 
-    fn run(&self) -> Result<Mapping, Fault> {
+    fn run(&self, useful: &dyn Fn(PagePerms) -> bool) -> Result<Mapping, Fault> {
         match self.context.action() {
             StreamAction::SecondStage => self.second_stage_only(),
-            StreamAction::Nested => self.nested(),
-            _ => self.first_stage().map(|leaf| leaf.mapping()),
+            StreamAction::Nested => self.nested(useful),
+            _ => self.first_stage().map(|leaf| leaf.mapping(leaf.addr)),
         }
     }
 
@@ -268,19 +287,23 @@ impl<'a> Walk<'a> {
             return Err(Fault { action: FaultAction::Abort, record: true, ..fault });
         }
         let leaf = self.second_stage(ipa, Purpose::input(self.access))?;
-        Ok(Mapping { perms: PagePerms::ALL.meet(leaf.perms), ..leaf.mapping() })
+        Ok(Mapping { perms: PagePerms::ALL.meet(leaf.perms), ..leaf.mapping(ipa) })
     }
 
-    fn nested(&self) -> Result<Mapping, Fault> {
+    fn nested(&self, useful: &dyn Fn(PagePerms) -> bool) -> Result<Mapping, Fault> {
         let first = self.first_stage()?;
+        if !useful(first.perms) {
+            return Err(translation_fault(FaultKind::Permission, self.f, self.context, self.req));
+        }
         let ipa = first.output(self.req.addr);
         let second = self.second_stage(ipa, Purpose::input(self.access))?;
         let shift = first.shift.min(second.shift);
         Ok(Mapping {
             addr: second.output(ipa) & !ones(shift),
+            intermediate: ipa & !ones(shift),
             log2size: low8(shift.into()),
             perms: first.perms.meet(second.perms),
-            ..first.mapping()
+            ..first.mapping(ipa)
         })
     }
 

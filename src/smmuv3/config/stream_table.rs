@@ -70,11 +70,12 @@ pub(super) fn is_illegal(f: &Features, ste: [u64; 4]) -> bool {
     let world = if f.hyp && action == StreamAction::FirstStage { context.ste1().strw() } else { 0 };
     let world_illegal = world & 1 != 0;
     let vmid_illegal = action.translates() && world == 0 && f.stage2 && !f.vmid16 && context.vmid() > 0xff;
-    // Split-stage ATS is not there (IDR0.NS1ATS), and who has a translation of both stages cannot stall in one.
+    // Stage 2 cannot stall an endpoint that has been told that there is a translation.
+    let stalls = action.has_second_stage() && Ste2::from(ste[2]).s2s() != 0;
     let ats_illegal = match context.ste1().eats() {
-        _ if !f.ats || action == StreamAction::Abort => false,
-        eats::SPLIT => true,
-        eats::FULL => action.has_second_stage() && Ste2::from(ste[2]).s2s() != 0,
+        _ if !f.ats || !action.translates() => false,
+        eats::SPLIT => !f.ats_split || action != StreamAction::Nested || stalls,
+        eats::FULL => stalls,
         _ => false,
     };
     first_illegal || second_illegal || world_illegal || vmid_illegal || ats_illegal

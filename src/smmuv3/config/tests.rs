@@ -493,14 +493,14 @@ proptest! {
         sid in any::<u32>(),
         ssid in proptest::option::of(any::<u32>()),
         words in proptest::collection::vec(any::<u64>(), 64),
-        (adversarial_ste, adversarial_cd, e2h) in any::<(bool, bool, bool)>(),
+        (adversarial_ste, adversarial_cd, e2h, check_ats) in any::<(bool, bool, bool, bool)>(),
         ssid_bits in 0u8..=20,
         stall in prop_oneof![Just(StallModel::Off), Just(StallModel::On), Just(StallModel::Force)],
     ) {
         let f = Features { ssid_bits, stall, hyp: e2h, ..Features::default() };
         let memory = Noise { words, ste: adversarial_ste, cd: adversarial_cd, reads: 0.into() };
         let (base, log2size, split, two_level) = table;
-        let table = StreamTable { base, log2size, split, two_level, record_bad_stream: true, e2h };
+        let table = StreamTable { base, log2size, split, two_level, record_bad_stream: true, e2h, check_ats };
         let result = lookup_stream(&memory, &f, &table, &request(sid, ssid, 0, READ));
         prop_assert!(memory.reads.load(std::sync::atomic::Ordering::Relaxed) <= 10);
         if let Ok(context) = result {

@@ -5,11 +5,13 @@ use super::*;
 fn defaults_are_valid_and_say_what_they_can() {
     let f = Features::default();
     f.validate().unwrap();
-    // S2P, S1P, AArch64, COHACC, HTTU 2, ATS, NS1ATS, ASID16, MSI, SEV, PRI, VMW, VMID16, CD2L, both endiannesses, ATSRECERR,
+    // S2P, S1P, AArch64, COHACC, HTTU 2, ATS, ASID16, MSI, SEV, PRI, VMW, VMID16, CD2L, both endiannesses, ATSRECERR,
     // stall and terminate, abort only, two levels.
-    assert_eq!(f.idr0(), 0x0c8f_7c9b);
+    assert_eq!(f.idr0(), 0x0c8f_749b);
     assert_eq!(f.idr1(), (1 << 26) | (19 << 21) | (19 << 16) | (19 << 11) | (20 << 6) | 16);
-    let plain = Features { ats: false, pri: false, ..f };
+    // NS1ATS says what is not there.
+    assert_eq!(Features { ats_split: false, ..f }.idr0(), 0x0c8f_7c9b);
+    let plain = Features { ats: false, ats_split: false, pri: false, ..f };
     assert_eq!((plain.idr0(), plain.idr1()), (0x0c0e_709b, f.idr1() & !(0x1f << 11)));
     // HAD, XNX, FWB, STT, RIL, BBML 2.
     assert_eq!(f.idr3(), 0x1714);
@@ -89,6 +91,11 @@ fn impossible_combinations_name_property_range_and_way_out() {
         bad(|f| f.ats = false),
         "property 'pri' is on, which needs ats=on, by which endpoints use the pages; set ats=on, or pri=off"
     );
+    assert_eq!(
+        bad(|f| f.stage2 = false),
+        "property 'ats-split' is on, which needs ats=on, and both stages of translation; set ats=on and stage=nested, or \
+         ats-split=off"
+    );
     assert!(bad(|f| f.priq_log2 = 20).contains("'priq-log2'"));
 }
 
@@ -138,6 +145,9 @@ fn nothing_is_advertised_that_is_off() {
     assert_eq!(Idr0::from(f.idr0()).hyp(), 1);
     f.raz_wi = true;
     assert_eq!(Idr0::from(f.idr0()).term_model(), 0);
+    // Of one stage alone NS1ATS is RES0 (`IHI0070 §6.3.1`).
+    (f.ats_split, f.stage2) = (false, false);
+    assert_eq!((Idr0::from(f.idr0()).ats(), Idr0::from(f.idr0()).ns1ats()), (1, 0));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::super::config;
 use super::super::event;
-use super::super::fault::{Fault, FaultKind};
+use super::super::fault::{Fault, FaultAction, FaultKind};
 use super::super::registers::Gate;
 use super::super::spec::page_request::{Request0, Request1};
 use super::super::spec::registers::{IRQ_PRIQ, PriqCons, PriqIrqCfg2, PriqProd};
@@ -58,8 +58,8 @@ impl<E: Engine> Smmu<E> {
         answer
     }
 
-    /// Lets a translated transaction pass, or not (`IHI0070 §3.9.1.3`). An address beyond the output size is aborted, and
-    /// nobody hears of it (`IHI0070 §3.9.1.1`).
+    /// Lets a translated transaction pass, or through stage 2, or not (`IHI0070 §3.9.1.3`). An address beyond the output
+    /// size is aborted, and nobody hears of it (`IHI0070 §3.9.1.1`).
     pub(super) fn check_translated(
         &self,
         mem: &dyn GuestMemory,
@@ -68,30 +68,34 @@ impl<E: Engine> Smmu<E> {
     ) -> (Outcome, Effects) {
         let epoch = self.epochs.begin();
         let gate = self.gate();
-        let refused = if gate.enabled() == 0 {
-            Some(config::config_fault(FaultKind::TranslationForbidden, req))
+        let result = if gate.enabled() == 0 {
+            Err(Some(config::config_fault(FaultKind::TranslationForbidden, req)))
         } else {
             self.counted(gate, mem, req.stream, |mem| {
-                let refused = if gate.check_ats() == 0 {
-                    None
+                let result = if gate.check_ats() != 0 {
+                    self.engine.translated(mem, &self.tables(), req).map_err(Some)
+                } else if self.features.oas.contains(req.addr) {
+                    let perm = Permissions { read: true, write: true, exec: true };
+                    Ok(Translation { addr: req.addr, page_mask: u64::MAX, perm })
                 } else {
-                    config::check_translated(mem, &self.features, &gate.table(), req).err()
+                    Err(None)
                 };
-                (Some(Seen::Translated), refused)
+                (Some(Seen::Translated), result)
             })
         };
-        let effects = match refused {
-            Some(fault) => {
-                let record = is_recorded(gate, &fault)
-                    || (fault.kind == FaultKind::BadStreamId && gate.record_ats() != 0);
-                self.fault(mem, &Fault { record, ..fault }, under_bql).1
+        let effects = match result {
+            Ok(translation) => return (Outcome::Translated { translation, epoch }, Effects::default()),
+            Err(Some(fault)) => {
+                let record = match fault.kind {
+                    // C_BAD_STREAMID too, whatever CR2.RECINVSID says.
+                    FaultKind::BadStreamId | FaultKind::SteFetch | FaultKind::BadSte => {
+                        gate.record_ats() != 0
+                    }
+                    _ => fault.record,
+                };
+                self.fault(mem, &Fault { record, action: FaultAction::Abort, ..fault }, under_bql).1
             }
-            None if self.features.oas.contains(req.addr) => {
-                let perm = Permissions { read: true, write: true, exec: true };
-                let translation = Translation { addr: req.addr, page_mask: u64::MAX, perm };
-                return (Outcome::Translated { translation, epoch }, Effects::default());
-            }
-            None => Effects::default(),
+            Err(None) => Effects::default(),
         };
         self.end_quietly(epoch);
         (Outcome::Aborted, effects)
@@ -200,11 +204,11 @@ impl<E: Engine> Smmu<E> {
     }
 }
 
-/// Whether an error of an ATS request is recorded: what the stream forbids always is, other errors where software wants to
-/// know (`IHI0070 §3.9.1.2`, `CR2.REC_CFG_ATS`).
+/// Whether an error of a translation request is recorded: what the stream forbids always is, other errors where software
+/// wants to know (`IHI0070 §3.9.1.2`, `CR2.REC_CFG_ATS`).
 fn is_recorded(gate: Gate, fault: &Fault) -> bool {
     match fault.kind {
-        FaultKind::BadAtsRequest | FaultKind::TranslationForbidden => true,
+        FaultKind::BadAtsRequest => true,
         _ => fault.record && gate.record_ats() != 0,
     }
 }

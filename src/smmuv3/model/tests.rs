@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU32;
 
-use super::super::config::StreamTable;
+use super::super::config::{self, StreamTable};
 use super::super::event::Record;
 use super::super::fault::{FaultClass, FaultKind};
 use super::super::spec::command::{
@@ -100,6 +100,18 @@ impl Engine for Script {
             return Ok(AtsTranslation { addr, read: true, write: true, ..AtsTranslation::NONE });
         }
         Err(self.scripted(req))
+    }
+
+    fn translated(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        let table = tables.tables().ok_or_else(|| self.scripted(req))?;
+        config::lookup_translated(mem, &Features::default(), &table, req)?;
+        let perm = Permissions { read: true, write: true, exec: true };
+        Ok(Translation { addr: req.addr, page_mask: u64::MAX, perm })
     }
 
     fn tables_changed(&self) {
@@ -377,6 +389,7 @@ fn translation_sees_the_registers() {
         two_level: true,
         record_bad_stream: false,
         e2h: false,
+        check_ats: false,
     };
     assert_eq!(lock(&rig.smmu.engine.tables).last(), Some(&expected));
 }

@@ -218,7 +218,8 @@ fn gate_is_one_word() {
             split: 8,
             two_level: true,
             record_bad_stream: true,
-            e2h: false
+            e2h: false,
+            check_ats: false
         }
     );
     let el2 = Features { hyp: true, ..f };

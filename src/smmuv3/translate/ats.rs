@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Answers to translation requests (`IHI0070 §3.9.1.2`, `§13.7`).
+//! Answers to translation requests (`IHI0070 §3.9.1.2`, `§13.7`), and what becomes of the translated transactions that
+//! follow (`IHI0070 §3.9.1.3`).
 
-use super::{Answer, StreamContext, TableSource, Translator};
+use super::{Answer, StreamAction, StreamContext, TableSource, Translator};
 use crate::iommu::sequence::Moment;
 use crate::iommu::translator::{Lookup, Origin, counter};
-use crate::iommu::{Access, AtsTranslation, DmaRequest, GuestMemory};
+use crate::iommu::{Access, AtsTranslation, DmaRequest, GuestMemory, Permissions, SubstreamId, Translation};
 use crate::smmuv3::config;
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::spec::ste::instcfg;
@@ -12,6 +13,8 @@ use crate::smmuv3::walk::PagePerms;
 
 /// Log2 of what is answered where `STE.S1DSS` skips stage 1.
 const IDENTITY_LOG2: u8 = 21;
+/// What an STE says of translated transactions is cached under this number, which no PASID has.
+const TRANSLATED: SubstreamId = SubstreamId::MAX;
 
 impl Translator {
     /// Answers a translation request. `req.access` says what for: writes unless the no-write flag is set, and whether
@@ -76,6 +79,68 @@ impl Translator {
         }
     }
 
+    /// Lets a translated transaction pass where `CR0.ATSCHK` asks for more than its size: as the stream's STE says, and
+    /// with split-stage ATS through stage 2. It is taken for unprivileged data without a SubstreamID (`IDR3.PASIDTT` is 0).
+    ///
+    /// # Errors
+    /// The fault, which aborts. Of an address beyond the output size nobody hears, unless stage 2 is to translate it
+    /// (`IHI0070 §3.9.1.1`).
+    pub fn translated(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        let access = Access { exec: false, privileged: false, ..req.access };
+        let req = DmaRequest { substream: None, access, tag: None, ..*req };
+        let answer = self.sequence.settle(
+            |now| self.translated_attempt(mem, tables, &req, now),
+            || self.counters.count(counter::RETRIES),
+        );
+        if answer.origin.iotlb != Lookup::Unused {
+            self.counters.answered(answer.origin, answer.result.is_err());
+        }
+        answer.result
+    }
+
+    fn translated_attempt(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+        now: Moment,
+    ) -> Answer {
+        let (context, config_hit) = match self.contexts.lookup(now, req.stream, Some(TRANSLATED)) {
+            Some(words) => (Ok(StreamContext::from_words(words)), true),
+            None => {
+                let found = match tables.tables() {
+                    Some(table) => config::lookup_translated(mem, &self.features, &table, req),
+                    None => Err(config::config_fault(FaultKind::TranslationForbidden, req)),
+                };
+                if let Ok(context) = &found {
+                    let pair = (req.stream, Some(TRANSLATED));
+                    let _ = self.contexts.insert(&self.sequence, now, pair, context.to_words());
+                }
+                (found, false)
+            }
+        };
+        let (result, iotlb) = match context {
+            Err(fault) => (Err(fault), Lookup::Unused),
+            Ok(context) if context.action().translates() => self.by_context(mem, &context, req, now),
+            Ok(_) => (self.pass(req), Lookup::Unused),
+        };
+        Answer { result, origin: Origin { config_hit, iotlb } }
+    }
+
+    /// A translated transaction's way past translation.
+    fn pass(&self, req: &DmaRequest) -> Result<Translation, Fault> {
+        if !self.features.oas.contains(req.addr) {
+            return Err(Fault { record: false, ..config::config_fault(FaultKind::AddressSize, req) });
+        }
+        let perm = Permissions { read: true, write: true, exec: true };
+        Ok(Translation { addr: req.addr, page_mask: u64::MAX, perm })
+    }
+
     /// Stage 1 is skipped: every address is its own translation.
     fn identity(&self, req: &DmaRequest) -> AtsTranslation {
         if !self.features.oas.contains(req.addr) {
@@ -101,13 +166,24 @@ impl Translator {
         config_hit: bool,
     ) -> Answer<AtsTranslation> {
         let bare = Access { read: false, write: false, exec: false, privileged: req.access.privileged };
+        let split = context.splits_ats();
+        let useful = |perms| {
+            let answer = self.completion(context, req, perms, 0, AtsTranslation::PAGE_LOG2);
+            answer.read || answer.write
+        };
         let walk = |access| {
-            let page = self.walk_page(mem, context, &DmaRequest { access, ..*req }, now)?;
-            Ok((self.completion(context, req, page.perms, page.addr, page.log2size), page.perms))
+            let page = self.walk_page(mem, context, &DmaRequest { access, ..*req }, now, &useful)?;
+            let addr = if split { page.intermediate } else { page.addr };
+            Ok((self.completion(context, req, page.perms, addr, page.log2size), page.perms))
         };
         let cached = self
             .cached_page(context, req.addr, now)
-            .map(|(page, perms)| (self.completion(context, req, perms, page.output, page.log2size), perms))
+            // What both stages make of an address says nothing of what the first does.
+            .filter(|_| !split || context.action() == StreamAction::SecondStage)
+            .map(|(page, perms)| {
+                let addr = if split { page.input } else { page.output };
+                (self.completion(context, req, perms, addr, page.log2size), perms)
+            })
             // What it does not allow, the tables may allow by now, and software owes no invalidation.
             .filter(|(answer, _)| self.features.adversarial || grants(answer, req));
         let iotlb = if cached.is_some() { Lookup::Hit } else { Lookup::Miss };

@@ -3,6 +3,7 @@
 //! histories and under threads.
 
 mod ats;
+mod ats_stage2;
 mod el2;
 mod histories;
 mod nested_histories;

@@ -110,6 +110,7 @@ fn pages_and_blocks_of_every_granule() {
             m,
             Mapping {
                 addr: pa,
+                intermediate: pa,
                 log2size: log2size as u8,
                 level: level as u8,
                 granule_log2: granule as u8,

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::histories::uncached;
 use super::*;
 use crate::smmuv3::spec::pte::{Pte, S2Pte};
+use crate::smmuv3::spec::ste::eats;
 
 const VMS: usize = 2;
 /// A VM's nested stream, and its stream with stage 2 alone.
@@ -95,13 +96,13 @@ impl World {
         for vm in 0..VMS {
             let contexts = rig.guest.contexts(1, s1fmt::LINEAR);
             rig.guest.set_cd(&contexts, 0, &cd(&first[vm], 5));
-            let ste = ste_stage1(contexts.base, 0, s1fmt::LINEAR, 0);
-            rig.guest.set_ste(&rig.streams, sid(vm, false), &with_stage2(ste, &second[vm], vmid(vm)));
-            rig.guest.set_ste(
-                &rig.streams,
-                sid(vm, true),
-                &with_stage2(Default::default(), &second[vm], vmid(vm)),
-            );
+            // Split-stage ATS, and full ATS.
+            let stage1 = ste_stage1(contexts.base, 0, s1fmt::LINEAR, 0);
+            for (alone, ste, eats) in [(false, stage1, eats::SPLIT), (true, Ste::default(), eats::FULL)] {
+                let ste = with_stage2(ste, &second[vm], vmid(vm));
+                let ste = edit_ste1(ste, |ste1| ste1.with_eats(eats));
+                rig.guest.set_ste(&rig.streams, sid(vm, alone), &ste);
+            }
         }
         let world = Self { rig, first, second, past: vec![vec![Leaf::Unmapped]; VMS * 2 * PAGES as usize] };
         for vm in 0..VMS {
@@ -142,6 +143,23 @@ impl World {
 fn use_of(vm: usize, alone: bool, page: u64, offset: u64, write: bool) -> DmaRequest {
     let base = if alone { ipa(page) } else { va(page) };
     request(sid(vm, alone), None, base + (offset << 12) + 0x10, if write { WRITE } else { READ })
+}
+
+/// An endpoint with ATS that forgets at once gets as far as one without, and no further.
+fn by_ats(rig: &Rig, req: &DmaRequest, alone: bool) {
+    let by = |access| uncached(rig, &DmaRequest { access, ..*req });
+    let (reads, writes) = (by(READ), by(WRITE));
+    let (mem, streams) = (&rig.guest.mem, &rig.streams);
+    let answer = rig.smmu.ats_translate(mem, streams, req).unwrap();
+    assert_eq!((answer.read, answer.write), (reads.is_ok(), req.access.write && writes.is_ok()));
+    let addr = answer.addr | req.addr & size_mask(answer.log2size);
+    for (granted, access, ordinary) in [(answer.read, READ, reads), (answer.write, WRITE, writes)] {
+        if granted {
+            let passed = rig.smmu.translated(mem, streams, &DmaRequest { addr, access, ..*req }).unwrap();
+            assert_eq!(passed.addr, ordinary.unwrap().addr);
+            assert!(!alone || addr == passed.addr, "full ATS");
+        }
+    }
 }
 
 /// Guest and hypervisor invalidate what they change: nobody can tell that there are caches.
@@ -186,6 +204,7 @@ fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
                 let req = use_of(vm, alone, page, offset, write);
                 let cached = rig.smmu.translate(&rig.guest.mem, &rig.streams, &req);
                 assert_eq!(cached, uncached(rig, &req), "step {n}");
+                by_ats(rig, &req, alone);
             }
         }
     }

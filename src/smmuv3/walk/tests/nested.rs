@@ -106,6 +106,7 @@ fn the_smaller_of_both_pages() {
             let smaller = log1.min(log2);
             assert_eq!(u32::from(m.log2size), smaller);
             assert_eq!(m.addr & ones(smaller), 0);
+            assert_eq!(m.intermediate, ipa & !ones(smaller));
             assert_eq!(m.addr | va & ones(smaller), pa_base | ipa & ones(log2));
             // What invalidations by input address name.
             assert_eq!((u32::from(m.level), u32::from(m.granule_log2)), (l1, g1));

@@ -88,6 +88,7 @@ fn pages_and_blocks_of_every_granule_and_start() {
             mapping,
             Mapping {
                 addr: pa,
+                intermediate: ipa & !ones(log2size),
                 log2size: log2size as u8,
                 level: level as u8,
                 granule_log2: granule as u8,

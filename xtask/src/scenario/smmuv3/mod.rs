@@ -5,6 +5,7 @@ mod consumer;
 pub mod counters;
 pub mod defects;
 mod requests;
+mod second;
 mod tables;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 pub use requests::Response;
+pub use second::Ats;
 pub use tables::{Leaf, Tables, page};
 
 use super::function::IDENTITY as ENDPOINT;

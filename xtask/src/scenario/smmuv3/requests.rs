@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Rig, SMMU, STREAM, STREAM_TABLE, register};
+use super::{Ats, Rig, SMMU, STREAM, STREAM_TABLE, register};
 use crate::scenario::Capability;
 
 /// PRI queue.
@@ -54,31 +54,19 @@ impl Rig {
     pub fn enable_requests(&mut self, log2: u64) -> Result<()> {
         let q = &mut self.qtest;
         let ste1 = STREAM_TABLE + 64 * STREAM + 8;
-        // EATS = full, PPAR.
-        let word = q.readq(ste1)? | 1 << 28 | 1 << 18;
+        // PPAR.
+        let word = q.readq(ste1)? | 1 << 18;
         q.writeq(ste1, word)?;
         q.writeq(SMMU + priq::BASE, REQUESTS | log2)?;
         q.writel(SMMU + priq::PROD, 0)?;
         q.writel(SMMU + priq::CONS, 0)?;
         // ATSCHK, PRIQEN besides the others.
         q.writel(SMMU + register::CR0, 0x1f)?;
-        // CMD_CFGI_ALL.
-        self.command([0x04, 0x1f])?;
-        self.invalidate_all()?;
+        self.set_ats(Some(Ats::Full))?;
         for capability in [Capability::Ats, Capability::Pri] {
             self.endpoint.enable(&mut self.qtest, capability)?;
         }
         Ok(())
-    }
-
-    /// Takes the stream's ATS away.
-    pub fn forbid_requests(&mut self) -> Result<()> {
-        let ste1 = STREAM_TABLE + 64 * STREAM + 8;
-        let word = self.qtest.readq(ste1)? & !(0b11 << 28);
-        self.qtest.writeq(ste1, word)?;
-        // CMD_CFGI_ALL.
-        self.command([0x04, 0x1f])?;
-        self.invalidate_all()
     }
 
     /// Whether every command was consumed.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use crate::scenario::smmuv3::counters::Counter;
-use crate::scenario::smmuv3::{Context, Leaf, Leaves, Response, Rig, SMMU, event};
+use crate::scenario::smmuv3::{Ats, Context, Leaf, Leaves, Response, Rig, SMMU, event};
 use crate::scenario::{self, Descriptor, Engine, FaultMode, cause, place};
 use crate::setup;
 use crate::tests::{Runner, Verdict, plain_machine};
@@ -20,6 +20,7 @@ pub fn run(runner: &mut Runner) {
     runner.test("registers/page-requests", |r, dir| page_requests(r, &dir));
     runner.test("registers/automatic-responses", |r, dir| automatic_responses(r, &dir));
     runner.test("registers/ats-invalidation", |r, dir| ats_invalidation(r, &dir));
+    runner.test("registers/split-stage-ats", |r, dir| split_stage_ats(r, &dir));
     runner.test("registers/ats-timeout", |r, dir| ats_timeout(r, &dir));
     runner.test("registers/counter-overflow", |r, dir| counter_overflow(r, &dir));
 }
@@ -119,13 +120,56 @@ fn ats_invalidation(runner: &Runner, dir: &Path) -> Result<Verdict> {
     rig.command([0x46, 0])?;
     ensure!(store(&mut rig, &mut engine, 3)? == (2, 3), "the endpoint still has the old page");
     // A stream that may not: neither ask nor use what it has.
-    rig.forbid_requests()?;
+    rig.set_ats(None)?;
     let done = rig.run(&mut engine, Descriptor::store(HERE, 4))?;
     ensure!(!done.is_ok() && rig.qtest.readq(new)? == 3, "a translated write passed: {done:?}");
     let event = rig.wait_event()?;
     let forbidden = [event::TRANSLATION_FORBIDDEN, event::BAD_ATS_REQUEST];
     ensure!(forbidden.contains(&event.number()), "{event:x?}");
     Ok(Verdict::Pass("old until CMD_ATC_INV, new after; then forbidden".into()))
+}
+
+/// `IHI0070 §13.6.3`: the endpoint holds what stage 1 says, and what stage 2 says of that holds at once.
+fn split_stage_ats(runner: &Runner, dir: &Path) -> Result<Verdict> {
+    // Not in memory.
+    const IPA: u64 = 0x70_0000_0000;
+    let args = plain_machine(&runner.source);
+    let mut rig = Rig::start(&args, &setup::scene_parts(&args)?, dir, "split")?;
+    rig.map_identity(3)?;
+    rig.map(HERE, Leaf::all(IPA))?;
+    rig.enable(Context::default())?;
+    let mut second = rig.nest()?;
+    let (old, new) = (place::DATA, place::DATA + 0x1000);
+    rig.map_second(&mut second, IPA, old, true)?;
+    rig.enable_requests(4)?;
+    rig.set_ats(Some(Ats::Split))?;
+    let mut engine = rig.engine(1).mode(FaultMode::AtsPri);
+    rig.fill(old, 0)?;
+    rig.fill(new, 0)?;
+    let words = |rig: &mut Rig| -> Result<(u64, u64)> { Ok((rig.qtest.readq(old)?, rig.qtest.readq(new)?)) };
+    rig.warm_up(&mut engine, Descriptor::store(HERE, 1))?;
+    ensure!(words(&mut rig)? == (1, 0), "not where both stages lead to: {:x?}", words(&mut rig)?);
+    let asked = rig.stat("ats-requests")?;
+    // The hypervisor moves the page; the endpoint hears nothing of it.
+    rig.map_second(&mut second, IPA, new, true)?;
+    rig.warm_up(&mut engine, Descriptor::store(HERE, 2))?;
+    ensure!(words(&mut rig)? == (1, 2), "stage 2 was not asked: {:x?}", words(&mut rig)?);
+    rig.map_second(&mut second, IPA, new, false)?;
+    let refused = rig.run(&mut engine, Descriptor::store(HERE + 8, 3))?;
+    ensure!(!refused.is_ok() && rig.qtest.readq(new + 8)? == 0, "a write passed: {refused:?}");
+    let fault = rig.wait_event()?;
+    ensure!((fault.number(), fault.address()) == (event::PERMISSION, IPA + 8), "{fault:x?}");
+    ensure!(rig.stat("ats-requests")? == asked, "the endpoint asked again");
+    // The guest maps the page anew, which the endpoint has to be told.
+    rig.map(HERE, Leaf::all(place::DATA + 0x2000))?;
+    rig.invalidate_all()?;
+    rig.invalidate_endpoint(HERE)?;
+    rig.command([0x46, 0])?;
+    rig.warm_up(&mut engine, Descriptor::store(HERE, 4))?;
+    ensure!(rig.qtest.readq(place::DATA + 0x2000)? == 4, "the endpoint still has the old page");
+    Ok(Verdict::Pass(
+        "stage 2 moves and closes a page that the endpoint holds; stage 1 needs CMD_ATC_INV".into(),
+    ))
 }
 
 /// `IHI0070 §3.9.1.4`: an endpoint that does not answer fails the SYNC, until software has acknowledged it.

@@ -98,7 +98,11 @@ impl Log {
 
     /// The calls so far, which are forgotten.
     pub fn take(&mut self) -> Vec<Record> {
-        core::mem::take(&mut self.records).into()
+        let mut records = Vec::new();
+        while let Some(record) = self.records.pop_front() {
+            records.push(record);
+        }
+        records
     }
 
     /// The call after `ahead` others fails.

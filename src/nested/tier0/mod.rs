@@ -9,6 +9,7 @@
 //! | `smmuv3`    | a guest with an SMMUv3, and scenes of it                                            |
 //! | `vtd`       | a guest with a VT-d unit, and scenes of it                                          |
 //! | `histories` | random histories of guests                                                          |
+//! | `registers_*` | the models' registers and queues, with a function in a host's hands and its twin   |
 //! | `failures`  | hosts that fail: what guest and layer are left with                                 |
 //! | `mutant`    | a host that does one thing wrong, standing for a layer that does                    |
 //! | `mutations` | the list of these, each with the scene that must not survive it                     |
@@ -17,6 +18,8 @@ mod failures;
 mod histories;
 mod mutant;
 mod mutations;
+mod registers_smmuv3;
+mod registers_vtd;
 mod smmuv3;
 mod vtd;
 

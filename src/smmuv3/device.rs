@@ -13,12 +13,12 @@ use std::sync::OnceLock;
 use super::features::{AddressSize, Features, Httu, StallModel};
 use super::model::Smmu;
 use super::spec::pmcg::{self, IRQ_OVERFLOW};
-use crate::iommu::Effect;
+use crate::iommu::{Effect, Effects};
 use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, function, iotlb_entries};
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, ClassInit, DeviceImpl, Error, IrqLine, Link,
     MemoryAttributes, MemoryRegion, Object, ObjectLike, OnOffAuto, OwnedRegion, PciBus, Qom, RegionOps,
-    Result, SmmuInfo, SysBusDevice, Text, dl, properties, qom,
+    Result, RunStateWatch, SmmuInfo, SysBusDevice, Text, Timer, dl, main_loop, properties, qom,
 };
 
 properties! {
@@ -137,6 +137,9 @@ const IRQS: usize = IRQ_OVERFLOW + 1;
 pub struct SmmuDevice<V: Variant> {
     shell: Shell<Smmu>,
     counters: OnceLock<OwnedRegion>,
+    /// Goes off when clock cycles make a counter overflow.
+    alarm: OnceLock<Timer>,
+    watch: OnceLock<RunStateWatch>,
     irqs: [IrqLine; IRQS],
     variant: PhantomData<V>,
 }
@@ -257,6 +260,8 @@ impl<V: Variant> DeviceImpl for SmmuDevice<V> {
         Self {
             shell: Shell::new(),
             counters: OnceLock::new(),
+            alarm: OnceLock::new(),
+            watch: OnceLock::new(),
             irqs: Default::default(),
             variant: PhantomData,
         }
@@ -283,6 +288,13 @@ impl<V: Variant> DeviceImpl for SmmuDevice<V> {
                 OwnedRegion::io::<Counters<V>>(this, "arm-smmuv3-rs-pmcg", pmcg::REGION_SIZE)
             });
             this.parent().init_mmio(counters);
+            let _ = this.alarm.set(Timer::new(this, tick));
+            // The state that comes in from elsewhere may have an alarm in it.
+            let _ = this.watch.set(RunStateWatch::new(this, |this, running| {
+                if running {
+                    tick(this);
+                }
+            }));
         }
         for irq in this.irqs.iter().take(if features.pmu { IRQS } else { IRQ_OVERFLOW }) {
             this.parent().init_irq(irq);
@@ -369,13 +381,34 @@ impl<V: Variant> RegionOps for Counters<V> {
     const IMPL_SIZES: RangeInclusive<u32> = 4..=8;
 
     fn read(this: &Qom<SmmuDevice<V>>, offset: u64, size: u32) -> u64 {
-        this.shell.model().map_or(0, |model| model.counters_read(offset, size))
+        let Some(core) = this.shell.core() else { return 0 };
+        let value = core.model.counters_read(offset, size, main_loop::now());
+        core.put_off(Effects::default());
+        value
     }
 
     fn write(this: &Qom<SmmuDevice<V>>, offset: u64, value: u64, size: u32) {
         let Some(core) = this.shell.core() else { return };
-        iommu_shell::written(this, core, core.model.counters_write(offset, value, size));
+        iommu_shell::written(this, core, core.model.counters_write(offset, value, size, main_loop::now()));
+        arm(this);
     }
+}
+
+/// Sets the alarm of the clock that is counted.
+fn arm<V: Variant>(this: &Qom<SmmuDevice<V>>) {
+    if let (Some(model), Some(alarm)) = (this.shell.model(), this.alarm.get()) {
+        match model.counters_alarm() {
+            Some(at) => alarm.arm(at),
+            None => alarm.cancel(),
+        }
+    }
+}
+
+fn tick<V: Variant>(this: &Qom<SmmuDevice<V>>) {
+    if let Some(core) = this.shell.core() {
+        iommu_shell::written(this, core, core.model.counters_tick(main_loop::now()));
+    }
+    arm(this);
 }
 
 impl<V: Variant> ArmSmmuv3 for SmmuDevice<V> {

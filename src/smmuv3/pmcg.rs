@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The Performance Monitor Counter Group (`IHI0070 §10`): its registers, and what they count.
 //!
-//! One group for all StreamIDs, whose counters have a filter each. Of the architected events all are counted that an SMMU
-//! without a clock can count. Events are told by whoever sees them, some at a time ([`Tally`]); an overflow leaves its
-//! interrupt [due](Pmcg::take_due), for counting happens on any thread, and interrupts do not.
+//! One group for all StreamIDs, whose counters have a filter each, and which can count every architected event. Events are
+//! told by whoever sees them, some at a time ([`Tally`]); an overflow leaves its interrupt [due](Pmcg::take_due), for
+//! counting happens on any thread, and interrupts do not. The clock is the guest's time, at 1 GHz: its cycles are counted
+//! when somebody looks ([`advance`](Pmcg::advance)), and when they overflow ([`alarm`](Pmcg::alarm)).
 
 #[cfg(test)]
 mod tests;
@@ -89,6 +90,8 @@ pub struct Pmcg {
     pub irq_status: u32,
     /// An overflow is to be signalled.
     pub due: bool,
+    /// Up to when clock cycles have been counted: nanoseconds of the guest's time.
+    pub since: u64,
 }
 
 /// A register of the group, as an offset finds it.
@@ -118,6 +121,11 @@ impl Place {
     }
 }
 
+/// The bit of each counter.
+fn bits() -> impl Iterator<Item = u32> {
+    (0..u32::BITS).map(|n| 1u32.wrapping_shl(n))
+}
+
 /// `SMMU_PMCG_CFGR`; 0 without a group.
 #[must_use]
 pub fn cfgr(f: &Features) -> u32 {
@@ -128,9 +136,9 @@ pub fn cfgr(f: &Features) -> u32 {
     cfgr.with_msi(f.pmu_msi.into()).bits()
 }
 
-/// `SMMU_PMCG_CEID0`: what can be counted. Clock cycles cannot: there is no clock.
+/// `SMMU_PMCG_CEID0`: what can be counted.
 fn ceid(f: &Features) -> u64 {
-    if f.ats { 0b1111_1110 } else { 0b0011_1110 }
+    if f.ats { 0b1111_1111 } else { 0b0011_1111 }
 }
 
 /// The bits of a StreamID.
@@ -245,10 +253,42 @@ impl Pmcg {
         }
     }
 
-    /// Whether some counter counts something.
+    /// Whether some counter counts what transactions do.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.cr != 0 && self.cnten != 0
+        let events = u32::from(event::TRANSACTION)..=u32::from(event::ATS_TRANSLATED);
+        self.enabled().any(|(_, counter)| events.contains(&Evtyper::from(counter.evtyper).event()))
+    }
+
+    /// The counters that count, each with its bit.
+    fn enabled(&self) -> impl Iterator<Item = (u32, &Counter)> {
+        let enabled = if self.cr == 0 { 0 } else { self.cnten };
+        bits().zip(&self.counters).filter(move |(bit, _)| enabled & bit != 0)
+    }
+
+    /// Counts the clock's cycles up to `now`. `true`: there is an interrupt to be taken.
+    pub fn advance(&mut self, f: &Features, now: u64) -> bool {
+        let mut tally = Tally::default();
+        tally.add(event::CYCLE, now.saturating_sub(self.since));
+        self.since = now;
+        // Cycles are nobody's in particular.
+        self.count(f, 0, &tally)
+    }
+
+    /// When the clock makes a counter overflow that somebody wants to hear of, if it does: in the guest's time.
+    #[must_use]
+    pub fn alarm(&self) -> Option<u64> {
+        self.enabled()
+            .filter_map(|(bit, counter)| {
+                let evtyper = Evtyper::from(counter.evtyper);
+                let is_heard = (self.inten & bit != 0 && self.irq_ctrl != 0) || evtyper.ovfcap() != 0;
+                let counts_cycles = evtyper.event() == u32::from(event::CYCLE);
+                // From 0 it is a while: 584 years.
+                let left = (is_heard && counts_cycles && counter.value != 0)
+                    .then(|| counter.value.wrapping_neg())?;
+                self.since.checked_add(left)
+            })
+            .min()
     }
 
     fn capture(&mut self) {
@@ -263,11 +303,12 @@ impl Pmcg {
             return false;
         }
         let mut captures = false;
-        for (n, counter) in self.counters.iter_mut().enumerate() {
-            let bit = 1u32.wrapping_shl(u32::try_from(n).unwrap_or(0));
+        for (bit, counter) in bits().zip(&mut self.counters) {
             let evtyper = Evtyper::from(counter.evtyper);
             let count = tally.get(evtyper.event());
-            if self.cnten & bit == 0 || count == 0 || !counter.matches(stream, stream_bits(f)) {
+            let matches =
+                evtyper.event() == u32::from(event::CYCLE) || counter.matches(stream, stream_bits(f));
+            if self.cnten & bit == 0 || count == 0 || !matches {
                 continue;
             }
             let (value, overflows) = counter.value.overflowing_add(count);
@@ -310,8 +351,20 @@ impl Pmcg {
     /// # Errors
     /// The first such register, with its value.
     pub fn check(&self, f: &Features) -> Result<(), LoadError> {
-        let Self { counters, cnten, inten, ovs, cr, irq_ctrl, irq_cfg0, irq_cfg1, irq_cfg2, irq_status, due } =
-            *self;
+        let Self {
+            counters,
+            cnten,
+            inten,
+            ovs,
+            cr,
+            irq_ctrl,
+            irq_cfg0,
+            irq_cfg1,
+            irq_cfg2,
+            irq_status,
+            due,
+            since: _,
+        } = *self;
         if !f.pmu && *self != Self::default() {
             return Err(LoadError::Field { field: "counters, which are not there", value: 1 });
         }
@@ -334,8 +387,20 @@ impl Pmcg {
 
     /// As words, for a migration stream.
     pub fn put(&self, words: &mut Vec<u64>) {
-        let Self { counters, cnten, inten, ovs, cr, irq_ctrl, irq_cfg0, irq_cfg1, irq_cfg2, irq_status, due } =
-            *self;
+        let Self {
+            counters,
+            cnten,
+            inten,
+            ovs,
+            cr,
+            irq_ctrl,
+            irq_cfg0,
+            irq_cfg1,
+            irq_cfg2,
+            irq_status,
+            due,
+            since,
+        } = *self;
         for Counter { value, shadow, evtyper, smr } in counters {
             words.extend([value, shadow, pair(evtyper, smr)]);
         }
@@ -346,6 +411,7 @@ impl Pmcg {
             irq_cfg0,
             pair(irq_cfg1, irq_cfg2),
             due.into(),
+            since,
         ]);
     }
 
@@ -364,7 +430,21 @@ impl Pmcg {
         let irq_cfg0 = reader.word(field)?;
         let (irq_cfg1, irq_cfg2) = reader.two(field)?;
         let due = reader.flag(field)?;
-        Ok(Self { counters, cnten, inten, ovs, cr, irq_ctrl, irq_cfg0, irq_cfg1, irq_cfg2, irq_status, due })
+        let since = reader.word(field)?;
+        Ok(Self {
+            counters,
+            cnten,
+            inten,
+            ovs,
+            cr,
+            irq_ctrl,
+            irq_cfg0,
+            irq_cfg1,
+            irq_cfg2,
+            irq_status,
+            due,
+            since,
+        })
     }
 }
 

@@ -100,21 +100,38 @@ impl<E: Engine> Smmu<E> {
         result
     }
 
-    /// Reads the counter group's registers. Under the BQL.
+    /// Reads the counter group's registers, at a moment of the guest's time in nanoseconds. Under the BQL.
     #[must_use]
-    pub fn counters_read(&self, offset: u64, size: u32) -> u64 {
-        lock(&self.pmcg).read(&self.features, offset, size)
+    pub fn counters_read(&self, offset: u64, size: u32, now: u64) -> u64 {
+        let mut pmcg = lock(&self.pmcg);
+        if pmcg.advance(&self.features, now) {
+            self.pending.want();
+        }
+        pmcg.read(&self.features, offset, size)
     }
 
     /// Writes them. Under the BQL.
-    pub fn counters_write(&self, offset: u64, value: u64, size: u32) -> Effects {
-        let mut effects = Effects::default();
-        let state = lock(&self.state);
+    pub fn counters_write(&self, offset: u64, value: u64, size: u32, now: u64) -> Effects {
         // What happened before this write is signalled as it was to be then.
-        self.signal_overflow(&mut effects);
+        let effects = self.counters_tick(now);
+        let state = lock(&self.state);
         lock(&self.pmcg).write(&self.features, offset, value, size);
         self.publish(&state);
         effects
+    }
+
+    /// Counts clock cycles. Under the BQL.
+    pub fn counters_tick(&self, now: u64) -> Effects {
+        let mut effects = Effects::default();
+        lock(&self.pmcg).advance(&self.features, now);
+        self.signal_overflow(&mut effects);
+        effects
+    }
+
+    /// When [`counters_tick`](Self::counters_tick) is to be called, if nothing happens before.
+    #[must_use]
+    pub fn counters_alarm(&self) -> Option<u64> {
+        lock(&self.pmcg).alarm()
     }
 
     /// What translation reads of the registers.

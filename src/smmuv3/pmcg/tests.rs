@@ -61,8 +61,8 @@ fn identification() {
     // 8 counters of 64 bits, page 1, MSI, capture, a filter each.
     assert_eq!(read(&f, CFGR), 0x0070_3f07);
     assert_eq!(read(&Features::default(), CFGR), 0x0050_3f07);
-    assert_eq!((read(&f, CEID0), read(&f, CEID0 + 4), read(&f, CEID0 + 8)), (0xfe, 0, 0));
-    assert_eq!(read(&Features { ats: false, pri: false, ..f }, CEID0), 0x3e);
+    assert_eq!((read(&f, CEID0), read(&f, CEID0 + 4), read(&f, CEID0 + 8)), (0xff, 0, 0));
+    assert_eq!(read(&Features { ats: false, pri: false, ..f }, CEID0), 0x3f);
     assert_eq!((read(&f, AIDR), read(&f, IIDR)), (u64::from(f.aidr()), 0));
     assert_eq!(
         [PMDEVARCH, PMDEVTYPE, 0xff0, 0xff4, 0xff8, 0xffc].map(|offset| read(&f, offset)),
@@ -247,7 +247,7 @@ fn states_travel_and_are_not_believed() {
         p.write(&f, *offset, 0x1357_9bdf_0246_8ace ^ n as u64, *size);
     }
     p.counters[3].shadow = 9;
-    (p.irq_ctrl, p.due, p.irq_status) = (1, true, 1);
+    (p.irq_ctrl, p.due, p.irq_status, p.since) = (1, true, 1, 77);
     p.check(&f).unwrap();
     let mut words = vec![1];
     p.put(&mut words);

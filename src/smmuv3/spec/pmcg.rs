@@ -66,6 +66,8 @@ pub const IRQ_OVERFLOW: usize = 4;
 
 /// Architected events (`IHI0070 §10.3`).
 pub mod event {
+    /// A clock cycle.
+    pub const CYCLE: u16 = 0;
     /// A transaction, or a translation request.
     pub const TRANSACTION: u16 = 1;
     /// One that the TLB could not answer, so that tables were read.

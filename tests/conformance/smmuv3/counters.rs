@@ -41,8 +41,8 @@ pub const REGISTERS: &[Register] = &[
     register("PMCG_CFGR", "§10.5.2.13", PMCG + 0xe00, Some(0x0070_3f07), Kind::ReadOnly),
     register("PMCG_CR", "§10.5.2.14", PMCG + 0xe04, Some(0), Kind::ReadWrite(|_| 1, None)),
     register("PMCG_IIDR", "§10.5.2.15", PMCG + 0xe08, Some(0), Kind::ReadOnly),
-    // All but clock cycles.
-    register("PMCG_CEID0", "§10.5.2.16", PMCG + 0xe20, Some(0xfe), Kind::ReadOnly),
+    // All.
+    register("PMCG_CEID0", "§10.5.2.16", PMCG + 0xe20, Some(0xff), Kind::ReadOnly),
     wide("PMCG_CEID1", "§10.5.2.17", PMCG + 0xe28, Kind::ReadOnly),
     // No Root state.
     register("PMCG_ROOTCR", "§10.5.2.18", PMCG + 0xe48, Some(0), Kind::ReadOnly),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The IOMMU's performance counters, as `perf` reads them, beside what the device says that it did.
 
+use std::time::{Duration, Instant};
+
 use sva_guest::device::{Descriptor, Device, Ring, register};
 use sva_guest::memory::{Mapping, page_size};
 use sva_guest::perf::{Count, Pmu};
@@ -75,6 +77,23 @@ fn stream(bdf: &str) -> Option<u64> {
     Some(bus << 8 | device << 3 | number(function)?)
 }
 
+/// Cycles of the unit's clock in 20 ms and a little: one in a nanosecond of the guest's time.
+fn clock(pmu: &Pmu) -> Result<u64, String> {
+    let mut cycles = pmu.count("cycles", &[])?;
+    let outer = Instant::now();
+    cycles.start()?;
+    let inner = Instant::now();
+    std::thread::sleep(Duration::from_millis(20));
+    let least = inner.elapsed().as_nanos() as f64;
+    cycles.stop()?;
+    let most = outer.elapsed().as_nanos() as f64;
+    let counted = cycles.value()?;
+    if (counted as f64) < least * 0.99 || counted as f64 > most * 1.01 {
+        return Err(format!("{counted} cycles in between {least} and {most} ns"));
+    }
+    Ok(counted)
+}
+
 /// Transactions, misses and walks of one stream: as many as the device says that there were, none of its neighbour's, and
 /// none when nobody counts.
 pub fn counters(context: &Context) -> CheckResult {
@@ -145,6 +164,8 @@ pub fn counters(context: &Context) -> CheckResult {
     let after = mine.value()?;
     ensure!(after == counted, "{after} transactions, and they were {counted} when counting was stopped");
 
+    let cycles = clock(pmu)?;
+
     let mut structures = open("config_struct_access", &exact(stream))?;
     let mut config_misses = open("config_cache_miss", &exact(stream))?;
     let mut requests = open("pcie_ats_trans_rq", &exact(stream)).ok();
@@ -163,7 +184,7 @@ pub fn counters(context: &Context) -> CheckResult {
         done.accesses
     );
     Ok(Report::new(format!(
-        "{}: {counted} transactions for {expected} made, none of a neighbour; {missed} TLB misses, {walked} table accesses",
+        "{}: {counted} transactions for {expected} made, none of a neighbour; {missed} TLB misses, {walked} table accesses; {cycles} clock cycles in 20 ms",
         pmu.name
     )))
 }

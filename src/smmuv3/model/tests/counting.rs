@@ -67,14 +67,14 @@ impl Counted {
     }
 
     fn set(&self, offset: u64, value: u64, size: u32) -> Vec<Effect> {
-        self.smmu.counters_write(offset, value, size).0
+        self.smmu.counters_write(offset, value, size, 0).0
     }
 
     /// What has been counted since the last time, events 1 to 7.
     fn seen(&self) -> [u64; 7] {
         core::array::from_fn(|n| {
             let at = pmcg::EVCNTR + 8 * n as u64;
-            let seen = self.smmu.counters_read(at, 8);
+            let seen = self.smmu.counters_read(at, 8, 0);
             self.set(at, 0, 8);
             seen
         })
@@ -187,7 +187,7 @@ fn an_overflow_is_signalled_by_the_bottom_half() {
     let signals = [pulse(pmcg::IRQ_OVERFLOW), msi((0x808_0040, 9))];
     c.access(VA, READ);
     assert!(c.smmu.needs_run());
-    assert_eq!(c.smmu.counters_read(pmcg::OVSSET, 8), 1);
+    assert_eq!(c.smmu.counters_read(pmcg::OVSSET, 8, 0), 1);
     assert_eq!(c.smmu.run_pending(&c.guest.mem).0, signals);
     assert_eq!(c.smmu.run_pending(&c.guest.mem).0, []);
     // Before it is switched off, what is due is signalled; and nothing after.
@@ -197,7 +197,35 @@ fn an_overflow_is_signalled_by_the_bottom_half() {
     assert_eq!(c.smmu.run_pending(&c.guest.mem).0, []);
     // An MSI that reaches nothing is the group's own affair.
     assert_eq!(c.smmu.msi_aborted(0x808_0040, 9).0, []);
-    assert_eq!((c.smmu.counters_read(pmcg::IRQ_STATUS, 4), c.smmu.mmio_read(reg::GERROR, 4)), (1, 0));
+    assert_eq!((c.smmu.counters_read(pmcg::IRQ_STATUS, 4, 0), c.smmu.mmio_read(reg::GERROR, 4)), (1, 0));
+}
+
+#[test]
+fn a_clock_that_is_counted_does_not_slow_transactions_down() {
+    let c = Counted::new(false);
+    c.access(VA, READ);
+    let at = |now| c.smmu.counters_read(pmcg::EVCNTR, 8, now);
+    let write = |offset, value, size, now| c.smmu.counters_write(offset, value, size, now).0;
+    write(pmcg::CNTENSET, 1, 8, 1000);
+    write(pmcg::INTENSET, 1, 8, 1000);
+    write(pmcg::IRQ_CTRL, 1, 4, 1000);
+    write(pmcg::CR, 1, 4, 1000);
+    assert!(c.smmu.cached_translation(&plain(STREAM, Some(3), VA, READ)).is_some());
+    assert_eq!(at(1500), 500);
+    // 584 years on, which is more than the guest's time has.
+    assert_eq!(c.smmu.counters_alarm(), None);
+    write(pmcg::EVCNTR, u64::MAX - 9, 8, 2000);
+    assert_eq!(c.smmu.counters_alarm(), Some(2010));
+    assert_eq!(c.smmu.counters_tick(2009).0, []);
+    assert_eq!(c.smmu.counters_tick(2010).0, [pulse(pmcg::IRQ_OVERFLOW)]);
+    // By itself, by a look, and by a write.
+    write(pmcg::EVCNTR, u64::MAX, 8, 3000);
+    while c.smmu.needs_run() {}
+    assert_eq!((at(3001), c.smmu.needs_run()), (0, true));
+    assert_eq!(c.smmu.run_pending(&c.guest.mem).0, [pulse(pmcg::IRQ_OVERFLOW)]);
+    write(pmcg::EVCNTR, u64::MAX, 8, 4000);
+    assert_eq!(write(pmcg::CR, 0, 4, 4005), [pulse(pmcg::IRQ_OVERFLOW)]);
+    assert_eq!((at(9000), c.smmu.counters_alarm()), (4, None));
 }
 
 #[test]
@@ -209,10 +237,10 @@ fn counters_travel_and_a_reset_ends_them() {
     let other = Counted::new(false);
     other.smmu.load_words(&words).unwrap();
     assert_eq!(other.smmu.save_words(), words);
-    assert_eq!(other.smmu.counters_read(pmcg::EVCNTR, 8), 1);
+    assert_eq!(other.smmu.counters_read(pmcg::EVCNTR, 8, 0), 1);
     other.smmu.reset();
-    assert_eq!(other.smmu.counters_read(pmcg::EVCNTR, 8), 0);
-    assert_eq!(other.smmu.counters_read(pmcg::CR, 4), 0);
+    assert_eq!(other.smmu.counters_read(pmcg::EVCNTR, 8, 0), 0);
+    assert_eq!(other.smmu.counters_read(pmcg::CR, 4, 0), 0);
     // Both sides have counters, or neither.
     let without = Smmu::new(Features { pmu: false, ..Features::default() }, 64);
     let refused = without.load_words(&words).unwrap_err().to_string();

@@ -10,6 +10,7 @@
 //! | [`host`]        | the trait: capabilities, stage 2, virtual devices, bindings, invalidations, faults |
 //! | [`binding`]     | a binding that ends when it is dropped                                             |
 //! | [`pasid_table`] | "bind this guest PASID table", for both architectures; the structure of 2018       |
+//! | [`bound_table`] | such a table bound as a whole, by a program that models no IOMMU                   |
 //! | [`assigned`]    | devices that were given to a guest, and invalidations on their way to the host     |
 //! | [`smmuv3`]      | a guest's SMMUv3 in front of them: STEs, invalidations, stalls, events             |
 //! | [`vtd`]         | a guest's VT-d unit in front of them: PASID tables, invalidations, page requests   |
@@ -20,6 +21,7 @@
 
 pub mod assigned;
 pub mod binding;
+pub mod bound_table;
 pub mod error;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -34,6 +36,7 @@ pub mod vtd;
 
 pub use assigned::{Assignment, Forwarded, NestedStats, NotForwarded};
 pub use binding::Binding;
+pub use bound_table::BoundPasidTable;
 pub use error::{Error, PartialInvalidation, Result};
 pub use host::{
     BindingId, Capabilities, Config, Cookie, DeviceId, FaultRouting, FirstStage, Host, HostEvent, HostFault,

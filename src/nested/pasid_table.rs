@@ -106,6 +106,18 @@ impl PasidTableConfig {
         Ok(())
     }
 
+    /// The table that it means to a host, with `s1fmt` and `s1dss` as for [`smmuv3`](Self::smmuv3).
+    ///
+    /// # Errors
+    /// See [`validate`](Self::validate).
+    pub fn table(&self, capabilities: &Capabilities, s1fmt: u64, s1dss: u64) -> Result<GuestPasidTable> {
+        self.validate(capabilities)?;
+        Ok(match capabilities {
+            Capabilities::Smmuv3(_) => self.smmuv3(s1fmt, s1dss),
+            Capabilities::Vtd(_) => self.vtd(),
+        })
+    }
+
     /// The CD table, with what the structure does not say: `S1Fmt` (`IHI0070 §5.2`) and `S1DSS`.
     #[must_use]
     pub fn smmuv3(&self, s1fmt: u64, s1dss: u64) -> GuestPasidTable {

@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::capabilities::check;
-pub use self::entry::{Refusal, Space};
+pub use self::entry::{Refusal, Space, space};
 use super::assigned::{
     Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NoMemory, NotForwarded, Waiting, answer,
     forward, hosts, is_same,

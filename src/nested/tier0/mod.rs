@@ -10,10 +10,12 @@
 //! | `vtd`       | a guest with a VT-d unit, and scenes of it                                          |
 //! | `histories` | random histories of guests                                                          |
 //! | `registers_*` | the models' registers and queues, with a function in a host's hands and its twin   |
+//! | `bound_table` | the structure of 2018, bound on both architectures                               |
 //! | `failures`  | hosts that fail: what guest and layer are left with                                 |
 //! | `mutant`    | a host that does one thing wrong, standing for a layer that does                    |
 //! | `mutations` | the list of these, each with the scene that must not survive it                     |
 
+mod bound_table;
 mod failures;
 mod histories;
 mod mutant;

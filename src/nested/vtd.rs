@@ -63,6 +63,8 @@ struct Device {
     assignment: Assignment,
     sid: StreamId,
     capabilities: VtdCapabilities,
+    /// The host has refused to pass page requests of it on.
+    no_page_requests: bool,
     /// Requests without PASID.
     rid: Bound,
     pasids: SortedMap<SubstreamId, Bound>,
@@ -149,7 +151,14 @@ impl AssignedDevices {
         let binding = Binding::new(host, *device, None, config, FaultRouting::Refused)?;
         self.stats.binds = self.stats.binds.saturating_add(1);
         let rid = Bound { binding, tag: None, routing: FaultRouting::Refused };
-        self.devices.push(Device { assignment, sid, capabilities, rid, pasids: SortedMap::new() });
+        self.devices.push(Device {
+            assignment,
+            sid,
+            capabilities,
+            no_page_requests: false,
+            rid,
+            pasids: SortedMap::new(),
+        });
         let last = self.devices.len().saturating_sub(1);
         let failed = self.sync(mem, Scope::All, |at, _| at == last);
         match failed {
@@ -487,15 +496,22 @@ impl AssignedDevices {
     ) -> Option<Error> {
         self.note(device.sid, None, space);
         let config = space.config.unwrap_or(Config::Abort);
+        let mut routing = device.routing(space);
         let rid = &mut device.rid;
         rid.tag = space.tag;
-        if (config, space.routing) == (*rid.binding.config(), rid.routing) {
+        if (config, routing) == (*rid.binding.config(), rid.routing) {
             return None;
         }
         changed.push((None, rid.binding.id()));
         self.stats.binds = self.stats.binds.saturating_add(1);
-        rid.routing = space.routing;
-        let error = rid.binding.replace(config, space.routing).err()?;
+        let mut result = rid.binding.replace(config, routing);
+        if takes_no_page_requests(&result, routing) {
+            device.no_page_requests = true;
+            routing = FaultRouting::Refused;
+            result = rid.binding.replace(config, routing);
+        }
+        rid.routing = routing;
+        let error = result.err()?;
         self.stats.refused = self.stats.refused.saturating_add(1);
         log::error!("source {:#x}, an assigned device's, is aborted: {error}", device.sid);
         rid.tag = None;
@@ -517,17 +533,40 @@ impl AssignedDevices {
             }
             return None;
         };
-        let sid = device.sid;
+        let (sid, routing) = (device.sid, device.routing(space));
+        if let Some(bound) = device.pasids.get_mut(&pasid) {
+            bound.tag = space.tag;
+            if (config, routing) == (*bound.binding.config(), bound.routing) {
+                return None;
+            }
+            changed.push((Some(pasid), bound.binding.id()));
+        }
+        let mut result = Self::try_pasid(device, pasid, (config, space.tag), routing);
+        if takes_no_page_requests(&result, routing) {
+            device.no_page_requests = true;
+            result = Self::try_pasid(device, pasid, (config, space.tag), FaultRouting::Refused);
+        }
+        self.stats.binds = self.stats.binds.saturating_add(1);
+        if let Err(error) = result {
+            self.stats.refused = self.stats.refused.saturating_add(1);
+            log::error!("source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {error}");
+            device.pasids.remove(&pasid);
+        }
+        None
+    }
+
+    fn try_pasid(
+        device: &mut Device,
+        pasid: SubstreamId,
+        (config, tag): (Config, Option<(u16, SubstreamId)>),
+        routing: FaultRouting,
+    ) -> Result<()> {
         let is_full = device.pasids.len() >= PASIDS;
-        let result = match device.pasids.get_mut(&pasid) {
+        match device.pasids.get_mut(&pasid) {
             Some(bound) => {
-                bound.tag = space.tag;
-                if (config, space.routing) == (*bound.binding.config(), bound.routing) {
-                    return None;
-                }
-                changed.push((Some(pasid), bound.binding.id()));
-                bound.routing = space.routing;
-                bound.binding.replace(config, space.routing)
+                bound.binding.replace(config, routing)?;
+                bound.routing = routing;
+                Ok(())
             }
             None if is_full => Err(Error::Unsupported {
                 what: "PASIDs bound at a time",
@@ -536,19 +575,11 @@ impl AssignedDevices {
             }),
             None => {
                 let Assignment { host, device: id, .. } = &device.assignment;
-                Binding::new(host, *id, Some(pasid), config, space.routing).map(|binding| {
-                    let bound = Bound { binding, tag: space.tag, routing: space.routing };
-                    device.pasids.insert(pasid, bound);
-                })
+                let binding = Binding::new(host, *id, Some(pasid), config, routing)?;
+                device.pasids.insert(pasid, Bound { binding, tag, routing });
+                Ok(())
             }
-        };
-        self.stats.binds = self.stats.binds.saturating_add(1);
-        if let Err(error) = result {
-            self.stats.refused = self.stats.refused.saturating_add(1);
-            log::error!("source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {error}");
-            device.pasids.remove(&pasid);
         }
-        None
     }
 
     /// Something that no host can do is said where it is found.
@@ -562,6 +593,23 @@ impl AssignedDevices {
             }
         }
     }
+}
+
+impl Device {
+    /// Who answers page requests of an address space: the guest, if it enabled them and the host passes them on.
+    fn routing(&self, space: &Space) -> FaultRouting {
+        if self.no_page_requests { FaultRouting::Refused } else { space.routing }
+    }
+}
+
+/// Linux says so of a device whose page requests its host does not take: a guest enables what it finds in the tables' formats, and
+/// the device has its address spaces all the same.
+fn takes_no_page_requests(result: &Result<()>, routing: FaultRouting) -> bool {
+    let refused = matches!(
+        result,
+        Err(Error::DeviceGone(_) | Error::Failed { errno: libc::ENODEV | libc::EOPNOTSUPP, .. })
+    );
+    refused && routing == FaultRouting::Queued
 }
 
 impl Bound {

@@ -501,6 +501,24 @@ fn a_host_that_cannot_bind_leaves_the_pasid_without_translation() {
 }
 
 #[test]
+fn a_host_without_page_requests_binds_without_them() {
+    let mut scene = Scene::enabled();
+    scene.host.fail(Failure::Bind(Error::DeviceGone(DeviceId(1))));
+    scene.set(5, &scene.first());
+    let bind = |pasid, routing| match scene.host.calls()[..] {
+        [Call::Bind(_, _, of, _, with)] => assert_eq!((of, with), (Some(pasid), routing)),
+        ref calls => panic!("{calls:?}"),
+    };
+    bind(5, FaultRouting::Refused);
+    // It is not asked again.
+    scene.guest.set_pasid(scene.function, 6, &scene.first());
+    scene.devices.invalidated(&scene.guest.mem, &Invalidation::Pasid { did: DID, pasid: 6 }, 0).unwrap();
+    bind(6, FaultRouting::Refused);
+    scene.devices.invalidated(&scene.guest.mem, &Invalidation::PasidGlobal, 0).unwrap();
+    assert_eq!((scene.host.calls(), scene.devices.stats().refused), (vec![], 0));
+}
+
+#[test]
 fn a_hostile_table_of_a_million_entries_has_a_bound() {
     let mut scene = Scene::enabled();
     // Every directory entry names the same table, whose entries are all present.

@@ -151,7 +151,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         lint::run(&mut runner);
     }
     if wants(Suite::Unit) {
-        unit::run(&mut runner);
+        unit::run(&mut runner, wants(Suite::Nested));
     }
     if wants(Suite::Nested) {
         nested::run(&mut runner);

@@ -12,10 +12,14 @@ use super::{Runner, Verdict};
 use crate::place;
 use crate::setup::rust;
 
-/// Every crate's tests, on this machine.
-pub fn run(runner: &mut Runner) {
+/// Every crate's tests, on this machine; without those of nested translation if their own suite runs them.
+pub fn run(runner: &mut Runner, nested_elsewhere: bool) {
     let root = place::root();
-    cargo_test(runner, "unit", &root, &["--workspace", "--lib", "--bins", "--tests"], &[]);
+    let mut arguments = vec!["--workspace", "--lib", "--bins", "--tests"];
+    if nested_elsewhere {
+        arguments.extend(["--", "--skip", "nested::tier0"]);
+    }
+    cargo_test(runner, "unit", &root, &arguments, &[]);
     cargo_test(runner, "doc", &root, &["--package", "qemu-iommu", "--doc"], &[]);
     let guest = root.join("guest");
     if guest.join("Cargo.toml").is_file() {
@@ -59,6 +63,17 @@ pub(super) fn cargo_test(
     }
 }
 
+/// What a test is called. Part of another suite, it is by that one's rules.
+fn row(prefix: &str, test: &str) -> String {
+    match prefix.split_once('/') {
+        None => format!("{prefix}/{test}"),
+        Some((suite, _)) => {
+            let ours = test.strip_prefix(&format!("{suite}::")).unwrap_or(test).replace("tests::", "");
+            format!("{prefix}/{}", ours.trim_start_matches("tier0::").replace("::", "/"))
+        }
+    }
+}
+
 fn spawn(
     runner: &mut Runner,
     prefix: &str,
@@ -96,7 +111,7 @@ fn spawn(
             let Some((name, verdict)) = line.strip_prefix("test ").and_then(|l| l.split_once(" ... ")) else {
                 continue;
             };
-            let name = format!("{prefix}/{}", name.trim_end_matches(" - should panic"));
+            let name = row(prefix, name.trim_end_matches(" - should panic"));
             let result = match verdict.split(',').next().unwrap_or_default() {
                 "ok" => Ok(Verdict::Pass(String::new())),
                 "ignored" => Ok(Verdict::Skip("ignored".into())),
@@ -114,4 +129,11 @@ fn spawn(
         bail!("cargo test ended with {status}\n{tail}");
     }
     Ok(count)
+}
+
+#[test]
+fn tests_are_called_by_their_suite() {
+    assert_eq!(row("unit", "nested::tier0::vtd::tests::a"), "unit/nested::tier0::vtd::tests::a");
+    assert_eq!(row("nested/tier0", "nested::tier0::vtd::tests::a"), "nested/tier0/vtd/a");
+    assert_eq!(row("nested/tier0", "nested::software::tests::vtd::a"), "nested/tier0/software/vtd/a");
 }

@@ -95,8 +95,15 @@ pub trait Model: Send + Sync {
     fn end(&self, epoch: u64) -> bool;
 
     /// Answers a translation request. From any thread; there are effects only with the BQL. An endpoint that asks without
-    /// the BQL must not use an answer that an [`Effect::AtsInvalidate`](super::Effect::AtsInvalidate) overtook.
-    fn ats(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (AtsOutcome, Effects);
+    /// the BQL must not use an answer that an [`Effect::AtsInvalidate`](super::Effect::AtsInvalidate) overtook. The endpoint
+    /// asked for `length` bytes, of which this is one translation.
+    fn ats(
+        &self,
+        mem: &dyn GuestMemory,
+        req: &DmaRequest,
+        length: u64,
+        under_bql: bool,
+    ) -> (AtsOutcome, Effects);
 
     /// Takes a page request in: it is in the queue when this returns, or its group is answered. Under the BQL.
     fn page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects;

@@ -35,6 +35,18 @@ pub struct DmaRequest {
     pub tag: Option<u64>,
 }
 
+impl DmaRequest {
+    /// The request with what it is entitled to: privileged and execute attributes come with a PASID (`PCIe §6.20.2.3`,
+    /// `§6.20.2.4`), and without one it is for unprivileged data.
+    #[must_use]
+    pub fn with_attributes_of_pasid(self) -> Self {
+        let tagged = self.substream.is_some();
+        let Access { exec, privileged, .. } = self.access;
+        let access = Access { exec: exec && tagged, privileged: privileged && tagged, ..self.access };
+        Self { access, ..self }
+    }
+}
+
 /// What a translated page may be used for, by the requests that a translation is cached for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Permissions {

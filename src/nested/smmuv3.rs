@@ -459,6 +459,7 @@ fn stall_of(sid: StreamId, fault: &HostFault) -> GuestStall {
         stage2: false,
         ipa: 0,
         fetch_addr: 0,
+        span: 0,
         table_read: false,
         action: FaultAction::Stall,
         record: true,

@@ -188,6 +188,8 @@ pub struct AtsRequest {
     pub exec: bool,
     /// Untranslated address.
     pub addr: u64,
+    /// Bytes that translations are asked for, by this request and its siblings.
+    pub length: u64,
     /// The translation need not allow writes.
     pub no_write: bool,
 }
@@ -415,7 +417,8 @@ unsafe extern "C" fn ats_request_translation<T: PciIommu>(
     // SAFETY: see above.
     let (this, bus) = unsafe { (Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus)) };
     let (mut count, mut failed) = (0, 0);
-    let mut request = AtsRequest { pasid: pasid(raw_pasid), privileged, exec, addr, no_write };
+    let mut request =
+        AtsRequest { pasid: pasid(raw_pasid), privileged, exec, addr, length: length as u64, no_write };
     let last = addr.saturating_add((length as u64).saturating_sub(1));
     let mut done = false;
     while !done && count < room {

@@ -474,6 +474,7 @@ pub(super) fn config_fault(kind: FaultKind, req: &DmaRequest) -> Fault {
         stage2: false,
         ipa: 0,
         fetch_addr: 0,
+        span: 0,
         table_read: false,
         action: FaultAction::Abort,
         record: true,

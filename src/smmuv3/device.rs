@@ -358,14 +358,7 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
     }
 
     fn min_page_size(model: &Smmu) -> u64 {
-        let f = model.features();
-        if f.gran4k {
-            0x1000
-        } else if f.gran16k {
-            0x4000
-        } else {
-            0x1_0000
-        }
+        1 << model.features().smallest_granule_log2()
     }
 }
 

@@ -2,7 +2,7 @@
 //! From a fault to its event record (`IHI0070 §7.3`), and the way there for threads without the BQL.
 
 use super::fault::{Fault, FaultKind};
-use super::spec::event::{Event0, Event1, Event2, Event3};
+use super::spec::event::{AtsRequest1, Event0, Event1, Event2, Event3};
 use crate::iommu::{StreamId, SubstreamId};
 
 /// A record as it stands in the event queue, word by word.
@@ -58,8 +58,9 @@ pub fn encode(fault: &Fault) -> Record {
         | K::BadSubstreamId
         | K::CdFetch
         | K::BadCd
-        | K::ConfigConflict
-        | K::BadAtsRequest => (false, false, false),
+        | K::ConfigConflict => (false, false, false),
+        // What was asked for has a place of its own.
+        K::BadAtsRequest => (true, false, false),
         K::TranslationForbidden => (true, true, false),
         K::UnsupportedTransaction => (true, true, false),
         K::WalkAbort | K::Translation | K::AddressSize | K::AccessFlag | K::Permission | K::TlbConflict => {
@@ -93,13 +94,31 @@ pub fn encode(fault: &Fault) -> Record {
             second = second.with_ttrnw(fault.table_read.into());
         }
     }
-    let third = Event2::default().with_input_addr(if address { fault.request.addr } else { 0 });
+    let input = match fault.kind {
+        _ if !address => 0,
+        // Bits 63:12 (§7.3.6).
+        K::BadAtsRequest => fault.request.addr & !0xfff,
+        _ => fault.request.addr,
+    };
+    let third = Event2::default().with_input_addr(input);
     let fourth = match fault.kind {
         K::SteFetch | K::CdFetch | K::WalkAbort => Event3::default().with_fetch_addr(fault.fetch_addr >> 3),
         _ if addresses && fault.stage2 => Event3::default().with_ipa(fault.ipa >> 12),
         _ => Event3::default(),
     };
-    [first.bits(), second.bits(), third.bits(), fourth.bits()]
+    let second = if fault.kind == K::BadAtsRequest { asked(fault).bits() } else { second.bits() };
+    [first.bits(), second, third.bits(), fourth.bits()]
+}
+
+/// What a translation request asked for. Every one is for reads (`IHI0070 §7.3.6`).
+fn asked(fault: &Fault) -> AtsRequest1 {
+    let access = fault.request.access;
+    AtsRequest1::default()
+        .with_read(1)
+        .with_write(access.write.into())
+        .with_exec(access.exec.into())
+        .with_privileged(access.privileged.into())
+        .with_span(fault.span.into())
 }
 
 /// Events from threads that do not hold the BQL; stalls wait for an answer.
@@ -140,6 +159,7 @@ mod tests {
             stage2: false,
             ipa: 0x000f_ffff_ffff_f000,
             fetch_addr: 0x000f_0000_1234_5678,
+            span: 0,
             table_read: false,
             action: FaultAction::Abort,
             record: true,
@@ -184,6 +204,16 @@ mod tests {
         assert_eq!(encode(&fault(FaultKind::TranslationForbidden)), [BASE | 0x07, 1 << 35, ADDR, 0]);
         let walk = Fault { class: FaultClass::TableDescriptor, ..fault(FaultKind::WalkAbort) };
         assert_eq!(encode(&walk), [BASE | 0x0b, 0b111 << 33 | 1 << 40, ADDR, 0x000f_0000_1234_5678]);
+    }
+
+    #[test]
+    fn a_translation_request_that_is_not_allowed() {
+        let asked = Fault { span: 3, ..fault(FaultKind::BadAtsRequest) };
+        // R 95, X 93, PRIV 92, Span 67:64; InputAddr without its low bits.
+        assert_eq!(encode(&asked), [BASE | 0x05, 0b1011 << 28 | 3, ADDR & !0xfff, 0]);
+        let mut plain = Fault { substream: None, span: 1, ..asked };
+        plain.request.access = Access { read: true, write: true, ..Access::default() };
+        assert_eq!(encode(&plain), [BASE & !0xffff_ffff | 0x05, 0b1100 << 28 | 1, ADDR & !0xfff, 0]);
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub struct Fault {
     pub ipa: u64,
     /// Physical address of the fetch that failed (`F_STE_FETCH`, `F_CD_FETCH`, `F_WALK_EABT`); else 0.
     pub fetch_addr: u64,
+    /// How many smallest translation units a translation request asked for (`F_BAD_ATS_TREQ`); else 0.
+    pub span: u8,
     /// With class [`TableDescriptor`](FaultClass::TableDescriptor) in stage 2: a descriptor was read, not written.
     pub table_read: bool,
     /// What happens to the transaction (`CD.S`, `CD.A`, `STE.S2S`, stall model).

@@ -507,6 +507,18 @@ impl Features {
         Ok(())
     }
 
+    /// Log2 of the smallest granule: the smallest translation unit of ATS (`IHI0070 §3.9.1`).
+    #[must_use]
+    pub const fn smallest_granule_log2(&self) -> u32 {
+        if self.gran4k {
+            12
+        } else if self.gran16k {
+            14
+        } else {
+            16
+        }
+    }
+
     /// Whether there can be split-stage ATS.
     #[must_use]
     pub const fn can_split_ats(&self) -> bool {

@@ -641,8 +641,14 @@ impl<E: Engine> Model for Smmu<E> {
         self.epochs.end(epoch)
     }
 
-    fn ats(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (AtsOutcome, Effects) {
-        self.answer_ats(mem, req, under_bql)
+    fn ats(
+        &self,
+        mem: &dyn GuestMemory,
+        req: &DmaRequest,
+        length: u64,
+        under_bql: bool,
+    ) -> (AtsOutcome, Effects) {
+        self.answer_ats(mem, req, length, under_bql)
     }
 
     fn page_request(&self, mem: &dyn GuestMemory, request: &PageRequest) -> Effects {

@@ -597,7 +597,13 @@ impl<E: Engine> Model for Vtd<E> {
         self.epochs.end(epoch)
     }
 
-    fn ats(&self, mem: &dyn GuestMemory, req: &DmaRequest, under_bql: bool) -> (AtsOutcome, Effects) {
+    fn ats(
+        &self,
+        mem: &dyn GuestMemory,
+        req: &DmaRequest,
+        _length: u64,
+        under_bql: bool,
+    ) -> (AtsOutcome, Effects) {
         self.answer_ats(mem, req, under_bql)
     }
 

@@ -298,7 +298,7 @@ impl<D: IommuDevice> PciIommu for D {
             },
             tag: None,
         };
-        let (outcome, effects) = core.model.ats(&core.ram, &req, bql::is_locked());
+        let (outcome, effects) = core.model.ats(&core.ram, &req, request.length, bql::is_locked());
         core.put_off(effects);
         let answer = match outcome {
             AtsOutcome::Success(answer) => answer,

@@ -11,6 +11,7 @@ use super::super::stats::add;
 use super::counting::Seen;
 use super::events::PRIQ_ABT_ERR;
 use super::{Engine, Smmu, State, lock};
+use crate::iommu::narrow::low8;
 use crate::iommu::{
     AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode,
     Permissions, Translation,
@@ -22,8 +23,10 @@ impl<E: Engine> Smmu<E> {
         &self,
         mem: &dyn GuestMemory,
         req: &DmaRequest,
+        length: u64,
         under_bql: bool,
     ) -> (AtsOutcome, Effects) {
+        let req = &req.with_attributes_of_pasid();
         add(&self.counters.ats_requests, 1);
         let epoch = self.epochs.begin();
         let gate = self.gate();
@@ -46,7 +49,8 @@ impl<E: Engine> Smmu<E> {
                 } else {
                     AtsOutcome::Aborted
                 };
-                let fault = Fault { record: is_recorded(gate, &fault), ..fault };
+                let span = self.translation_units(length);
+                let fault = Fault { record: is_recorded(gate, &fault), span, ..fault };
                 (outcome, self.fault(mem, &fault, under_bql).1)
             }
             None => (AtsOutcome::Unsupported, Effects::default()),
@@ -56,6 +60,12 @@ impl<E: Engine> Smmu<E> {
         }
         self.end_quietly(epoch);
         answer
+    }
+
+    /// How many smallest translation units there are in `length` bytes, as far as `Span` can tell.
+    fn translation_units(&self, length: u64) -> u8 {
+        let unit = 1u64.wrapping_shl(self.features.smallest_granule_log2());
+        low8(length.div_ceil(unit).clamp(1, 15))
     }
 
     /// Lets a translated transaction pass, or through stage 2, or not (`IHI0070 §3.9.1.3`). An address beyond the output

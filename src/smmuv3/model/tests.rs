@@ -64,6 +64,7 @@ impl Script {
             stage2: false,
             ipa: 0,
             fetch_addr: 0,
+            span: 0,
             table_read: false,
             action,
             record,

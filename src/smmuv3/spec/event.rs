@@ -42,6 +42,20 @@ layout! {
         15:0 stag with_stag,
     }
 
+    /// Bits 127:64 of `F_BAD_ATS_TREQ`: what was asked for, before `STE.INSTCFG` and `STE.PRIVCFG`.
+    pub struct AtsRequest1(u64) {
+        /// Reads, always.
+        31:31 read with_read,
+        /// Writes: No Write is not set.
+        30:30 write with_write,
+        /// Instruction fetches.
+        29:29 exec with_exec,
+        /// Privileged requests.
+        28:28 privileged with_privileged,
+        /// How many smallest translation units.
+        3:0 span with_span,
+    }
+
     /// Bits 191:128.
     pub struct Event2(u64) {
         /// The address that came with the transaction.

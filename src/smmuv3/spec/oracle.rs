@@ -403,6 +403,7 @@ fn fields_are_disjoint() {
         ("PriqIrqCfg2", registers::PriqIrqCfg2::FIELDS),
         ("Event0", event::Event0::FIELDS),
         ("Event1", event::Event1::FIELDS),
+        ("AtsRequest1", event::AtsRequest1::FIELDS),
     ];
     for (word, fields) in words {
         let mut taken = 0u64;

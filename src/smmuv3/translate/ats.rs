@@ -30,11 +30,7 @@ impl Translator {
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault> {
         self.counters.count(counter::ATS);
-        let mut req = *req;
-        if req.substream.is_none() {
-            // These attributes come with a PASID.
-            (req.access.exec, req.access.privileged) = (false, false);
-        }
+        let req = req.with_attributes_of_pasid();
         let answer = self
             .sequence
             .settle(|now| self.ats_attempt(mem, tables, &req, now), || self.counters.count(counter::RETRIES));

@@ -316,6 +316,7 @@ fn external_aborts_name_the_descriptor() {
                 stage2: false,
                 ipa: 0,
                 fetch_addr: at,
+                span: 0,
                 table_read: false,
                 action: FaultAction::Abort,
                 record: true,

@@ -287,7 +287,7 @@ fn disabled_means_one_to_one() {
     assert!(!rig.vtd.end(epoch));
     // Nothing gives an address space or a device's cache a meaning.
     assert_eq!(rig.translate(0x1000), (Outcome::Aborted, vec![]));
-    assert_eq!(rig.vtd.ats(&rig.mem, &request(0x1000), true).0, AtsOutcome::Unsupported);
+    assert_eq!(rig.vtd.ats(&rig.mem, &request(0x1000), 0x1000, true).0, AtsOutcome::Unsupported);
     assert_eq!(rig.vtd.translated(&rig.mem, &request(0x1000), true).0, Outcome::Aborted);
     assert_eq!(rig.vtd.epochs.in_flight(), 0);
 }
@@ -310,14 +310,14 @@ fn the_root_table_counts_when_it_is_taken_over() {
 fn translation_requests() {
     let rig = Rig::new();
     rig.map(0x5000);
-    let (outcome, _) = rig.vtd.ats(&rig.mem, &request(0x5123), true);
+    let (outcome, _) = rig.vtd.ats(&rig.mem, &request(0x5123), 0x1000, true);
     let AtsOutcome::Success(found) = outcome else { panic!("{outcome:?}") };
     assert_eq!((found.addr, found.read, found.write), (0x5000, true, true));
-    let (outcome, effects) = rig.vtd.ats(&rig.mem, &request(0x6000), true);
+    let (outcome, effects) = rig.vtd.ats(&rig.mem, &request(0x6000), 0x1000, true);
     assert!(matches!(outcome, AtsOutcome::Success(found) if !found.read && !found.write));
     assert!(effects.0.is_empty(), "recoverable: not recorded");
     rig.fault(FaultReason::DeviceTlbDisabled, true);
-    let (outcome, effects) = rig.vtd.ats(&rig.mem, &request(0x6000), true);
+    let (outcome, effects) = rig.vtd.ats(&rig.mem, &request(0x6000), 0x1000, true);
     assert_eq!((outcome, effects.0), (AtsOutcome::Unsupported, vec![msi(FAULT_MSI)]));
     assert_eq!(rig.record(0)[1] >> 60 & 0b11, 1, "AT");
     let stats = rig.vtd.stats();

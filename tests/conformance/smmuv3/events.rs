@@ -21,25 +21,25 @@ pub struct Event {
 }
 
 /// StreamID of the endpoint, in place.
-const SID: u64 = 0x20 << 32;
+pub(super) const SID: u64 = 0x20 << 32;
 /// Where no memory is.
 const NOWHERE: u64 = 0x30_0000_0000;
 /// Where nothing is mapped.
-const UNMAPPED: u64 = 0x6000_0000;
+pub(super) const UNMAPPED: u64 = 0x6000_0000;
 const MAPPED: u64 = place::DATA + 0x8000;
 const PRIVILEGED: u64 = 1 << 33;
 const INSTRUCTION: u64 = 1 << 34;
-const READ: u64 = 1 << 35;
+pub(super) const READ: u64 = 1 << 35;
 /// `CLASS`: the fault is on a translation table descriptor's fetch.
 const TABLE: u64 = 0b01 << 40;
 /// `CLASS`: the fault is on the input address.
-const INPUT: u64 = 0b10 << 40;
+pub(super) const INPUT: u64 = 0b10 << 40;
 const STALL: u64 = 1 << 31;
 /// The fault is stage 2's.
-const STAGE_2: u64 = 1 << 39;
+pub(super) const STAGE_2: u64 = 1 << 39;
 
 /// `SSV` and `SubstreamID`: set where the transaction came with one, not where `S1DSS` gave it substream 0.
-const fn substream(n: u64) -> u64 {
+pub(super) const fn substream(n: u64) -> u64 {
     1 << 11 | n << 12
 }
 
@@ -62,7 +62,7 @@ fn page(rig: &mut Rig, clear: u64, set: u64) -> Result<()> {
 }
 
 /// The stream table entry's word `n`, changed before the endpoint's first access.
-fn entry(rig: &mut Rig, n: u64, clear: u64, set: u64) -> Result<()> {
+pub(super) fn entry(rig: &mut Rig, n: u64, clear: u64, set: u64) -> Result<()> {
     let at = rig.stream_entry() + 8 * n;
     let word = rig.qtest.readq(at)?;
     rig.qtest.writeq(at, word & !clear | set)

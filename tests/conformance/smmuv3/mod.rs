@@ -5,6 +5,7 @@ pub mod commands;
 pub mod counters;
 pub mod events;
 pub mod registers;
+pub mod requests;
 
 use anyhow::Result;
 

@@ -6,7 +6,7 @@ mod cases;
 
 use anyhow::Result;
 
-use self::cases::smmuv3::{commands, counters, events, registers};
+use self::cases::smmuv3::{commands, counters, events, registers, requests};
 use super::{Runner, Verdict, plain_machine};
 use crate::scenario::smmuv3::{Context, Rig};
 use crate::setup;
@@ -54,6 +54,13 @@ pub fn run(runner: &mut Runner) {
             let mut rig = start(r, event.name)?;
             let seen = events::play(&mut rig, event)?;
             Ok(Verdict::Pass(format!("{seen}; IHI0070 {}", event.clause)))
+        });
+    }
+    for request in requests::REQUESTS {
+        runner.test(&format!("conformance/event/{}", request.name), |r, _| {
+            let mut rig = start(r, request.name)?;
+            let seen = requests::play(&mut rig, request)?;
+            Ok(Verdict::Pass(format!("{seen}; IHI0070 {}", request.clause)))
         });
     }
 }

@@ -138,13 +138,13 @@ fn ats() {
     let c = Counted::new(false);
     c.count(STREAM);
     let write = plain(STREAM, Some(3), VA, WRITE);
-    let (answer, _) = c.smmu.ats(&c.guest.mem, &write, true);
+    let (answer, _) = c.smmu.ats(&c.guest.mem, &write, 0x1000, true);
     assert!(matches!(answer, AtsOutcome::Success(found) if found.write));
     assert_eq!(c.seen(), [1, 1, 1, 4, 3, 1, 0]);
     // From the caches, and for nothing.
-    c.smmu.ats(&c.guest.mem, &write, true);
+    c.smmu.ats(&c.guest.mem, &write, 0x1000, true);
     assert_eq!(c.seen(), [1, 0, 0, 0, 0, 1, 0]);
-    c.smmu.ats(&c.guest.mem, &plain(STREAM, Some(3), VA + 0x1_0000, WRITE), true);
+    c.smmu.ats(&c.guest.mem, &plain(STREAM, Some(3), VA + 0x1_0000, WRITE), 0x1000, true);
     assert_eq!(c.seen(), [1, 1, 0, 4, 0, 1, 0]);
     // A translated transaction, which ATSCHK has the STE asked for.
     let translated = plain(STREAM, None, 0x9000_0000, WRITE);

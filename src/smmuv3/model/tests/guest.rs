@@ -113,7 +113,7 @@ proptest! {
                     smmu.cancel(8, Some(Some(3)), tag);
                     waiting.retain(|waiting| tag.is_some_and(|tag| tag != *waiting));
                 }
-                Step::Ats { addr, locked } => effects = smmu.ats(&rig.mem, &request(addr, None), locked).1,
+                Step::Ats { addr, locked } => effects = smmu.ats(&rig.mem, &request(addr, None), 0x1000, locked).1,
                 Step::Translated { addr, locked } => {
                     let (outcome, more) = smmu.translated(&rig.mem, &request(addr, None), locked);
                     effects = more;

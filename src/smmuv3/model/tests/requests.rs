@@ -88,7 +88,7 @@ impl Rig {
     }
 
     fn ats(&self, addr: u64) -> AtsOutcome {
-        self.smmu.ats(&self.mem, &request(addr, None), true).0
+        self.smmu.ats(&self.mem, &request(addr, None), 0x1000, true).0
     }
 
     fn translated(&self, addr: u64) -> Outcome {
@@ -366,6 +366,28 @@ fn answers_to_translation_requests() {
     assert_eq!((rig.ats(0x2000), rig.kind()), (AtsOutcome::Aborted, None), "nobody wants to know");
     let stats = rig.smmu.stats();
     assert_eq!((stats.ats_requests, stats.ats_failed), (8, 7));
+}
+
+/// `IHI0070 §7.3.6`: what was asked for, in units of the smallest granule.
+#[test]
+fn a_refused_translation_request_is_recorded_as_it_was() {
+    for (features, length, span) in [
+        (Features::default(), 8, 1),
+        (Features::default(), 0x3000, 3),
+        (Features::default(), 1 << 40, 15),
+        (Features { gran4k: false, ..Features::default() }, 0x8000, 2),
+        (Features { gran4k: false, gran16k: false, ..Features::default() }, 0x8000, 1),
+    ] {
+        let mut rig = Rig::with(features, 6, 4);
+        let access = Access { read: true, write: true, exec: true, privileged: true };
+        // Without translation; the attributes come with a PASID.
+        rig.write(reg::CR0, ALL & !1);
+        for (substream, head, asked) in [(Some(3), 8 << 32 | 0x3805, 0b1111), (None, 8 << 32 | 5, 0b1100)] {
+            let req = DmaRequest { substream, access, ..request(0x1234_5678, None) };
+            assert_eq!(rig.smmu.ats(&rig.mem, &req, length, true).0, AtsOutcome::Unsupported);
+            assert_eq!(rig.event(), Some([head, asked << 28 | span, 0x1234_5000, 0]), "{length:#x}");
+        }
+    }
 }
 
 #[test]

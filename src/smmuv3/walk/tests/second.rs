@@ -206,6 +206,7 @@ fn fault_configuration() {
                     stage2: true,
                     ipa,
                     fetch_addr: 0,
+                    span: 0,
                     table_read: false,
                     action,
                     record,

@@ -84,7 +84,7 @@ fn act(rig: &Rig, deed: Deed) -> Effects {
             }
             effects
         }
-        Deed::Ats(addr) => vtd.ats(mem, &request(addr), true).1,
+        Deed::Ats(addr) => vtd.ats(mem, &request(addr), 0x1000, true).1,
         Deed::Page(addr, group, last) => {
             let access = Access { read: true, ..Access::default() };
             let request = PageRequest {

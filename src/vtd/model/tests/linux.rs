@@ -74,7 +74,8 @@ impl Linux {
     }
 
     fn ats(&self) -> AtsTranslation {
-        let (outcome, effects) = self.vtd.ats(&self.guest.mem, &request(Some(PASID), ADDR, WRITE), true);
+        let (outcome, effects) =
+            self.vtd.ats(&self.guest.mem, &request(Some(PASID), ADDR, WRITE), 0x1000, true);
         assert!(effects.0.is_empty());
         match outcome {
             AtsOutcome::Success(found) => found,

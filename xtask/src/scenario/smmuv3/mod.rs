@@ -162,6 +162,7 @@ pub struct Rig {
     pub tables: Tables,
     /// The endpoint.
     pub endpoint: Function,
+    second: Option<second::SecondStage>,
     context: Context,
     command: u32,
     event: u32,
@@ -190,6 +191,7 @@ impl Rig {
             qtest,
             tables: Tables::new(place::TABLES)?,
             endpoint,
+            second: None,
             context: Context::default(),
             command: 0,
             event: 0,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Stage 2 under the rig's stage 1 (`IHI0070 §5.2`): a 4K walk of 40 bits from level 0, `S2VMID` = 7.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{Rig, STREAM, STREAM_TABLE};
 use crate::scenario::{Format, Pages, Tree};
@@ -46,7 +46,7 @@ pub enum Ats {
 impl Rig {
     /// Puts stage 2 under the stream's stage 1. It maps memory to itself. After [`Rig::enable`], before the endpoint's
     /// first access.
-    pub fn nest(&mut self) -> Result<SecondStage> {
+    pub fn nest(&mut self) -> Result<()> {
         let mut second = SecondStage::new()?;
         let q = &mut self.qtest;
         for at in MEMORY.step_by(1 << 21) {
@@ -60,17 +60,13 @@ impl Rig {
         // Config = both stages.
         let word = q.readq(ste)? | 0b111 << 1;
         q.writeq(ste, word)?;
-        Ok(second)
+        self.second = Some(second);
+        Ok(())
     }
 
     /// Maps a page of stage 2, and invalidates what the SMMU may hold of the old one (`IHI0070 §4.4.3`).
-    pub fn map_second(
-        &mut self,
-        second: &mut SecondStage,
-        ipa: u64,
-        output: u64,
-        writable: bool,
-    ) -> Result<()> {
+    pub fn map_second(&mut self, ipa: u64, output: u64, writable: bool) -> Result<()> {
+        let second = self.second.as_mut().context("there is no stage 2")?;
         let write = if writable { WRITE } else { 0 };
         let page = output | VALID | TABLE | NORMAL | READ | write | SHAREABLE | ACCESSED;
         second.tree.set(&mut self.qtest, &mut second.pages, ipa, 0, page)?;

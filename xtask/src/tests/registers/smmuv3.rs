@@ -139,9 +139,9 @@ fn split_stage_ats(runner: &Runner, dir: &Path) -> Result<Verdict> {
     rig.map_identity(3)?;
     rig.map(HERE, Leaf::all(IPA))?;
     rig.enable(Context::default())?;
-    let mut second = rig.nest()?;
+    rig.nest()?;
     let (old, new) = (place::DATA, place::DATA + 0x1000);
-    rig.map_second(&mut second, IPA, old, true)?;
+    rig.map_second(IPA, old, true)?;
     rig.enable_requests(4)?;
     rig.set_ats(Some(Ats::Split))?;
     let mut engine = rig.engine(1).mode(FaultMode::AtsPri);
@@ -152,10 +152,10 @@ fn split_stage_ats(runner: &Runner, dir: &Path) -> Result<Verdict> {
     ensure!(words(&mut rig)? == (1, 0), "not where both stages lead to: {:x?}", words(&mut rig)?);
     let asked = rig.stat("ats-requests")?;
     // The hypervisor moves the page; the endpoint hears nothing of it.
-    rig.map_second(&mut second, IPA, new, true)?;
+    rig.map_second(IPA, new, true)?;
     rig.warm_up(&mut engine, Descriptor::store(HERE, 2))?;
     ensure!(words(&mut rig)? == (1, 2), "stage 2 was not asked: {:x?}", words(&mut rig)?);
-    rig.map_second(&mut second, IPA, new, false)?;
+    rig.map_second(IPA, new, false)?;
     let refused = rig.run(&mut engine, Descriptor::store(HERE + 8, 3))?;
     ensure!(!refused.is_ok() && rig.qtest.readq(new + 8)? == 0, "a write passed: {refused:?}");
     let fault = rig.wait_event()?;

@@ -57,10 +57,14 @@ fn features() -> Features {
 impl Vm {
     /// The unit is off, and the device assigned.
     pub fn off(between: Between<'_>) -> Self {
+        Self::off_with(between, DeviceOptions::default())
+    }
+
+    fn off_with(between: Between<'_>, options: DeviceOptions) -> Self {
         let guest = Arc::new(TestGuest::new());
         let memory = Arc::new(Shifted(Arc::clone(&guest)));
         let host = Arc::new(SoftwareHost::vtd(memory, Features::default()).unwrap());
-        host.add_device(DEVICE, DeviceOptions::default());
+        host.add_device(DEVICE, options);
         map_ram(&host);
         let function = guest.function(SID);
         let tables = guest.first_stage(4);
@@ -465,8 +469,22 @@ pub(super) fn page_requests_are_answered(between: Between<'_>) {
     assert_eq!((vm.host.occupancy().faults, vm.assigned.open_groups()), (0, 0));
 }
 
+/// Linux does not bind a table whose page requests nobody can make; its pages that are there serve all the same.
+pub(super) fn a_device_without_page_requests(between: Between<'_>) {
+    let mut vm = Vm::off_with(between, DeviceOptions { waits: false, ..DeviceOptions::default() });
+    vm.on();
+    vm.map(VA, PA);
+    vm.set_pasid(0, &pasid_first(&vm.tables, DID));
+    vm.set_pasid(PASID, &pasid_first(&vm.tables, DID));
+    vm.read(VA);
+    vm.check(None, VA, READ);
+    vm.read(VA + PAGE);
+    assert_eq!(vm.assigned.page_requests(), []);
+}
+
 mod tests {
     super::super::scenes! {
+        a_device_without_page_requests
         a_page_changes
         a_range_changes
         many_pages_change

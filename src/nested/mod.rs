@@ -16,6 +16,7 @@
 //! | [`vtd`]         | a guest's VT-d unit in front of them: PASID tables, invalidations, page requests   |
 //! | [`software`]    | a host inside the process                                                          |
 //! | [`error`]       | what a host refuses, and what fails                                                |
+//! | [`iommufd`]     | the host that is Linux's                                                           |
 //!
 //! No QEMU type is in here: a stand-alone program uses it as a library (`default-features = false`).
 
@@ -26,6 +27,7 @@ pub mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod host;
+pub mod iommufd;
 pub mod pasid_table;
 pub mod smmuv3;
 pub mod software;
@@ -42,5 +44,6 @@ pub use host::{
     BindingId, Capabilities, Config, Cookie, DeviceId, FaultRouting, FirstStage, Host, HostEvent, HostFault,
     Invalidation, Response, Smmuv3Capabilities, VtdCapabilities,
 };
+pub use iommufd::Iommufd;
 pub use pasid_table::{GuestPasidTable, PasidTableConfig};
 pub use software::SoftwareHost;

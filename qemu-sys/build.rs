@@ -32,13 +32,14 @@ mod generate {
         "rcu_(un)?register_thread",
         "get_ptr_rcu_reader",
         "qemu_event_set",
+        "qemu_set_fd_handler",
         "timer_(init_full|mod|mod_ns|del|deinit|pending)",
         "qemu_clock_get_ns",
         // QOM
         "type_register_static",
         "object_(get_typename|get_canonical_path|get_class|class_by_name|class_get_name|dynamic_cast)",
         "object_class_(dynamic_cast|property_add(_str|_bool)?|property_set_description|get_parent)",
-        "object_(ref|unref|unparent|property_get_bool|property_find|resolve_path(_type)?)",
+        "object_(ref|unref|unparent|property_get_bool|property_get_link|property_find|resolve_path(_type)?)",
         "visit_type_(uint64|int64|str|bool)",
         // Devices
         "device_class_set_props_n",
@@ -92,6 +93,7 @@ mod generate {
         "MigrationPriority",
         "MemoryRegion(Ops|Section)?",
         "IOMMU.*",
+        "HostIOMMUDeviceIOMMUFD",
         "AddressSpace",
         "MemoryListener",
         "MemTxAttrs",

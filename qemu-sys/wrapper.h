@@ -16,6 +16,7 @@
 #include "exec/hwaddr.h"
 #include "exec/memattrs.h"
 #include "system/address-spaces.h"
+#include "system/iommufd.h"
 #include "system/memory.h"
 #include "system/runstate.h"
 #include "migration/blocker.h"

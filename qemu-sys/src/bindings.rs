@@ -1928,12 +1928,38 @@ pub type __u32 = ::core::ffi::c_uint;
 pub type __u64 = ::core::ffi::c_ulonglong;
 pub type gsize = ::core::ffi::c_ulong;
 pub type gchar = ::core::ffi::c_char;
+pub type guint = ::core::ffi::c_uint;
 pub type gpointer = *mut ::core::ffi::c_void;
 unsafe extern "C" {
     pub fn g_free(mem: gpointer);
 }
 unsafe extern "C" {
     pub fn g_malloc0(n_bytes: gsize) -> gpointer;
+}
+pub type GList = _GList;
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct _GList {
+    pub data: gpointer,
+    pub next: *mut GList,
+    pub prev: *mut GList,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of _GList"][::core::mem::size_of::<_GList>() - 24usize];
+    ["Alignment of _GList"][::core::mem::align_of::<_GList>() - 8usize];
+    ["Offset of field: _GList::data"][::core::mem::offset_of!(_GList, data) - 0usize];
+    ["Offset of field: _GList::next"][::core::mem::offset_of!(_GList, next) - 8usize];
+    ["Offset of field: _GList::prev"][::core::mem::offset_of!(_GList, prev) - 16usize];
+};
+impl Default for _GList {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
 }
 #[repr(C)]
 #[derive(Debug)]
@@ -1956,6 +1982,33 @@ const _: () = {
     ["Offset of field: _GSList::next"][::core::mem::offset_of!(_GSList, next) - 8usize];
 };
 impl Default for _GSList {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+pub type GQueue = _GQueue;
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct _GQueue {
+    pub head: *mut GList,
+    pub tail: *mut GList,
+    pub length: guint,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of _GQueue"][::core::mem::size_of::<_GQueue>() - 24usize];
+    ["Alignment of _GQueue"][::core::mem::align_of::<_GQueue>() - 8usize];
+    ["Offset of field: _GQueue::head"][::core::mem::offset_of!(_GQueue, head) - 0usize];
+    ["Offset of field: _GQueue::tail"][::core::mem::offset_of!(_GQueue, tail) - 8usize];
+    [
+        "Offset of field: _GQueue::length",
+    ][::core::mem::offset_of!(_GQueue, length) - 16usize];
+};
+impl Default for _GQueue {
     fn default() -> Self {
         let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
         unsafe {
@@ -2457,6 +2510,9 @@ unsafe extern "C" {
 pub type QEMUBHFunc = ::core::option::Option<
     unsafe extern "C" fn(opaque: *mut ::core::ffi::c_void),
 >;
+pub type IOHandler = ::core::option::Option<
+    unsafe extern "C" fn(opaque: *mut ::core::ffi::c_void),
+>;
 unsafe extern "C" {
     pub fn qemu_bh_schedule(bh: *mut QEMUBH);
 }
@@ -2819,6 +2875,13 @@ unsafe extern "C" {
     pub fn object_unparent(obj: *mut Object);
 }
 unsafe extern "C" {
+    pub fn object_property_get_link(
+        obj: *mut Object,
+        name: *const ::core::ffi::c_char,
+        errp: *mut *mut Error,
+    ) -> *mut Object;
+}
+unsafe extern "C" {
     pub fn object_property_get_bool(
         obj: *mut Object,
         name: *const ::core::ffi::c_char,
@@ -2877,6 +2940,14 @@ unsafe extern "C" {
         klass: *mut ObjectClass,
         name: *const ::core::ffi::c_char,
         description: *const ::core::ffi::c_char,
+    );
+}
+unsafe extern "C" {
+    pub fn qemu_set_fd_handler(
+        fd: ::core::ffi::c_int,
+        fd_read: IOHandler,
+        fd_write: IOHandler,
+        opaque: *mut ::core::ffi::c_void,
     );
 }
 unsafe extern "C" {
@@ -3503,6 +3574,374 @@ unsafe extern "C" {
     pub static mut address_space_io: AddressSpace;
 }
 pub type ram_addr_t = usize;
+#[repr(C)]
+#[derive(Default, Copy, Clone)]
+pub struct iommu_hw_info_vtd {
+    pub flags: __u32,
+    pub __reserved: __u32,
+    pub cap_reg: __u64,
+    pub ecap_reg: __u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of iommu_hw_info_vtd"][::core::mem::size_of::<iommu_hw_info_vtd>() - 24usize];
+    [
+        "Alignment of iommu_hw_info_vtd",
+    ][::core::mem::align_of::<iommu_hw_info_vtd>() - 8usize];
+    [
+        "Offset of field: iommu_hw_info_vtd::flags",
+    ][::core::mem::offset_of!(iommu_hw_info_vtd, flags) - 0usize];
+    [
+        "Offset of field: iommu_hw_info_vtd::__reserved",
+    ][::core::mem::offset_of!(iommu_hw_info_vtd, __reserved) - 4usize];
+    [
+        "Offset of field: iommu_hw_info_vtd::cap_reg",
+    ][::core::mem::offset_of!(iommu_hw_info_vtd, cap_reg) - 8usize];
+    [
+        "Offset of field: iommu_hw_info_vtd::ecap_reg",
+    ][::core::mem::offset_of!(iommu_hw_info_vtd, ecap_reg) - 16usize];
+};
+#[repr(C)]
+#[derive(Default, Copy, Clone)]
+pub struct iommu_hw_info_arm_smmuv3 {
+    pub flags: __u32,
+    pub __reserved: __u32,
+    pub idr: [__u32; 6usize],
+    pub iidr: __u32,
+    pub aidr: __u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    [
+        "Size of iommu_hw_info_arm_smmuv3",
+    ][::core::mem::size_of::<iommu_hw_info_arm_smmuv3>() - 40usize];
+    [
+        "Alignment of iommu_hw_info_arm_smmuv3",
+    ][::core::mem::align_of::<iommu_hw_info_arm_smmuv3>() - 4usize];
+    [
+        "Offset of field: iommu_hw_info_arm_smmuv3::flags",
+    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, flags) - 0usize];
+    [
+        "Offset of field: iommu_hw_info_arm_smmuv3::__reserved",
+    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, __reserved) - 4usize];
+    [
+        "Offset of field: iommu_hw_info_arm_smmuv3::idr",
+    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, idr) - 8usize];
+    [
+        "Offset of field: iommu_hw_info_arm_smmuv3::iidr",
+    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, iidr) - 32usize];
+    [
+        "Offset of field: iommu_hw_info_arm_smmuv3::aidr",
+    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, aidr) - 36usize];
+};
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub union VendorCaps {
+    pub vtd: iommu_hw_info_vtd,
+    pub smmuv3: iommu_hw_info_arm_smmuv3,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of VendorCaps"][::core::mem::size_of::<VendorCaps>() - 40usize];
+    ["Alignment of VendorCaps"][::core::mem::align_of::<VendorCaps>() - 8usize];
+    [
+        "Offset of field: VendorCaps::vtd",
+    ][::core::mem::offset_of!(VendorCaps, vtd) - 0usize];
+    [
+        "Offset of field: VendorCaps::smmuv3",
+    ][::core::mem::offset_of!(VendorCaps, smmuv3) - 0usize];
+};
+impl Default for VendorCaps {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct HostIOMMUDeviceCaps {
+    pub type_: u32,
+    pub hw_caps: u64,
+    pub max_pasid_log2: u8,
+    pub vendor_caps: VendorCaps,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    [
+        "Size of HostIOMMUDeviceCaps",
+    ][::core::mem::size_of::<HostIOMMUDeviceCaps>() - 64usize];
+    [
+        "Alignment of HostIOMMUDeviceCaps",
+    ][::core::mem::align_of::<HostIOMMUDeviceCaps>() - 8usize];
+    [
+        "Offset of field: HostIOMMUDeviceCaps::type_",
+    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, type_) - 0usize];
+    [
+        "Offset of field: HostIOMMUDeviceCaps::hw_caps",
+    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, hw_caps) - 8usize];
+    [
+        "Offset of field: HostIOMMUDeviceCaps::max_pasid_log2",
+    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, max_pasid_log2) - 16usize];
+    [
+        "Offset of field: HostIOMMUDeviceCaps::vendor_caps",
+    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, vendor_caps) - 24usize];
+};
+impl Default for HostIOMMUDeviceCaps {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct HostIOMMUDevice {
+    pub parent_obj: Object,
+    pub name: *mut ::core::ffi::c_char,
+    pub agent: *mut ::core::ffi::c_void,
+    pub aliased_bus: *mut PCIBus,
+    pub aliased_devfn: ::core::ffi::c_int,
+    pub caps: HostIOMMUDeviceCaps,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of HostIOMMUDevice"][::core::mem::size_of::<HostIOMMUDevice>() - 136usize];
+    [
+        "Alignment of HostIOMMUDevice",
+    ][::core::mem::align_of::<HostIOMMUDevice>() - 8usize];
+    [
+        "Offset of field: HostIOMMUDevice::parent_obj",
+    ][::core::mem::offset_of!(HostIOMMUDevice, parent_obj) - 0usize];
+    [
+        "Offset of field: HostIOMMUDevice::name",
+    ][::core::mem::offset_of!(HostIOMMUDevice, name) - 40usize];
+    [
+        "Offset of field: HostIOMMUDevice::agent",
+    ][::core::mem::offset_of!(HostIOMMUDevice, agent) - 48usize];
+    [
+        "Offset of field: HostIOMMUDevice::aliased_bus",
+    ][::core::mem::offset_of!(HostIOMMUDevice, aliased_bus) - 56usize];
+    [
+        "Offset of field: HostIOMMUDevice::aliased_devfn",
+    ][::core::mem::offset_of!(HostIOMMUDevice, aliased_devfn) - 64usize];
+    [
+        "Offset of field: HostIOMMUDevice::caps",
+    ][::core::mem::offset_of!(HostIOMMUDevice, caps) - 72usize];
+};
+impl Default for HostIOMMUDevice {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct IOMMUFDBackendClass {
+    pub parent_class: ObjectClass,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    [
+        "Size of IOMMUFDBackendClass",
+    ][::core::mem::size_of::<IOMMUFDBackendClass>() - 96usize];
+    [
+        "Alignment of IOMMUFDBackendClass",
+    ][::core::mem::align_of::<IOMMUFDBackendClass>() - 8usize];
+    [
+        "Offset of field: IOMMUFDBackendClass::parent_class",
+    ][::core::mem::offset_of!(IOMMUFDBackendClass, parent_class) - 0usize];
+};
+impl Default for IOMMUFDBackendClass {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct IOMMUFDBackend {
+    pub parent: Object,
+    pub fd: ::core::ffi::c_int,
+    pub owned: bool,
+    pub cpr_blocker: *mut Error,
+    pub users: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of IOMMUFDBackend"][::core::mem::size_of::<IOMMUFDBackend>() - 64usize];
+    ["Alignment of IOMMUFDBackend"][::core::mem::align_of::<IOMMUFDBackend>() - 8usize];
+    [
+        "Offset of field: IOMMUFDBackend::parent",
+    ][::core::mem::offset_of!(IOMMUFDBackend, parent) - 0usize];
+    [
+        "Offset of field: IOMMUFDBackend::fd",
+    ][::core::mem::offset_of!(IOMMUFDBackend, fd) - 40usize];
+    [
+        "Offset of field: IOMMUFDBackend::owned",
+    ][::core::mem::offset_of!(IOMMUFDBackend, owned) - 44usize];
+    [
+        "Offset of field: IOMMUFDBackend::cpr_blocker",
+    ][::core::mem::offset_of!(IOMMUFDBackend, cpr_blocker) - 48usize];
+    [
+        "Offset of field: IOMMUFDBackend::users",
+    ][::core::mem::offset_of!(IOMMUFDBackend, users) - 56usize];
+};
+impl Default for IOMMUFDBackend {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct IOMMUFDViommu {
+    pub iommufd: *mut IOMMUFDBackend,
+    pub s2_hwpt_id: u32,
+    pub viommu_id: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of IOMMUFDViommu"][::core::mem::size_of::<IOMMUFDViommu>() - 16usize];
+    ["Alignment of IOMMUFDViommu"][::core::mem::align_of::<IOMMUFDViommu>() - 8usize];
+    [
+        "Offset of field: IOMMUFDViommu::iommufd",
+    ][::core::mem::offset_of!(IOMMUFDViommu, iommufd) - 0usize];
+    [
+        "Offset of field: IOMMUFDViommu::s2_hwpt_id",
+    ][::core::mem::offset_of!(IOMMUFDViommu, s2_hwpt_id) - 8usize];
+    [
+        "Offset of field: IOMMUFDViommu::viommu_id",
+    ][::core::mem::offset_of!(IOMMUFDViommu, viommu_id) - 12usize];
+};
+impl Default for IOMMUFDViommu {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Default, Copy, Clone)]
+pub struct IOMMUFDVdev {
+    pub vdevice_id: u32,
+    pub virt_id: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of IOMMUFDVdev"][::core::mem::size_of::<IOMMUFDVdev>() - 8usize];
+    ["Alignment of IOMMUFDVdev"][::core::mem::align_of::<IOMMUFDVdev>() - 4usize];
+    [
+        "Offset of field: IOMMUFDVdev::vdevice_id",
+    ][::core::mem::offset_of!(IOMMUFDVdev, vdevice_id) - 0usize];
+    [
+        "Offset of field: IOMMUFDVdev::virt_id",
+    ][::core::mem::offset_of!(IOMMUFDVdev, virt_id) - 4usize];
+};
+#[repr(C)]
+#[derive(Default, Copy, Clone)]
+pub struct IOMMUFDVeventq {
+    pub veventq_id: u32,
+    pub veventq_fd: u32,
+    pub last_event_seq: u32,
+    pub event_start: bool,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of IOMMUFDVeventq"][::core::mem::size_of::<IOMMUFDVeventq>() - 16usize];
+    ["Alignment of IOMMUFDVeventq"][::core::mem::align_of::<IOMMUFDVeventq>() - 4usize];
+    [
+        "Offset of field: IOMMUFDVeventq::veventq_id",
+    ][::core::mem::offset_of!(IOMMUFDVeventq, veventq_id) - 0usize];
+    [
+        "Offset of field: IOMMUFDVeventq::veventq_fd",
+    ][::core::mem::offset_of!(IOMMUFDVeventq, veventq_fd) - 4usize];
+    [
+        "Offset of field: IOMMUFDVeventq::last_event_seq",
+    ][::core::mem::offset_of!(IOMMUFDVeventq, last_event_seq) - 8usize];
+    [
+        "Offset of field: IOMMUFDVeventq::event_start",
+    ][::core::mem::offset_of!(IOMMUFDVeventq, event_start) - 12usize];
+};
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct IOMMUFDHWqueue {
+    pub viommu: *mut IOMMUFDViommu,
+    pub hw_queue_id: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of IOMMUFDHWqueue"][::core::mem::size_of::<IOMMUFDHWqueue>() - 16usize];
+    ["Alignment of IOMMUFDHWqueue"][::core::mem::align_of::<IOMMUFDHWqueue>() - 8usize];
+    [
+        "Offset of field: IOMMUFDHWqueue::viommu",
+    ][::core::mem::offset_of!(IOMMUFDHWqueue, viommu) - 0usize];
+    [
+        "Offset of field: IOMMUFDHWqueue::hw_queue_id",
+    ][::core::mem::offset_of!(IOMMUFDHWqueue, hw_queue_id) - 8usize];
+};
+impl Default for IOMMUFDHWqueue {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
+#[repr(C)]
+#[derive(Copy, Clone)]
+pub struct HostIOMMUDeviceIOMMUFD {
+    pub parent_obj: HostIOMMUDevice,
+    pub iommufd: *mut IOMMUFDBackend,
+    pub devid: u32,
+    pub hwpt_id: u32,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    [
+        "Size of HostIOMMUDeviceIOMMUFD",
+    ][::core::mem::size_of::<HostIOMMUDeviceIOMMUFD>() - 152usize];
+    [
+        "Alignment of HostIOMMUDeviceIOMMUFD",
+    ][::core::mem::align_of::<HostIOMMUDeviceIOMMUFD>() - 8usize];
+    [
+        "Offset of field: HostIOMMUDeviceIOMMUFD::parent_obj",
+    ][::core::mem::offset_of!(HostIOMMUDeviceIOMMUFD, parent_obj) - 0usize];
+    [
+        "Offset of field: HostIOMMUDeviceIOMMUFD::iommufd",
+    ][::core::mem::offset_of!(HostIOMMUDeviceIOMMUFD, iommufd) - 136usize];
+    [
+        "Offset of field: HostIOMMUDeviceIOMMUFD::devid",
+    ][::core::mem::offset_of!(HostIOMMUDeviceIOMMUFD, devid) - 144usize];
+    [
+        "Offset of field: HostIOMMUDeviceIOMMUFD::hwpt_id",
+    ][::core::mem::offset_of!(HostIOMMUDeviceIOMMUFD, hwpt_id) - 148usize];
+};
+impl Default for HostIOMMUDeviceIOMMUFD {
+    fn default() -> Self {
+        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
+        unsafe {
+            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
+            s.assume_init()
+        }
+    }
+}
 #[repr(C)]
 #[derive(Debug)]
 pub struct RamDiscardSource {
@@ -6913,174 +7352,6 @@ unsafe extern "C" {
     pub fn sysbus_init_irq(dev: *mut SysBusDevice, p: *mut qemu_irq);
 }
 pub type dma_addr_t = u64;
-#[repr(C)]
-#[derive(Default, Copy, Clone)]
-pub struct iommu_hw_info_vtd {
-    pub flags: __u32,
-    pub __reserved: __u32,
-    pub cap_reg: __u64,
-    pub ecap_reg: __u64,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    ["Size of iommu_hw_info_vtd"][::core::mem::size_of::<iommu_hw_info_vtd>() - 24usize];
-    [
-        "Alignment of iommu_hw_info_vtd",
-    ][::core::mem::align_of::<iommu_hw_info_vtd>() - 8usize];
-    [
-        "Offset of field: iommu_hw_info_vtd::flags",
-    ][::core::mem::offset_of!(iommu_hw_info_vtd, flags) - 0usize];
-    [
-        "Offset of field: iommu_hw_info_vtd::__reserved",
-    ][::core::mem::offset_of!(iommu_hw_info_vtd, __reserved) - 4usize];
-    [
-        "Offset of field: iommu_hw_info_vtd::cap_reg",
-    ][::core::mem::offset_of!(iommu_hw_info_vtd, cap_reg) - 8usize];
-    [
-        "Offset of field: iommu_hw_info_vtd::ecap_reg",
-    ][::core::mem::offset_of!(iommu_hw_info_vtd, ecap_reg) - 16usize];
-};
-#[repr(C)]
-#[derive(Default, Copy, Clone)]
-pub struct iommu_hw_info_arm_smmuv3 {
-    pub flags: __u32,
-    pub __reserved: __u32,
-    pub idr: [__u32; 6usize],
-    pub iidr: __u32,
-    pub aidr: __u32,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    [
-        "Size of iommu_hw_info_arm_smmuv3",
-    ][::core::mem::size_of::<iommu_hw_info_arm_smmuv3>() - 40usize];
-    [
-        "Alignment of iommu_hw_info_arm_smmuv3",
-    ][::core::mem::align_of::<iommu_hw_info_arm_smmuv3>() - 4usize];
-    [
-        "Offset of field: iommu_hw_info_arm_smmuv3::flags",
-    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, flags) - 0usize];
-    [
-        "Offset of field: iommu_hw_info_arm_smmuv3::__reserved",
-    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, __reserved) - 4usize];
-    [
-        "Offset of field: iommu_hw_info_arm_smmuv3::idr",
-    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, idr) - 8usize];
-    [
-        "Offset of field: iommu_hw_info_arm_smmuv3::iidr",
-    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, iidr) - 32usize];
-    [
-        "Offset of field: iommu_hw_info_arm_smmuv3::aidr",
-    ][::core::mem::offset_of!(iommu_hw_info_arm_smmuv3, aidr) - 36usize];
-};
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub union VendorCaps {
-    pub vtd: iommu_hw_info_vtd,
-    pub smmuv3: iommu_hw_info_arm_smmuv3,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    ["Size of VendorCaps"][::core::mem::size_of::<VendorCaps>() - 40usize];
-    ["Alignment of VendorCaps"][::core::mem::align_of::<VendorCaps>() - 8usize];
-    [
-        "Offset of field: VendorCaps::vtd",
-    ][::core::mem::offset_of!(VendorCaps, vtd) - 0usize];
-    [
-        "Offset of field: VendorCaps::smmuv3",
-    ][::core::mem::offset_of!(VendorCaps, smmuv3) - 0usize];
-};
-impl Default for VendorCaps {
-    fn default() -> Self {
-        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
-        unsafe {
-            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
-            s.assume_init()
-        }
-    }
-}
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub struct HostIOMMUDeviceCaps {
-    pub type_: u32,
-    pub hw_caps: u64,
-    pub max_pasid_log2: u8,
-    pub vendor_caps: VendorCaps,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    [
-        "Size of HostIOMMUDeviceCaps",
-    ][::core::mem::size_of::<HostIOMMUDeviceCaps>() - 64usize];
-    [
-        "Alignment of HostIOMMUDeviceCaps",
-    ][::core::mem::align_of::<HostIOMMUDeviceCaps>() - 8usize];
-    [
-        "Offset of field: HostIOMMUDeviceCaps::type_",
-    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, type_) - 0usize];
-    [
-        "Offset of field: HostIOMMUDeviceCaps::hw_caps",
-    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, hw_caps) - 8usize];
-    [
-        "Offset of field: HostIOMMUDeviceCaps::max_pasid_log2",
-    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, max_pasid_log2) - 16usize];
-    [
-        "Offset of field: HostIOMMUDeviceCaps::vendor_caps",
-    ][::core::mem::offset_of!(HostIOMMUDeviceCaps, vendor_caps) - 24usize];
-};
-impl Default for HostIOMMUDeviceCaps {
-    fn default() -> Self {
-        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
-        unsafe {
-            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
-            s.assume_init()
-        }
-    }
-}
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub struct HostIOMMUDevice {
-    pub parent_obj: Object,
-    pub name: *mut ::core::ffi::c_char,
-    pub agent: *mut ::core::ffi::c_void,
-    pub aliased_bus: *mut PCIBus,
-    pub aliased_devfn: ::core::ffi::c_int,
-    pub caps: HostIOMMUDeviceCaps,
-}
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
-const _: () = {
-    ["Size of HostIOMMUDevice"][::core::mem::size_of::<HostIOMMUDevice>() - 136usize];
-    [
-        "Alignment of HostIOMMUDevice",
-    ][::core::mem::align_of::<HostIOMMUDevice>() - 8usize];
-    [
-        "Offset of field: HostIOMMUDevice::parent_obj",
-    ][::core::mem::offset_of!(HostIOMMUDevice, parent_obj) - 0usize];
-    [
-        "Offset of field: HostIOMMUDevice::name",
-    ][::core::mem::offset_of!(HostIOMMUDevice, name) - 40usize];
-    [
-        "Offset of field: HostIOMMUDevice::agent",
-    ][::core::mem::offset_of!(HostIOMMUDevice, agent) - 48usize];
-    [
-        "Offset of field: HostIOMMUDevice::aliased_bus",
-    ][::core::mem::offset_of!(HostIOMMUDevice, aliased_bus) - 56usize];
-    [
-        "Offset of field: HostIOMMUDevice::aliased_devfn",
-    ][::core::mem::offset_of!(HostIOMMUDevice, aliased_devfn) - 64usize];
-    [
-        "Offset of field: HostIOMMUDevice::caps",
-    ][::core::mem::offset_of!(HostIOMMUDevice, caps) - 72usize];
-};
-impl Default for HostIOMMUDevice {
-    fn default() -> Self {
-        let mut s = ::core::mem::MaybeUninit::<Self>::uninit();
-        unsafe {
-            ::core::ptr::write_bytes(s.as_mut_ptr(), 0, 1);
-            s.assume_init()
-        }
-    }
-}
 pub type pcibus_t = u64;
 pub type PCIConfigWriteFunc = ::core::option::Option<
     unsafe extern "C" fn(

@@ -3,6 +3,7 @@
 //! carries out the effects that the model returned; it runs what was put off, comes to rest with the machine, and travels.
 //! The PCI side is in [`function`].
 
+mod assigned;
 pub mod function;
 
 use core::ffi::CStr;
@@ -11,10 +12,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use self::assigned::AssignedDevices;
 use self::function::{BusAddress, Listeners, Ports};
 use super::device::{Reset, ResetKind};
 use super::error::{Error, Result};
 use super::guest_memory::GuestRam;
+use super::host_iommu::Wishes;
 use super::iommu_region::TlbEntry;
 use super::main_loop::{self, BottomHalf, RunStateWatch, Timer};
 use super::memory::{AddressSpace, MemoryRegion, OwnedRegion, RegionOps};
@@ -76,6 +79,36 @@ pub trait IommuDevice: DeviceImpl {
         AddressSpace::leak(region, name)
     }
 
+    /// Whether a host's IOMMU translates for assigned devices.
+    fn nests(_this: &Qom<Self>) -> bool {
+        false
+    }
+
+    /// Whether it may do so now.
+    ///
+    /// # Errors
+    /// A property says otherwise.
+    fn may_assign(_this: &Qom<Self>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What VFIO is to prepare for that.
+    fn wishes(_this: &Qom<Self>) -> Wishes {
+        Wishes::default()
+    }
+
+    /// Whether assigned devices share what they reach, and so the host's stage 2.
+    const ONE_STAGE_2: bool = false;
+
+    /// Whether message-signalled interrupts of assigned devices go to [`doorbell`](Self::doorbell), whatever the guest maps
+    /// it by.
+    const HAS_DOORBELL: bool = false;
+
+    /// That address.
+    fn doorbell(_this: &Qom<Self>) -> u64 {
+        0
+    }
+
     /// A request that is not for translation, with what it reaches.
     fn untranslated(
         _core: &Core<Self::Model>,
@@ -119,6 +152,7 @@ pub struct Core<M> {
     aliased: AtomicBool,
     ports: Mutex<Ports>,
     listeners: Mutex<Listeners>,
+    assigned: Mutex<AssignedDevices>,
 }
 
 /// An endpoint is told by the bottom half, not from inside an access.
@@ -292,6 +326,7 @@ impl<M: Model> Shell<M> {
                 aliased: AtomicBool::new(false),
                 ports: Mutex::new(BTreeMap::new()),
                 listeners: Mutex::new(BTreeMap::new()),
+                assigned: Mutex::default(),
             })
         });
         let _ = self.work.set(BottomHalf::new(this, run));
@@ -417,7 +452,10 @@ impl<D: IommuDevice> RegionOps for Registers<D> {
     const IMPL_SIZES: core::ops::RangeInclusive<u32> = 4..=8;
 
     fn read(this: &Qom<D>, offset: u64, size: u32) -> u64 {
-        this.shell().model().map_or(0, |model| model.mmio_read(offset, size))
+        let Some(core) = this.shell().core() else { return 0 };
+        let value = core.model.mmio_read(offset, size);
+        core.schedule_if_needed();
+        value
     }
 
     fn write(this: &Qom<D>, offset: u64, value: u64, size: u32) {

@@ -5,9 +5,10 @@
 //! needs the BQL; keep them in the device's state. That lives on for a moment after the device is unrealized:
 //! cancel bottom halves and timers there.
 
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
 use core::mem::zeroed;
 use core::ptr::NonNull;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use qemu_sys as sys;
 
@@ -177,6 +178,40 @@ impl Drop for Timer {
             sys::timer_del(self.raw.as_ptr());
             sys::timer_deinit(self.raw.as_ptr());
             drop(Box::from_raw(self.raw.as_ptr()));
+            Callback::free(self.callback);
+        }
+    }
+}
+
+/// Calls a device when a file descriptor is readable, again and again until it is not.
+pub struct FdWatch {
+    fd: c_int,
+    callback: NonNull<Callback>,
+}
+
+// SAFETY: made and dropped under the BQL, without methods.
+unsafe impl Send for FdWatch {}
+// SAFETY: as above.
+unsafe impl Sync for FdWatch {}
+
+impl FdWatch {
+    /// Watches a descriptor that stays open until this is dropped. Needs the BQL.
+    pub fn new<T: DeviceImpl>(device: &Qom<T>, fd: BorrowedFd<'_>, call: fn(&Qom<T>)) -> Self {
+        bql::assert_locked();
+        let callback = Callback::boxed(device, call);
+        let fd = fd.as_raw_fd();
+        // SAFETY: the callback's context lives until the descriptor is no longer watched.
+        unsafe { sys::qemu_set_fd_handler(fd, Some(run), None, callback.as_ptr().cast()) };
+        Self { fd, callback }
+    }
+}
+
+impl Drop for FdWatch {
+    fn drop(&mut self) {
+        bql::assert_locked();
+        // SAFETY: under the BQL, so the callback does not run any more.
+        unsafe {
+            sys::qemu_set_fd_handler(self.fd, None, None, core::ptr::null_mut());
             Callback::free(self.callback);
         }
     }

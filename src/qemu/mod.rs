@@ -69,6 +69,7 @@ pub mod device;
 pub mod dl;
 pub mod error;
 pub mod guest_memory;
+pub mod host_iommu;
 pub mod iommu_consumer;
 pub mod iommu_region;
 pub mod iommu_shell;

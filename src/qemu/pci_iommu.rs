@@ -10,6 +10,7 @@ use qemu_sys as sys;
 
 use super::bql;
 use super::error::{Error, Result, report};
+use super::host_iommu::{self, IommufdDevice, Wishes};
 use super::iommu_region::TlbEntry;
 use super::memory::AddressSpace;
 use super::pci::{PciBus, PciDevice};
@@ -168,6 +169,32 @@ pub trait PciIommu: DeviceImpl {
     }
 }
 
+/// An IOMMU that can have a host's translate for assigned devices.
+pub trait Nesting: PciIommu {
+    /// Whether it does; decided before it is given to a bus.
+    fn nests(this: &Qom<Self>) -> bool;
+
+    /// Whether a function may be in front of it. Under the BQL.
+    fn admits(this: &Qom<Self>, bus: &PciBus, devfn: u8) -> Result<()>;
+
+    /// VFIO hands over a device of the host's. Under the BQL.
+    fn assign(this: &Qom<Self>, bus: &PciBus, devfn: u8, device: &IommufdDevice) -> Result<()>;
+
+    /// It takes the device back. Under the BQL.
+    fn unassign(this: &Qom<Self>, bus: &PciBus, devfn: u8);
+
+    /// What VFIO is to prepare.
+    fn wishes(this: &Qom<Self>) -> Wishes;
+
+    /// Whether message-signalled interrupts of assigned devices go to one address, whatever the guest maps it by.
+    const HAS_DOORBELL: bool = false;
+
+    /// That address.
+    fn doorbell(_this: &Qom<Self>) -> u64 {
+        0
+    }
+}
+
 /// Why a translation request has no answer (`PCIe §10.2.3`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtsRefusal {
@@ -248,8 +275,28 @@ impl PageListener {
 /// The table that QEMU keeps a pointer to.
 pub(super) struct OpsTable<T>(core::marker::PhantomData<T>);
 
+impl<T: Nesting> OpsTable<T> {
+    /// The table for an IOMMU that nests or not.
+    pub(super) fn of(iommu: &Qom<T>) -> &'static sys::PCIIOMMUOps {
+        if T::nests(iommu) { Self::NESTING } else { Self::OPS }
+    }
+
+    const NESTING: &'static sys::PCIIOMMUOps = &{
+        let mut ops = *Self::OPS;
+        ops.supports_address_space = Some(supports_address_space::<T>);
+        ops.set_iommu_device = Some(set_iommu_device::<T>);
+        ops.unset_iommu_device = Some(unset_iommu_device::<T>);
+        ops.get_viommu_flags = Some(get_viommu_flags::<T>);
+        ops.get_host_iommu_quirks = Some(get_host_iommu_quirks);
+        if T::HAS_DOORBELL {
+            ops.get_msi_direct_gpa = Some(get_msi_direct_gpa::<T>);
+        }
+        ops
+    };
+}
+
 impl<T: PciIommu> OpsTable<T> {
-    pub(super) const OPS: &'static sys::PCIIOMMUOps = &{
+    const OPS: &'static sys::PCIIOMMUOps = &{
         // SAFETY: null functions are what an absent operation is in C.
         let mut ops: sys::PCIIOMMUOps = unsafe { zeroed() };
         ops.get_address_space = Some(get_address_space::<T>);
@@ -270,20 +317,20 @@ impl<T: PciIommu> OpsTable<T> {
 
 impl PciBus {
     /// Makes `iommu` translate for this bus and all buses below it. Needs the BQL, before the machine runs.
-    pub fn set_iommu<T: PciIommu>(&self, iommu: &Qom<T>) {
+    pub fn set_iommu<T: Nesting>(&self, iommu: &Qom<T>) {
         bql::assert_locked();
         // SAFETY: a live bus, a static table, and a device that lives as long as the bus: IOMMUs are not
         // hot-unplugged.
-        unsafe { sys::pci_setup_iommu(self.as_ptr(), OpsTable::<T>::OPS, iommu.as_opaque()) };
+        unsafe { sys::pci_setup_iommu(self.as_ptr(), OpsTable::<T>::of(iommu), iommu.as_opaque()) };
     }
 
     /// As [`Self::set_iommu`], for machines that may have an IOMMU on several root buses.
-    pub fn set_iommu_per_bus<T: PciIommu>(&self, iommu: &Qom<T>) -> Result<()> {
+    pub fn set_iommu_per_bus<T: Nesting>(&self, iommu: &Qom<T>) -> Result<()> {
         bql::assert_locked();
         let done = Error::catch(|errp| {
             // SAFETY: as above, with a place for an error.
             unsafe {
-                sys::pci_setup_iommu_per_bus(self.as_ptr(), OpsTable::<T>::OPS, iommu.as_opaque(), errp)
+                sys::pci_setup_iommu_per_bus(self.as_ptr(), OpsTable::<T>::of(iommu), iommu.as_opaque(), errp)
             }
         })?;
         if done { Ok(()) } else { Err(Error::new("the PCI bus has an IOMMU already")) }
@@ -313,6 +360,64 @@ unsafe extern "C" fn get_address_space<T: PciIommu>(
     // SAFETY: see above.
     let (this, bus) = unsafe { (Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus)) };
     T::address_space(this, bus, (devfn & 0xff) as u8).as_ptr()
+}
+
+unsafe extern "C" fn supports_address_space<T: Nesting>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    errp: *mut *mut sys::Error,
+) -> bool {
+    // SAFETY: see above; QEMU's error place.
+    unsafe {
+        report(errp, || T::admits(Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus), (devfn & 0xff) as u8))
+    }
+}
+
+unsafe extern "C" fn set_iommu_device<T: Nesting>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+    device: *mut sys::HostIOMMUDevice,
+    errp: *mut *mut sys::Error,
+) -> bool {
+    let devfn = (devfn & 0xff) as u8;
+    // SAFETY: see above; a live device of the host's; QEMU's error place.
+    unsafe {
+        report(errp, || match IommufdDevice::from_host(device) {
+            Some(device) => T::assign(Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus), devfn, device),
+            None => Err(Error::new(
+                "property 'accel' of the IOMMU is on, which needs assigned devices of an iommufd: give vfio-pci an iommufd",
+            )),
+        })
+    }
+}
+
+unsafe extern "C" fn unset_iommu_device<T: Nesting>(
+    bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    devfn: c_int,
+) {
+    // SAFETY: see above.
+    unsafe { T::unassign(Qom::<T>::from_raw(opaque), PciBus::from_ptr(bus), (devfn & 0xff) as u8) };
+}
+
+unsafe extern "C" fn get_viommu_flags<T: Nesting>(opaque: *mut c_void) -> u64 {
+    // SAFETY: see above.
+    T::wishes(unsafe { Qom::<T>::from_raw(opaque) }).flags()
+}
+
+unsafe extern "C" fn get_host_iommu_quirks(kind: u32, info: *mut c_void, size: u32) -> u64 {
+    host_iommu::quirks(kind, info, size)
+}
+
+unsafe extern "C" fn get_msi_direct_gpa<T: Nesting>(
+    _bus: *mut sys::PCIBus,
+    opaque: *mut c_void,
+    _devfn: c_int,
+) -> u64 {
+    // SAFETY: see above.
+    T::doorbell(unsafe { Qom::<T>::from_raw(opaque) })
 }
 
 unsafe extern "C" fn dma_translate<T: PciIommu>(

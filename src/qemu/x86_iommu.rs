@@ -12,7 +12,7 @@ use qemu_sys as sys;
 
 use super::error::report;
 use super::memory::AddressSpace;
-use super::pci_iommu::{OpsTable, PciIommu};
+use super::pci_iommu::{Nesting, OpsTable};
 use super::qom::{ClassInit, DeviceImpl, ObjectLike, Parent, Qom, object_wrappers};
 use super::{bql, dl};
 
@@ -163,12 +163,12 @@ impl X86Iommu {
 
 /// Makes `iommu` translate for the machine's PCI devices; its IOAPIC writes interrupts to `ioapic`. From
 /// `realize`, when nothing can fail any more.
-pub fn setup<T: PciIommu + DeviceImpl<Parent = X86Iommu>>(iommu: &Qom<T>, ioapic: &'static AddressSpace) {
+pub fn setup<T: Nesting + DeviceImpl<Parent = X86Iommu>>(iommu: &Qom<T>, ioapic: &'static AddressSpace) {
     type Setup =
         unsafe extern "C" fn(*mut sys::X86IOMMUState, *const sys::PCIIOMMUOps, *mut sys::AddressSpace);
     bql::assert_locked();
     if let Some(setup) = dl::symbol(c"x86_iommu_setup") {
-        let ops = ptr::from_ref(OpsTable::<T>::OPS);
+        let ops = ptr::from_ref(OpsTable::<T>::of(iommu));
         // SAFETY: QEMU's function of this name has this signature; a device that lives as long as the machine, a
         // static table, an address space that stays.
         unsafe { transmute::<*mut c_void, Setup>(setup)(iommu.parent().as_ptr(), ops, ioapic.as_ptr()) };

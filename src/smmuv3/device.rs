@@ -14,6 +14,7 @@ use super::features::{AddressSize, Features, Httu, StallModel};
 use super::model::Smmu;
 use super::spec::pmcg::{self, IRQ_OVERFLOW};
 use crate::iommu::{Effect, Effects};
+use crate::qemu::host_iommu::Wishes;
 use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, function, iotlb_entries};
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, ClassInit, DeviceImpl, Error, IrqLine, Link,
@@ -50,6 +51,8 @@ properties! {
         pub stt: OnOffAuto = OnOffAuto::Auto, c"stt", c"translation tables for less than 25 bits of input address";
         /// See `Features::big_endian`.
         pub big_endian: OnOffAuto = OnOffAuto::Auto, c"big-endian", c"big-endian translation tables too";
+        /// See `Features::bbml`.
+        pub bbml: u8 = 2, c"bbml", c"page sizes that change in place: levels 0 to 2 (break-before-make)";
         /// See `Features::hyp`.
         pub hyp: OnOffAuto = OnOffAuto::Auto, c"hyp", c"streams of EL2, with E2H too: auto (if the CPUs have EL2), on, off";
         /// See `Features::stall_max`.
@@ -72,8 +75,10 @@ properties! {
         pub pmu: OnOffAuto = OnOffAuto::Auto, c"pmu", c"performance counters (PMCG)";
         /// See `Features::pmu_msi`.
         pub pmu_msi: bool = false, c"pmu-msi", c"message-signalled overflow interrupt of the counters, for boards that give them a DeviceID";
-        /// Present for command lines of QEMU's own model.
-        pub accel: bool = false, c"accel", c"translation by a host SMMU: off";
+        /// A host's SMMU translates for assigned devices.
+        pub accel: bool = false, c"accel", c"a host SMMU translates for assigned devices (vfio-pci with iommufd)";
+        /// See `IommuDevice::doorbell`.
+        pub msi_gpa: u64 = 0x0809_0040, c"msi-gpa", c"where message-signalled interrupts of assigned devices go";
         /// The bus that it translates for.
         pub primary_bus: Link<PciBus> = (), c"primary-bus", c"PCI root bus that it translates for";
         /// Where its tables and queues are.
@@ -148,8 +153,16 @@ impl<V: Variant> SmmuDevice<V> {
     fn features(this: &Qom<Self>) -> Result<Features> {
         let p = this.properties();
         let mut f = V::features();
+        // An assigned device's second stage is the host's own.
+        f.stage2 &= !p.accel.get();
         if let Some(value) = p.stage.get() {
             f.parse_stage(value)?;
+        }
+        if p.accel.get() && (f.stage2 || !f.stage1) {
+            return Err(Error::new(format!(
+                "property 'accel' is on, which needs stage 1 alone, but 'stage' is '{}'; set stage=1, or accel=off",
+                p.stage.get().unwrap_or("1")
+            )));
         }
         if !f.stage1 {
             f.ssid_bits = 0;
@@ -191,24 +204,26 @@ impl<V: Variant> SmmuDevice<V> {
         // 52-bit input addresses exist with the 64 KiB granule only, and 52-bit output.
         f.va52 = p.vax.get().unwrap_or(f.va52 && f.gran64k && f.oas == AddressSize::Bits52);
         f.small_tables = p.stt.get().unwrap_or(f.small_tables);
+        f.bbml = p.bbml.get();
         f.big_endian = p.big_endian.get().unwrap_or(f.big_endian);
         f.hyp = match p.hyp.get() {
             OnOffAuto::On => true,
             OnOffAuto::Off => false,
-            OnOffAuto::Auto => V::FOLLOWS_CPU && f.stage1 && cpu_has_el2(),
+            OnOffAuto::Auto => V::FOLLOWS_CPU && f.stage1 && !p.accel.get() && cpu_has_el2(),
         };
+        if p.accel.get() && f.hyp {
+            return Err(Error::new(
+                "property 'accel' is on, which has no streams of EL2, but 'hyp' is on; set hyp=off, or accel=off",
+            ));
+        }
         f.stall_max = p.stall_max.get();
         f.adversarial = p.adversarial.get();
         f.ats = p.ats.get().unwrap_or(f.ats);
         f.ats_split = p.ats_split.get().unwrap_or(f.ats_split && f.can_split_ats());
         f.pri = p.pri.get().unwrap_or(f.pri && f.ats);
-        f.pmu = p.pmu.get().unwrap_or(f.pmu);
+        // What a host's SMMU does for assigned devices nobody here could count.
+        f.pmu = p.pmu.get().unwrap_or(f.pmu && !p.accel.get());
         f.pmu_msi = p.pmu_msi.get();
-        if p.accel.get() {
-            return Err(Error::new(
-                "property 'accel' is on, but must be off: this model translates by itself",
-            ));
-        }
         f.validate()?;
         Ok(f)
     }
@@ -355,6 +370,24 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
             | Effect::PageResponse { .. }
             | Effect::AtsInvalidate { .. } => {}
         }
+    }
+
+    fn nests(this: &Qom<Self>) -> bool {
+        this.properties().accel.get()
+    }
+
+    fn wishes(this: &Qom<Self>) -> Wishes {
+        let pasids = this.shell.model().is_some_and(|model| model.features().ssid_bits != 0);
+        Wishes { pasids, ..Wishes::default() }
+    }
+
+    /// A virtual SMMU of the host's has one.
+    const ONE_STAGE_2: bool = true;
+
+    const HAS_DOORBELL: bool = true;
+
+    fn doorbell(this: &Qom<Self>) -> u64 {
+        this.properties().msi_gpa.get()
     }
 
     fn min_page_size(model: &Smmu) -> u64 {

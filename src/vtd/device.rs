@@ -13,6 +13,7 @@ use super::features::Features;
 use super::interrupt_window;
 use super::model::Vtd;
 use crate::iommu::Effect;
+use crate::qemu::host_iommu::Wishes;
 use crate::qemu::iommu_shell::function::{self, BusAddress};
 use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, iotlb_entries};
 use crate::qemu::property::Default as PropertyDefault;
@@ -80,6 +81,8 @@ properties! {
         pub adversarial: bool = false, c"x-adversarial", c"cache all that may be cached, finish as late as allowed";
         /// See `Features::page_request_limit`.
         pub page_request_limit: u16 = 0, c"x-prq-entries", c"page requests taken before the queue overflows (0: as many as fit)";
+        /// A host's VT-d unit translates for assigned devices.
+        pub accel: OnOffAuto = OnOffAuto::Auto, c"accel", c"a host's VT-d unit translates for assigned devices (vfio-pci with iommufd)";
         /// Present for command lines and machine versions of QEMU's own model.
         pub version: u32 = 0, c"version", c"without effect";
         /// Present for machine versions of QEMU's own model: bit 62 of table entries is never a reserved one here.
@@ -101,6 +104,8 @@ pub trait Variant: Send + Sync + 'static {
     const DEVICE_IOTLB: bool;
     /// With `device-iotlb`, the DMAR table names the endpoints that it is for.
     const SATC: bool;
+    /// `accel=auto`: as QEMU's own model, on where there is a first stage.
+    const ACCEL_BY_FSTS: bool;
     /// Features where no property says otherwise.
     fn features() -> Features;
 }
@@ -115,6 +120,7 @@ impl Variant for Rich {
     const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = &[];
     const DEVICE_IOTLB: bool = true;
     const SATC: bool = true;
+    const ACCEL_BY_FSTS: bool = false;
 
     fn features() -> Features {
         Features::default()
@@ -134,6 +140,7 @@ impl Variant for Compat {
     ];
     const DEVICE_IOTLB: bool = false;
     const SATC: bool = false;
+    const ACCEL_BY_FSTS: bool = true;
 
     fn features() -> Features {
         // What QEMU's own says without KVM.
@@ -203,6 +210,10 @@ impl<V: Variant> VtdDevice<V> {
         f.page_request_limit = p.page_request_limit.get();
         f.device_tlb = this.parent().has_device_iotlb();
         f.interrupt_remapping = this.parent().remaps_interrupts();
+        let accel = choice(&p.accel) == Some(true);
+        if accel {
+            f = f.for_assigned_devices();
+        }
         apply(&mut f);
         // A unit without first stage has the second one, in scalable mode too.
         if f.scalable && !f.first_stage && choice(&p.ssts).is_none() {
@@ -212,6 +223,9 @@ impl<V: Variant> VtdDevice<V> {
         // What was asked for explicitly is there or is an error.
         apply(&mut f);
         f.validate()?;
+        if accel {
+            f.validate_for_assigned_devices()?;
+        }
         Ok(f)
     }
 }
@@ -317,6 +331,29 @@ impl<V: Variant> IommuDevice for VtdDevice<V> {
             Some(core) => interrupt_window::function_space(this.object(), core, source, region, name),
             None => AddressSpace::leak(region, name),
         }
+    }
+
+    fn nests(this: &Qom<Self>) -> bool {
+        let p = this.properties();
+        let by_fsts = V::ACCEL_BY_FSTS && choice(&p.fsts) == Some(true);
+        choice(&p.accel).unwrap_or(by_fsts)
+    }
+
+    fn may_assign(this: &Qom<Self>) -> Result<()> {
+        if this.shell.model().is_some_and(|model| model.features().caching_mode) {
+            return Ok(());
+        }
+        Err(Error::new(
+            "property 'caching-mode' is off, but must be on in front of an assigned device, so that the guest tells of new \
+             PASID table entries; set caching-mode=on",
+        ))
+    }
+
+    fn wishes(this: &Qom<Self>) -> Wishes {
+        let features = this.shell.model().map(Vtd::features);
+        let pasids = features.is_some_and(|features| features.pasid_bits != 0);
+        let page_requests = features.is_some_and(|features| features.page_requests);
+        Wishes { pasids, attaches_pasids: pasids, page_requests }
     }
 
     /// An access to the interrupt range goes to the function's own interrupt window.

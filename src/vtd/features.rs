@@ -258,6 +258,41 @@ impl Features {
         self
     }
 
+    /// What a host's unit can do for assigned devices: the second stage is its own, and it is told of entries where software
+    /// invalidates, which software then has to do for new ones, too.
+    #[must_use]
+    pub fn for_assigned_devices(self) -> Self {
+        Self {
+            second_stage: false,
+            nested: false,
+            second_stage_dirty: false,
+            execute_requests: false,
+            rid_priv: false,
+            caching_mode: true,
+            ..self
+        }
+    }
+
+    /// Checks that nothing is offered that assigned devices cannot have.
+    ///
+    /// # Errors
+    /// The first violation found.
+    pub fn validate_for_assigned_devices(&self) -> Result<(), FeatureError> {
+        let rules = [
+            (!self.scalable, "scalable-mode=on", "set scalable-mode=on"),
+            (!self.first_stage, "fsts=on", "set fsts=on"),
+            (self.second_stage, "ssts=off", "leave ssts out"),
+            (self.nested, "nested=off", "leave nested out"),
+            (self.execute_requests, "execute-requests=off", "leave execute-requests out"),
+            (self.rid_priv, "rid-priv=off", "leave rid-priv out"),
+            (!self.caching_mode, "caching-mode=on", "set caching-mode=on"),
+        ];
+        match rules.into_iter().find(|(violated, ..)| *violated) {
+            None => Ok(()),
+            Some((_, needs, way_out)) => Err(FeatureError::Needs { property: "accel", needs, way_out }),
+        }
+    }
+
     /// Bits of physical addresses: no entry has more than 52.
     #[must_use]
     pub const fn host_bits(&self) -> u8 {

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Core, IommuDevice, carry_out, not_translated};
+use super::{Core, IommuDevice, assigned, carry_out, not_translated};
 use crate::iommu::model::lock;
 use crate::iommu::{
     Access, AtsOutcome, DmaRequest, Effect, Model, Outcome, PageResponseCode, StreamId, SubstreamId,
@@ -42,7 +42,7 @@ pub struct BusAddress {
 impl BusAddress {
     /// # Safety
     /// The bus must live as long as anybody translates with the result.
-    unsafe fn new(bus: &PciBus, devfn: u8) -> Self {
+    pub(super) unsafe fn new(bus: &PciBus, devfn: u8) -> Self {
         // SAFETY: the caller's promise.
         Self { bus: unsafe { PciBus::from_ptr(bus.as_ptr()) }, devfn }
     }
@@ -57,7 +57,7 @@ fn stream(bus: &PciBus, devfn: u8) -> StreamId {
     (u32::from(bus.number()) << 8) | u32::from(devfn)
 }
 
-fn key(bus: &PciBus, devfn: u8) -> (usize, u8) {
+pub(super) fn key(bus: &PciBus, devfn: u8) -> (usize, u8) {
     (bus.as_ptr().addr(), devfn)
 }
 
@@ -169,12 +169,15 @@ impl<D: IommuDevice> PciIommu for D {
     fn address_space(this: &Qom<Self>, bus: &PciBus, devfn: u8) -> &'static AddressSpace {
         let Some(core) = this.shell().core() else { return AddressSpace::memory() };
         bql::assert_locked();
+        // SAFETY: functions below the bus are the only ones to use the region, and go before it does.
+        let source = unsafe { BusAddress::new(bus, devfn) };
+        if let Some(space) = assigned::space(this, core, source) {
+            return space;
+        }
         let key = key(bus, devfn);
         if let Some(port) = lock(&core.ports).get(&key) {
             return port.space;
         }
-        // SAFETY: functions below the bus are the only ones to use the region, and go before it does.
-        let source = unsafe { BusAddress::new(bus, devfn) };
         let name = format!("{}-{:02x}.{:x}", D::REGION_NAME, devfn >> 3, devfn & 7);
         let region = FunctionRegion::<D> { core: Arc::clone(core), source, device: PhantomData };
         // For good, like the address space: users of an IOMMU's address spaces keep pointers to them.

@@ -14,6 +14,7 @@ use super::super::stats::add;
 use super::super::translate::Invalidation;
 use super::{Engine, Smmu, State, events};
 use crate::iommu::{Effect, Effects, GuestMemory, StreamId};
+use crate::nested::assigned::FAULTS_AT_ONCE;
 use crate::nested::smmuv3::{GuestEvent, GuestStall, SmmuState, Streams};
 use crate::nested::{Forwarded, NotForwarded, Response};
 
@@ -132,7 +133,13 @@ impl<E: Engine> Smmu<E> {
         if state.assigned.is_empty() {
             return;
         }
-        for GuestStall { record, waiter } in state.assigned.stalls() {
+        let stalls = state.assigned.stalls();
+        let events = state.assigned.events();
+        if stalls.len().max(events.len()) >= FAULTS_AT_ONCE {
+            // There may be more.
+            self.pending.want();
+        }
+        for GuestStall { record, waiter } in stalls {
             let report = Report { record, stall: Some(waiter) };
             let enabled = state.registers.enables().smmuen() != 0;
             let waits = enabled && self.report(state, mem, &report, effects);
@@ -140,7 +147,7 @@ impl<E: Engine> Smmu<E> {
                 state.assigned.respond(waiter.stream, tag, Response::Invalid);
             }
         }
-        for event in state.assigned.events() {
+        for event in events {
             match event {
                 GuestEvent::Record(record) => self.record(state, mem, &record, effects),
                 GuestEvent::Lost(count) => {

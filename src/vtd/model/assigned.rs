@@ -13,6 +13,7 @@ use super::{Engine, State, Vtd, lock, send};
 use crate::iommu::narrow::low32;
 use crate::iommu::{Effect, Effects, GuestMemory};
 use crate::nested::NotForwarded;
+use crate::nested::assigned::FAULTS_AT_ONCE;
 use crate::nested::vtd::VtdState;
 
 impl<E: Engine> Vtd<E> {
@@ -117,6 +118,10 @@ impl<E: Engine> Vtd<E> {
             }
             state.assigned.page_requests()
         };
+        if requests.len() >= FAULTS_AT_ONCE {
+            // There may be more.
+            self.pending.want();
+        }
         for request in requests {
             effects.0.append(&mut self.take_page_request(mem, &request).0);
         }

@@ -345,7 +345,8 @@ pub enum Suite {
     All,
     /// `cargo test`: formats, logic, properties, loom, the guest programs' own
     Unit,
-    /// A guest's PASID table in a host's hands: the software host against emulation, mutations, failures
+    /// A guest's PASID table in a host's hands: the software host against emulation, mutations, failures; and Linux's, with
+    /// a guest's program as VMM, on the kernel's mock and on both IOMMUs
     Nested,
     /// The demo once
     Boots,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What `init` and `sva-workload` share.
+//! What `init`, `sva-workload` and `sva-nested` share.
 //!
 //! * [`pci`]: the functions to drive, how they are bound to `uio_pci_sva`, and why that may not work
 //! * [`device`]: registers, rings, descriptors of `sva-testdev` (`docs/sva-testdev.md`)
@@ -10,6 +10,7 @@
 //! * [`kernel`]: what the running kernel says about itself
 //! * [`perf`]: performance counters that are no CPU's
 //! * [`iommufd`]: functions with page tables of this process's making
+//! * [`report`]: what a check hands back
 //! * [`host`]: the line to the host that confirms checks from outside
 
 pub mod crc32c;
@@ -23,3 +24,4 @@ pub mod paging;
 pub mod pci;
 pub mod perf;
 pub mod process;
+pub mod report;

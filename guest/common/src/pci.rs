@@ -244,7 +244,10 @@ fn bind(bdf: &str) -> Result<(), String> {
 /// # Errors
 /// Why the kernel did not do it.
 pub fn assign(bdf: &str) -> Result<String, String> {
-    rebind(bdf, ASSIGNING)?;
+    let driver = fs::read_link(format!("{DEVICES}/{bdf}/driver"));
+    if !driver.is_ok_and(|driver| driver.ends_with(ASSIGNING)) {
+        rebind(bdf, ASSIGNING)?;
+    }
     appears(&format!("{DEVICES}/{bdf}/vfio-dev"), "/dev/vfio/devices")
         .ok_or_else(|| format!("{bdf}: {ASSIGNING} did not take it{}", hints(bdf)))
 }

@@ -15,6 +15,7 @@
 //! | `sva.driver=sva-testdev` | loads the reference driver and leaves the functions to it, instead of `uio_pci_sva` |
 //! | `sva.driver-args=NAME=VALUE,…` | its module parameters |
 //! | `sva.seconds=N` | longest time of one check in seconds |
+//! | `sva.program=NAME` | runs this program of /bin instead of `sva-workload`, and leaves the functions to it |
 //! | `sva.shell` | a busybox shell instead of the workload; with `sva.run`, after it |
 //! | `sva.stay` | do not power off at the end |
 
@@ -41,7 +42,9 @@ fn main() {
     mount_all();
     take_console();
     greet();
-    if kernel::parameter("sva.driver").is_some() {
+    if kernel::parameter("sva.program").is_some() {
+        // It takes what it needs.
+    } else if kernel::parameter("sva.driver").is_some() {
         let parameters = kernel::parameter("sva.driver-args").unwrap_or_default().replace(',', " ");
         if let Err(complaint) = driver::load(&parameters) {
             println!("init: {complaint}");
@@ -51,7 +54,9 @@ fn main() {
             println!("init: {complaint}");
         }
     }
-    report_iommu();
+    if kernel::parameter("sva.program").is_none() {
+        report_iommu();
+    }
 
     let shell = kernel::parameter("sva.shell").is_some();
     if !shell || kernel::parameter("sva.run").is_some() {
@@ -141,10 +146,13 @@ fn report_iommu() {
 }
 
 fn run_workload() {
-    let Some(program) = WORKLOAD.iter().find(|path| Path::new(path).exists()) else {
-        println!("init: no sva-workload in this initramfs");
+    let other = kernel::parameter("sva.program").map(|name| format!("/bin/{name}"));
+    let programs: Vec<&str> = other.as_deref().map_or(WORKLOAD.to_vec(), |other| vec![other]);
+    let Some(program) = programs.iter().find(|path| Path::new(path).exists()) else {
+        println!("init: no {} in this initramfs", programs.join(" and no "));
         return;
     };
+    let name = program.rsplit('/').next().unwrap_or(program);
     let mut command = Command::new(program);
     if let Some(only) = kernel::parameter("sva.run").filter(|run| run != "all" && !run.is_empty()) {
         command.arg("--only").arg(only);
@@ -162,9 +170,9 @@ fn run_workload() {
         Ok(child) => {
             let status = reap(i32::try_from(child.id()).unwrap_or(-1));
             if libc::WIFSIGNALED(status) {
-                println!("init: sva-workload was ended by signal {}", libc::WTERMSIG(status));
+                println!("init: {name} was ended by signal {}", libc::WTERMSIG(status));
             } else {
-                println!("init: sva-workload ended with {}", libc::WEXITSTATUS(status));
+                println!("init: {name} ended with {}", libc::WEXITSTATUS(status));
             }
         }
         Err(error) => println!("init: {program}: {error}"),

@@ -5,13 +5,13 @@
 //! the host listens (see [`sva_guest::host`]) it confirms from the models' counters what each check claims.
 
 mod checks;
-mod report;
 mod runner;
 mod session;
 
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
+use sva_guest::{ensure, report};
 
 const USAGE: &str = "\
 sva-workload: checks of shared virtual addressing with sva-testdev

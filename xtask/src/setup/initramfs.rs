@@ -56,6 +56,25 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// The same with the program that plays a VMM, for `sva.program=sva-nested`.
+pub fn with_nested(args: &SourceArgs, model: Model, base: &Path) -> Result<PathBuf> {
+    let program = rust::nested_program(args, model)?;
+    let key = rust::nested_key()?.text("arch", model.target()).text("base", &base.display().to_string());
+    let entry = place::cache()?.join("initramfs").join(format!("{}-nested-{}", model.target(), key.name()));
+    let file = entry.join("initramfs.cpio");
+    if place::is_complete(&entry) {
+        return Ok(file);
+    }
+    let _lock = place::lock("initramfs")?;
+    place::make_dir(&entry)?;
+    let tmp = entry.join("tmp");
+    extended(base, &[("bin/sva-nested", &read(&program)?)], &tmp)?;
+    fs::rename(&tmp, &file)?;
+    place::complete(&entry, "")?;
+    place::prune(&place::cache()?.join("initramfs"), 16);
+    Ok(file)
+}
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("reading {}", path.display()))
 }

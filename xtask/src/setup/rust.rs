@@ -104,10 +104,17 @@ pub struct GuestPrograms {
 /// The names of the guest's programs.
 const PROGRAMS: [&str; 2] = ["init", "sva-workload"];
 
-/// A sum over the guest's sources.
+/// The program that plays a VMM. It is made of this library, so that a change of the models makes it anew: apart from the
+/// others, for who wants it.
+const NESTED: &str = "sva-nested";
+
+/// A sum over the guest's sources, but for those of [`NESTED`].
 pub fn guest_key() -> Result<Key> {
-    let mut key = Key::default();
-    for file in place::files_below(&place::root().join("guest"), &["target", "kernel"])? {
+    sum_below(Key::default(), &place::root().join("guest"), &["target", "kernel", "nested"])
+}
+
+fn sum_below(mut key: Key, dir: &Path, without: &[&str]) -> Result<Key> {
+    for file in place::files_below(dir, without)? {
         if file.extension().is_none_or(|e| e != "md") {
             key = key.file(&file)?;
         }
@@ -115,22 +122,49 @@ pub fn guest_key() -> Result<Key> {
     Ok(key)
 }
 
-/// Packages of the guest's workspace.
-const GUEST_PACKAGES: [&str; 3] = ["sva-guest", "init", "sva-workload"];
-
 /// Static programs for a model's guest.
 pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
+    let key = guest_key()?;
+    let entry = guest_programs(args, model, "guest programs", &key, &PROGRAMS, &["sva-guest"])?;
+    Ok(GuestPrograms { init: entry.join(PROGRAMS[0]), workload: entry.join(PROGRAMS[1]) })
+}
+
+/// The sum over what [`nested_program`] is made of.
+pub fn nested_key() -> Result<Key> {
+    let root = place::root();
+    let key = sum_below(guest_key()?, &root.join("guest/nested"), &[])?;
+    sum_below(key, &root.join("src"), &["qemu"])?.file(&root.join("Cargo.toml"))
+}
+
+/// The static program that plays a VMM in a model's guest.
+pub fn nested_program(args: &SourceArgs, model: Model) -> Result<PathBuf> {
+    let key = nested_key()?;
+    let others = ["sva-guest", "qemu-iommu"];
+    let entry = guest_programs(args, model, "nested translation's program", &key, &[NESTED], &others)?;
+    Ok(entry.join(NESTED))
+}
+
+/// Programs of the guest's workspace, each a package of its name, in the cache; `others` are packages that they are made of.
+fn guest_programs(
+    args: &SourceArgs,
+    model: Model,
+    what: &str,
+    key: &Key,
+    programs: &[&str],
+    others: &[&str],
+) -> Result<PathBuf> {
     let arch = model.target();
-    let entry = place::cache()?.join("guest").join(format!("{arch}-{}", guest_key()?.name()));
-    let programs = GuestPrograms { init: entry.join(PROGRAMS[0]), workload: entry.join(PROGRAMS[1]) };
+    let entry = place::cache()?
+        .join("guest")
+        .join(format!("{arch}-{}", key.clone().text("programs", &programs.join(" ")).name()));
     if place::is_complete(&entry) {
-        return Ok(programs);
+        return Ok(entry);
     }
     let _lock = place::lock("guest")?;
     if place::is_complete(&entry) {
-        return Ok(programs);
+        return Ok(entry);
     }
-    let step = Step::begin(&format!("guest programs for {arch}"), "guest")?;
+    let step = Step::begin(&format!("{what} for {arch}"), "guest")?;
     let target_dir = place::cache()?.join("guest").join("target");
     place::make_dir(&target_dir)?;
     let way = guest_target(&step, arch, args)?;
@@ -139,12 +173,13 @@ pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
     let mut clean = cargo();
     clean
         .args(["clean", "--quiet", "--offline", "--release", "--target", &target])
-        .args(GUEST_PACKAGES.iter().flat_map(|package| ["--package", package]))
+        .args(programs.iter().chain(others).flat_map(|package| ["--package", package]))
         .env("CARGO_TARGET_DIR", &target_dir)
         .current_dir(place::root().join("guest"));
     step.run(&mut clean)?;
     let mut c = cargo();
     c.args(["build", "--release", "--target", &target])
+        .args(programs.iter().flat_map(|program| ["--package", program]))
         .env("CARGO_TARGET_DIR", &target_dir)
         // .cargo/config.toml of the guest's workspace names linkers and flags; ours must not reach it.
         .env_remove("RUSTFLAGS")
@@ -158,14 +193,14 @@ pub fn guest(args: &SourceArgs, model: Model) -> Result<GuestPrograms> {
     }
     step.run(&mut c)?;
     place::make_dir(&entry)?;
-    for program in PROGRAMS {
+    for program in programs {
         let from = target_dir.join(&target).join("release").join(program);
         std::fs::copy(&from, entry.join(program)).with_context(|| format!("copying {}", from.display()))?;
     }
     place::complete(&entry, &target)?;
-    place::prune(&place::cache()?.join("guest"), 16);
+    place::prune(&place::cache()?.join("guest"), 24);
     step.finish(&target);
-    Ok(programs)
+    Ok(entry)
 }
 
 fn sysroot() -> Result<PathBuf> {

@@ -30,8 +30,6 @@ const PASIDS: &str = "bind-and-pasid,copy-malloc,fault-reported,first-touch,munm
 const ORDINARY: &str = "first-touch,munmap-remap,many-devices-invalidate,dirty-tracking";
 /// Ordinary masters where no process can be bound.
 const ORDINARY_ALONE: &str = "ordinary-io";
-/// Both stages, stage 1 by a process.
-const NESTED: &str = "bind-and-pasid,nested";
 /// Many page requests at once.
 const REQUESTS: &str = "bind-and-pasid,first-touch,ring-in-untouched-memory,fork-cow,cancel,kill-mid-dma,\
     many-devices-invalidate,multi-process";
@@ -125,9 +123,6 @@ const SMMUV3: &[Case] = &[
         m.el2 = true;
         m.adversarial = true;
     }),
-    passes("nested", NESTED, |_| ()),
-    passes("nested-adversarial", NESTED, |m| m.adversarial = true),
-    passes("nested-64k-pages", NESTED, |m| m.page_size = PageSize::K64),
     passes("no-stage-2", SOME, |m| m.iommu.push("stage=1".into())),
     passes("ats-off", SOME, |m| m.iommu.push("ats=off".into())),
     passes("ats-on", SOME, |m| m.iommu.extend(["ats=on".into(), "pri=off".into()])),

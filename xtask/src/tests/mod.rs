@@ -153,9 +153,6 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     if wants(Suite::Unit) {
         unit::run(&mut runner, wants(Suite::Nested));
     }
-    if wants(Suite::Nested) {
-        nested::run(&mut runner);
-    }
     let guests = [
         Suite::Boots,
         Suite::Matrix,
@@ -167,12 +164,16 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         Suite::Driver,
         Suite::Avocado,
         Suite::Messages,
+        Suite::Nested,
     ];
     if guests.into_iter().any(wants) {
         runner.test("setup/smmuv3", |r, _| {
             let parts = r.parts(Model::Smmuv3, PageSize::K4)?;
             Ok(Verdict::Pass(demo::shown(&parts.plugin)))
         });
+    }
+    if wants(Suite::Nested) {
+        nested::run(&mut runner);
     }
     if wants(Suite::QemuQtests) {
         qtests::run(&mut runner);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A guest's PASID table in a host's hands, tier by tier.
 
+mod vmm;
+
 use super::{Runner, unit};
 use crate::place;
 
 /// The suite.
 pub fn run(runner: &mut Runner) {
     tier0(runner);
+    vmm::run(runner);
 }
 
 /// The host inside the process and the layer above it, by `cargo test`: every access as full emulation of the same tables

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What a check hands back.
+//! What a check hands back, from the process that it runs in to the one that tells.
 
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,9 @@
 
 use std::cell::Cell;
 use std::io;
+use std::sync::atomic::Ordering;
 
+use qemu_iommu::iommu::{GuestMemory, MemoryError};
 use qemu_iommu::smmuv3::spec::cd::{Cd0, Cd1};
 use qemu_iommu::smmuv3::spec::ste::{Ste0, Ste1, config};
 use qemu_iommu::vtd::spec::pasid::{Pasid0, Pasid2, pgtt};
@@ -108,6 +110,11 @@ impl Tables {
         POOL + at
     }
 
+    fn inside(&self, addr: u64, len: usize) -> Result<usize, MemoryError> {
+        let end = POOL + POOL_SIZE as u64 - len as u64;
+        if (POOL..=end).contains(&addr) { Ok((addr - POOL) as usize) } else { Err(MemoryError { addr }) }
+    }
+
     fn load(&self, at: u64) -> u64 {
         u64::from_le(self.memory.load((at - POOL) as usize))
     }
@@ -209,10 +216,34 @@ impl Tables {
         let at = self.entry(table, pasid);
         self.store(at, 0);
     }
+}
 
-    /// Reads 8 bytes, as a walk of guest memory does.
-    pub fn read(&self, at: u64) -> Option<u64> {
-        (POOL..POOL + POOL_SIZE as u64).contains(&at).then(|| self.load(at))
+/// What the library walks.
+impl GuestMemory for Tables {
+    fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {
+        let at = self.inside(addr, buf.len())?;
+        buf.copy_from_slice(&self.memory.bytes(at, buf.len()));
+        Ok(())
+    }
+
+    fn write(&self, addr: u64, buf: &[u8]) -> Result<(), MemoryError> {
+        self.memory.write(self.inside(addr, buf.len())?, buf);
+        Ok(())
+    }
+
+    fn read_u64(&self, addr: u64) -> Result<u64, MemoryError> {
+        self.inside(addr, 8).map(|at| u64::from_le(self.memory.load(at)))
+    }
+
+    fn compare_exchange_u64(
+        &self,
+        addr: u64,
+        current: u64,
+        new: u64,
+    ) -> Result<Result<(), u64>, MemoryError> {
+        let word = self.memory.atomic(self.inside(addr, 8)?);
+        let result = word.compare_exchange(current.to_le(), new.to_le(), Ordering::SeqCst, Ordering::SeqCst);
+        Ok(result.map(drop).map_err(u64::from_le))
     }
 }
 

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a device is bound to.
 
-use std::collections::BTreeMap;
-
 use qemu_iommu::nested::{
-    Binding, Config, Error, FaultRouting, FirstStage, GuestPasidTable, PasidTableConfig,
+    Binding, BoundPasidTable, Config, Error, FaultRouting, GuestPasidTable, PasidTableConfig,
 };
-use qemu_iommu::vtd::spec::pasid::{Pasid0, Pasid2, PasidDirectory, pgtt};
 use sva_guest::ensure;
 use sva_guest::report::{CheckResult, Report, Stop};
 
@@ -170,65 +167,6 @@ pub fn cd_tables() -> CheckResult {
     )))
 }
 
-/// A guest's PASID directory that is kept bound, as a VMM does where the guest invalidates its PASID cache.
-struct Kept<'v> {
-    vmm: &'v Vmm,
-    table: GuestPasidTable,
-    bindings: BTreeMap<u32, Binding>,
-}
-
-impl Kept<'_> {
-    /// Every present entry.
-    fn walk(&self) -> Result<BTreeMap<u32, Config>, Stop> {
-        let GuestPasidTable::Vtd { directory, pasid_bits, .. } = self.table else {
-            return Err("a CD table is not walked".into());
-        };
-        let read = |at: u64| self.vmm.tables.read(at).ok_or_else(|| format!("{at:#x} is not guest memory"));
-        let mut found = BTreeMap::new();
-        for upper in 0..1u32 << (pasid_bits - 6) {
-            let leaf = PasidDirectory::from(read(directory + 8 * u64::from(upper))?);
-            for lower in (0..64).filter(|_| leaf.p() == 1) {
-                let at = (leaf.smptblptr() << 12) + 64 * u64::from(lower);
-                let (kind, first) = (Pasid0::from(read(at)?), Pasid2::from(read(at + 16)?));
-                let config = match (kind.p(), kind.pgtt()) {
-                    (0, _) => continue,
-                    (_, pgtt::PASS_THROUGH) => Config::Bypass,
-                    (_, pgtt::FIRST_STAGE) => Config::FirstStage(FirstStage {
-                        table: first.fsptptr() << 12,
-                        address_bits: if first.fspm() == 1 { 57 } else { 48 },
-                        supervisor_requests: first.sre() == 1,
-                        write_protect: first.wpe() == 1,
-                        extended_accessed: first.eafe() == 1,
-                    }),
-                    _ => Config::Abort,
-                };
-                found.insert(upper << 6 | lower, config);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Binds what has come, replaces what has changed, and drops what has gone.
-    fn sync(&mut self) -> Result<usize, Stop> {
-        let GuestPasidTable::Vtd { rid_pasid, .. } = self.table else { return Ok(0) };
-        let found = self.walk()?;
-        self.bindings.retain(|pasid, _| found.contains_key(pasid));
-        let mut changed = 0;
-        for (pasid, config) in found {
-            match self.bindings.get_mut(&pasid) {
-                Some(binding) if *binding.config() == config => continue,
-                Some(binding) => binding.replace(config, FaultRouting::Refused).map_err(said)?,
-                None => {
-                    let who = (pasid != rid_pasid).then_some(pasid);
-                    self.bindings.insert(pasid, self.vmm.bind_one(who, config, FaultRouting::Refused)?);
-                }
-            }
-            changed += 1;
-        }
-        Ok(changed)
-    }
-}
-
 /// A guest's PASID directory: entries of several leaves, changed and cleared between two walks.
 pub fn pasid_directory() -> CheckResult {
     let vmm = Vmm::new()?;
@@ -241,8 +179,9 @@ pub fn pasid_directory() -> CheckResult {
     }
     let guest = GuestPasidTable::Vtd { directory: table.base, pasid_bits: table.bits, rid_pasid: 0 };
     ensure!(guest.whole().is_none(), "a VT-d binds a directory as a whole");
-    let mut kept = Kept { vmm: &vmm, table: guest, bindings: BTreeMap::new() };
-    ensure!(kept.sync()? == 5, "five entries are present");
+    let (mut kept, left_out) =
+        BoundPasidTable::new(&vmm.host, vmm.id, guest, &vmm.tables, FaultRouting::Refused).map_err(said)?;
+    ensure!(left_out.is_empty(), "not bound: {left_out:?}");
     let mut engine = vmm.engine(&[&spaces[0]])?;
     let mut look = |what: &str, wanted: [Option<usize>; 5]| -> Result<(), Stop> {
         let mut seen = [None; 5];
@@ -261,14 +200,19 @@ pub fn pasid_directory() -> CheckResult {
     vmm.tables.clear(&table, 64);
     vmm.tables.write_pasid(&table, 1023, None);
     look("changed and not walked yet", [Some(0), Some(1), Some(2), Some(3), Some(1)])?;
-    ensure!(kept.sync()? == 2, "one entry has another table, one is passed through");
+    let left_out = kept.sync(&vmm.tables, None);
+    ensure!(left_out.is_empty(), "not bound at the second walk: {left_out:?}");
     look("walked again", [Some(0), Some(1), Some(3), None, None])?;
     let through = vmm.engine(&[&spaces[0]])?.sees(Some(1023), Vmm::data(2))?;
     ensure!(through == Some(2), "passed through, PASID 1023 sees {through:?}");
-    ensure!(kept.sync()? == 0, "nothing has changed");
+    vmm.tables.write_pasid(&table, 64, Some(spaces[0].root));
+    let left_out = kept.sync(&vmm.tables, Some(64));
+    ensure!(left_out.is_empty(), "not bound by its number: {left_out:?}");
+    let again = vmm.engine(&[&spaces[0]])?.sees(Some(64), WINDOW)?;
+    ensure!(again == Some(0), "present again, PASID 64 sees {again:?}");
     drop(kept);
     Ok(Report::new(
-        "5 entries in 3 leaves bound; one replaced, one dropped, one passed through at the second walk",
+        "5 entries in 3 leaves bound; one replaced, one dropped, one passed through at the second walk; one again by its number",
     ))
 }
 
@@ -293,23 +237,18 @@ pub fn table_of_2018() -> CheckResult {
     let spaces = [vmm.space(40, 1), vmm.space(41, 2)];
     // PASID 0 is in no use: whatever has a PASID has another one.
     (vmm.device.plain, vmm.device.pasid) = (false, 1);
-    let (whole, mut kept);
-    if vmm.arm() {
-        for (pasid, space) in [(1, &spaces[0]), (100, &spaces[1])] {
+    for (pasid, space) in [(1, &spaces[0]), (100, &spaces[1])] {
+        if vmm.arm() {
             vmm.tables.write_cd(&table, pasid, space.asid, space.root, false);
-        }
-        let guest = config.smmuv3(0, WithoutPasid::Terminate as u64);
-        let Some(bound) = guest.whole() else { return Err("an SMMUv3 binds no CD table as a whole".into()) };
-        whole = Some(vmm.bind_one(None, bound, FaultRouting::Refused)?);
-        kept = None;
-    } else {
-        for (pasid, space) in [(1, &spaces[0]), (100, &spaces[1])] {
+        } else {
             vmm.tables.write_pasid(&table, pasid, Some(space.root));
         }
-        let mut bound = Kept { vmm: &vmm, table: config.vtd(), bindings: BTreeMap::new() };
-        ensure!(bound.sync()? == 2, "two entries are present");
-        (whole, kept) = (None, Some(bound));
     }
+    // What the structure does not say, an SMMUv3 has to be told.
+    let guest = if vmm.arm() { config.smmuv3(0, WithoutPasid::Terminate as u64) } else { config.vtd() };
+    let (bound, left_out) =
+        BoundPasidTable::new(&vmm.host, vmm.id, guest, &vmm.tables, FaultRouting::Refused).map_err(said)?;
+    ensure!(left_out.iter().all(|(pasid, _)| pasid.is_none()), "not bound: {left_out:?}");
     let mut engine = vmm.engine(&[&spaces[0]])?;
     let mut seen = Vec::new();
     for pasid in [1, 2, 100, 127] {
@@ -317,7 +256,7 @@ pub fn table_of_2018() -> CheckResult {
     }
     ensure!(seen == [Some(1), None, Some(2), None], "PASIDs 1, 2, 100, 127 see {seen:?}");
     // unbind_pasid_table
-    drop((whole, kept.take()));
+    drop(bound);
     let after = engine.sees(Some(100), WINDOW)?;
     ensure!(after.is_none(), "unbound, PASID 100 sees {after:?}");
     Ok(Report::new(format!(

@@ -463,6 +463,7 @@ fn stall_of(sid: StreamId, fault: &HostFault) -> GuestStall {
         table_read: false,
         action: FaultAction::Stall,
         record: true,
+        merge: false,
         privileged: fault.access.privileged,
         instruction: fault.access.exec && !fault.access.write,
     });

@@ -190,9 +190,17 @@ impl StreamContext {
     pub fn allows_ats(&self, kind: FaultKind, req: &DmaRequest) -> Result<(), Fault> {
         match self.action() {
             StreamAction::Abort => Err(silent_abort(req)),
-            _ if self.ste1().eats() == eats::NONE => Err(config_fault(kind, req)),
+            _ if self.ste1().eats() == eats::NONE => {
+                Err(Fault { merge: self.merges_events(), ..config_fault(kind, req) })
+            }
             _ => Ok(()),
         }
+    }
+
+    /// `STE.MEV`: whether records of the stream's faults may be merged (`IHI0070 §7.3.1`).
+    #[must_use]
+    pub fn merges_events(&self) -> bool {
+        self.ste1().mev() != 0
     }
 
     /// Whether answers to translation requests are intermediate addresses, which translated transactions then come with
@@ -396,6 +404,16 @@ fn judge_entry(
 fn lookup_context(
     mem: &dyn GuestMemory,
     f: &Features,
+    context: StreamContext,
+    req: &DmaRequest,
+) -> Result<StreamContext, Fault> {
+    let merge = context.merges_events();
+    find_context(mem, f, context, req).map_err(|fault| Fault { merge, ..fault })
+}
+
+fn find_context(
+    mem: &dyn GuestMemory,
+    f: &Features,
     mut context: StreamContext,
     req: &DmaRequest,
 ) -> Result<StreamContext, Fault> {
@@ -453,6 +471,7 @@ pub fn bypass(f: &Features, context: &StreamContext, req: &DmaRequest) -> Result
         Err(Fault {
             privileged: access.privileged,
             instruction: access.exec,
+            merge: context.merges_events(),
             ..config_fault(FaultKind::AddressSize, req)
         })
     }
@@ -478,6 +497,7 @@ pub(super) fn config_fault(kind: FaultKind, req: &DmaRequest) -> Fault {
         table_read: false,
         action: FaultAction::Abort,
         record: true,
+        merge: false,
         privileged: req.access.privileged,
         instruction: req.access.exec && !req.access.write,
     }

@@ -61,6 +61,8 @@ properties! {
         pub iotlb_size: u32 = 4096, c"iotlb-size", c"entries of the translation cache, a power of two (64-1048576)";
         /// See `Features::adversarial`.
         pub adversarial: bool = false, c"x-adversarial", c"cache all that may be cached, finish as late as allowed";
+        /// See `Features::event_merging`.
+        pub event_merging: OnOffAuto = OnOffAuto::Auto, c"event-merging", c"one record for events alike, of streams that allow it (STE.MEV)";
         /// See `Features::ats`.
         pub ats: OnOffAuto = OnOffAuto::Auto, c"ats", c"translation requests of endpoints";
         /// See `Features::ats_split`.
@@ -218,6 +220,7 @@ impl<V: Variant> SmmuDevice<V> {
         }
         f.stall_max = p.stall_max.get();
         f.adversarial = p.adversarial.get();
+        f.event_merging = p.event_merging.get().unwrap_or(f.event_merging);
         f.ats = p.ats.get().unwrap_or(f.ats);
         f.ats_split = p.ats_split.get().unwrap_or(f.ats_split && f.can_split_ats());
         f.pri = p.pri.get().unwrap_or(f.pri && f.ats);

@@ -25,6 +25,8 @@ pub struct Waiter {
 pub struct Report {
     /// The record, without `Stall` and `STAG`.
     pub record: Record,
+    /// It may be merged with others alike; a stall's never is.
+    pub merge: bool,
     /// Set for a stall.
     pub stall: Option<Waiter>,
 }
@@ -37,6 +39,24 @@ pub fn bytes(record: &Record) -> [u8; 32] {
         chunk.copy_from_slice(&word.to_le_bytes());
     }
     bytes
+}
+
+/// Whether two records, neither of which is a stall's, may be one: all that their descriptions name is the same, but for
+/// the place within a page where they say so (`IHI0070 §7.3.1`).
+#[must_use]
+pub fn is_alike(a: &Record, b: &Record) -> bool {
+    const PAGED: [FaultKind; 7] = [
+        FaultKind::TranslationForbidden,
+        FaultKind::WalkAbort,
+        FaultKind::Translation,
+        FaultKind::AddressSize,
+        FaultKind::AccessFlag,
+        FaultKind::Permission,
+        FaultKind::TlbConflict,
+    ];
+    let number = Event0::from(a[0]).event();
+    let within = if PAGED.iter().any(|kind| u64::from(*kind as u8) == number) { 0xfff } else { 0 };
+    a[0] == b[0] && a[1] == b[1] && (a[2] ^ b[2]) & !within == 0 && a[3] == b[3]
 }
 
 /// The record of a stalled transaction.
@@ -163,6 +183,7 @@ mod tests {
             table_read: false,
             action: FaultAction::Abort,
             record: true,
+            merge: false,
             privileged: true,
             instruction: true,
         }

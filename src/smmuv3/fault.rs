@@ -103,6 +103,8 @@ pub struct Fault {
     pub action: FaultAction,
     /// Whether an event is recorded (`CD.R`, `STE.S2R`, `STE.Config`, `CR2.RECINVSID`).
     pub record: bool,
+    /// Its record may be merged with others alike (`STE.MEV`).
+    pub merge: bool,
     /// Privileged and instruction attributes as translation used them, after `PRIVCFG` and `INSTCFG`.
     pub privileged: bool,
     /// See `privileged`.

@@ -150,6 +150,8 @@ pub struct Features {
     pub msi: bool,
     /// Wake-up events on `CMD_SYNC`.
     pub sev: bool,
+    /// Records of events are merged where streams allow it.
+    pub event_merging: bool,
     /// Translation requests of endpoints are served.
     pub ats: bool,
     /// Translation requests may be answered by stage 1 alone, for translated transactions to go through stage 2. Needs
@@ -217,6 +219,7 @@ impl Default for Features {
             range_invalidation: true,
             msi: true,
             sev: true,
+            event_merging: true,
             ats: true,
             ats_split: true,
             pri: true,
@@ -439,6 +442,7 @@ impl Features {
             fwb: false,
             small_tables: false,
             big_endian: false,
+            event_merging: false,
             ats: false,
             ats_split: false,
             pri: false,

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use self::counting::Seen;
 use super::config::StreamTable;
-use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Report, SharedInbox, Waiter};
+use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Record, Report, SharedInbox, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
 use super::pmcg::Pmcg;
@@ -167,6 +167,8 @@ struct State {
     ats_invalidations: AtsInvalidations,
     /// One was given up, which the next SYNC has to say.
     invalidation_failed: bool,
+    /// The last record in the event queue, if others may be merged with it.
+    last_event: Option<Record>,
     /// Devices for which a host's SMMU translates.
     assigned: AssignedStreams,
     /// Effects of reading a register, for the next run.
@@ -211,6 +213,7 @@ impl<E: Engine> Smmu<E> {
                 sync_put_off: false,
                 ats_invalidations: AtsInvalidations::default(),
                 invalidation_failed: false,
+                last_event: None,
                 assigned: AssignedStreams::new(features),
                 late: Effects::default(),
             }),
@@ -275,6 +278,8 @@ impl<E: Engine> Smmu<E> {
             self.terminate(state, None, effects);
         }
         if before.eventqen() == 0 && now.eventqen() != 0 {
+            // It may be another queue.
+            state.last_event = None;
             self.record_stalls(state, mem, effects);
         }
         if before.cmdqen() != 0 && now.cmdqen() == 0 {
@@ -372,7 +377,8 @@ impl<E: Engine> Smmu<E> {
         }
         let req = &fault.request;
         let waiter = Waiter { stream: req.stream, substream: req.substream, tag: req.tag };
-        let report = Report { record: event::encode(fault), stall: stalls.then_some(waiter) };
+        let record = event::encode(fault);
+        let report = Report { record, merge: fault.merge && !stalls, stall: stalls.then_some(waiter) };
         let waits = if under_bql {
             let mut state = lock(&self.state);
             self.take_inbox(&mut state, mem, &mut effects);
@@ -396,7 +402,7 @@ impl<E: Engine> Smmu<E> {
         effects: &mut Effects,
     ) -> bool {
         let Some(waiter) = report.stall else {
-            self.record(state, mem, &report.record, effects);
+            self.record(state, mem, &report.record, report.merge, effects);
             return false;
         };
         match state.stalls.admit(waiter, report.record) {
@@ -407,7 +413,7 @@ impl<E: Engine> Smmu<E> {
             Admission::Line => true,
             Admission::Refused => {
                 // §3.12: a stall configuration may be treated as a terminating one, and the fault says so.
-                self.record(state, mem, &report.record, effects);
+                self.record(state, mem, &report.record, false, effects);
                 false
             }
         }
@@ -470,6 +476,7 @@ impl<E: Engine> Smmu<E> {
             sync_put_off,
             ats_invalidations,
             invalidation_failed,
+            last_event,
             assigned,
             late,
         } = state;
@@ -485,6 +492,7 @@ impl<E: Engine> Smmu<E> {
         *sync_put_off = false;
         ats_invalidations.replace(unanswered);
         *invalidation_failed = failed;
+        *last_event = None;
         assigned.reset();
         late.0.clear();
         self.epochs.abandon();
@@ -506,6 +514,7 @@ impl<E: Engine> Smmu<E> {
             sync_put_off: _,
             ats_invalidations,
             invalidation_failed,
+            last_event,
             assigned: _,
             late: _,
         } = &*state;
@@ -518,6 +527,7 @@ impl<E: Engine> Smmu<E> {
             inbox: self.inbox.lock().iter().collect(),
             unanswered: ats_invalidations.unanswered(),
             invalidation_failed: *invalidation_failed,
+            last_event: *last_event,
             pmcg: self.saved_counters(),
         }
     }
@@ -537,6 +547,7 @@ impl<E: Engine> Smmu<E> {
         let mut state = lock(&self.state);
         let invalidations = (saved.unanswered.as_slice(), saved.invalidation_failed);
         self.replace(&mut state, saved.registers, Some(table), invalidations, saved.pmcg);
+        state.last_event = saved.last_event;
         self.inbox.report(|list| *list = inbox);
         self.pending.want();
         Ok(())
@@ -558,6 +569,7 @@ impl<E: Engine> Smmu<E> {
             faults: engine.faults,
             events: get(&counters.events),
             events_dropped: get(&counters.events_dropped),
+            events_merged: get(&counters.events_merged),
             stalls: get(&counters.stalls),
             resumed_retry: get(&counters.resumed_retry),
             resumed_abort: get(&counters.resumed_abort),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What migrates: plain values, a word format with a version, and checks of every value that comes in.
 
-use super::event::{Report, Waiter};
+use super::event::{Record, Report, Waiter};
 use super::features::Features;
 use super::pmcg::{self, Pmcg};
 use super::registers::{Registers, masks};
@@ -13,7 +13,7 @@ pub use crate::iommu::state::LoadError;
 use crate::iommu::state::{Reader, limit, limit32, pair, put_count, same, too_many};
 
 /// First word of the format: "SMMUv3" and the version.
-const HEADER: u64 = 0x534d_4d55_7633_0003;
+const HEADER: u64 = 0x534d_4d55_7633_0004;
 
 /// The whole state of an SMMU at rest. Caches are not in it: they are empty after a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct SavedState {
     pub unanswered: Vec<AtsInvalidation>,
     /// One was given up, which the next SYNC has to say.
     pub invalidation_failed: bool,
+    /// The last record in the event queue, if others may be merged with it.
+    pub last_event: Option<Record>,
     /// The performance counters.
     pub pmcg: Pmcg,
 }
@@ -133,6 +135,7 @@ impl SavedState {
             inbox,
             unanswered,
             invalidation_failed: _,
+            last_event: _,
             pmcg,
         } = self;
         for ((register, saved), here) in
@@ -170,6 +173,7 @@ impl SavedState {
             inbox,
             unanswered,
             invalidation_failed,
+            last_event,
             pmcg,
         } = self;
         let mut words = vec![HEADER, pair(*a, *b), pair(*c, *d), (*e).into()];
@@ -193,9 +197,9 @@ impl SavedState {
             put_waiter(&mut words, waiter);
         }
         put_count(&mut words, inbox.len());
-        for Report { record, stall } in inbox {
+        for Report { record, merge, stall } in inbox {
             words.extend_from_slice(record);
-            words.push(stall.is_some().into());
+            words.push(u64::from(stall.is_some()) | u64::from(*merge) << 1);
             if let Some(waiter) = stall {
                 put_waiter(&mut words, waiter);
             }
@@ -205,6 +209,8 @@ impl SavedState {
             what.put(&mut words);
         }
         words.push((*invalidation_failed).into());
+        words.push(last_event.is_some().into());
+        words.extend(last_event.iter().flatten());
         pmcg.put(&mut words);
         words
     }
@@ -231,11 +237,14 @@ impl SavedState {
             line: reader.list("number of requests in line", waiter)?,
             inbox: reader.list("number of events", |reader| {
                 let record = reader.array("event record")?;
-                let stall = if reader.flag("event")? { Some(waiter(reader)?) } else { None };
-                Ok(Report { record, stall })
+                let flags = reader.word("event")?;
+                limit("event", flags, 0b11)?;
+                let stall = if flags & 1 != 0 { Some(waiter(reader)?) } else { None };
+                Ok(Report { record, merge: flags & 2 != 0, stall })
             })?,
             unanswered: reader.list("number of unanswered invalidations", AtsInvalidation::read)?,
             invalidation_failed: reader.flag("failed invalidation")?,
+            last_event: if reader.flag("last event")? { Some(reader.array("last event")?) } else { None },
             pmcg: Pmcg::take(&mut reader)?,
         };
         reader.end()?;

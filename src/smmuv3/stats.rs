@@ -25,6 +25,8 @@ stats! {
     events "events",
     /// Records that were discarded: queue full, disabled or in error.
     events_dropped "events-dropped",
+    /// Events without a record of their own: the last one in the queue is theirs as well.
+    events_merged "events-merged",
     /// Stall records written to the event queue. Each ends in one of the next four.
     stalls "stalls",
     /// Stalls answered by retry.
@@ -88,6 +90,7 @@ stats! {
 pub(crate) struct Counters {
     pub events: AtomicU64,
     pub events_dropped: AtomicU64,
+    pub events_merged: AtomicU64,
     pub stalls: AtomicU64,
     pub resumed_retry: AtomicU64,
     pub resumed_abort: AtomicU64,

@@ -158,6 +158,7 @@ pub fn translation_fault(kind: FaultKind, f: &Features, context: &StreamContext,
         table_read: false,
         action,
         record: stall || cd.r() != 0,
+        merge: context.merges_events(),
         privileged: access.privileged,
         instruction: access.exec,
     }

@@ -140,7 +140,7 @@ impl<E: Engine> Smmu<E> {
             self.pending.want();
         }
         for GuestStall { record, waiter } in stalls {
-            let report = Report { record, stall: Some(waiter) };
+            let report = Report { record, merge: false, stall: Some(waiter) };
             let enabled = state.registers.enables().smmuen() != 0;
             let waits = enabled && self.report(state, mem, &report, effects);
             if !waits && let Some(tag) = waiter.tag {
@@ -149,7 +149,7 @@ impl<E: Engine> Smmu<E> {
         }
         for event in events {
             match event {
-                GuestEvent::Record(record) => self.record(state, mem, &record, effects),
+                GuestEvent::Record(record) => self.record(state, mem, &record, false, effects),
                 GuestEvent::Lost(count) => {
                     add(&self.counters.events_dropped, count.into());
                     if state.registers.enables().eventqen() != 0 {

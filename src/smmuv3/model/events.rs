@@ -51,22 +51,31 @@ impl<E: Engine> Smmu<E> {
         }
         let was_empty = ring.is_empty(prod.wr(), cons);
         registers.eventq_prod = prod.with_wr(ring.next(prod.wr())).bits();
+        state.last_event = None;
         add(&self.counters.events, 1);
+        let registers = &state.registers;
         if was_empty && registers.interrupts().eventq_irqen() != 0 {
             self.interrupt(IRQ_EVENTQ, registers.eventq_irq_cfg0, registers.eventq_irq_cfg1, effects);
         }
         true
     }
 
-    /// Records an event that may be lost.
+    /// Records an event that may be lost, or merges it.
     pub(super) fn record(
         &self,
         state: &mut State,
         mem: &dyn GuestMemory,
         record: &Record,
+        merge: bool,
         effects: &mut Effects,
     ) {
+        let merge = merge && self.features.event_merging;
+        if merge && self.is_recorded_already(state, record) {
+            add(&self.counters.events_merged, 1);
+            return;
+        }
         if self.write_record(state, mem, record, effects) {
+            state.last_event = merge.then_some(*record);
             return;
         }
         add(&self.counters.events_dropped, 1);
@@ -81,6 +90,18 @@ impl<E: Engine> Smmu<E> {
         {
             overflow(registers);
         }
+    }
+
+    /// Whether the last record in the queue is of an event alike, and software has not read it: it then stands for both
+    /// (`IHI0070 §7.3.1`). One that was read is a matter of the past, and what came between keeps its place.
+    fn is_recorded_already(&self, state: &State, record: &Record) -> bool {
+        let registers = &state.registers;
+        let prod = EventqProd::from(registers.eventq_prod).wr();
+        let cons = EventqCons::from(registers.eventq_cons).rd();
+        registers.enables().eventqen() != 0
+            && registers.errors().eventq_abt_err() == 0
+            && !registers.eventq(&self.features).is_empty(prod, cons)
+            && state.last_event.is_some_and(|last| event::is_alike(&last, record))
     }
 
     /// Writes the records of stalled transactions, as long as the queue takes them, and fills freed entries from the line.

@@ -179,7 +179,7 @@ impl<E: Engine> Smmu<E> {
             Ok(with_pasid) => self.respond(request, with_pasid, PageResponseCode::Success, effects),
             Err(fault) => {
                 if is_recorded(gate, &fault) {
-                    self.record(state, mem, &event::encode(&fault), effects);
+                    self.record(state, mem, &event::encode(&fault), fault.merge, effects);
                 }
                 self.respond(request, false, PageResponseCode::Failure, effects);
             }

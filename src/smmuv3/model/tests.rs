@@ -34,6 +34,8 @@ mod switching;
 pub(super) struct Script {
     pub mapped: Mutex<HashSet<u64>>,
     pub fault: Mutex<(FaultKind, FaultAction, bool)>,
+    /// `STE.MEV`.
+    pub merge: AtomicBool,
     pub invalidations: Mutex<Vec<Invalidation>>,
     pub ignored_bits: AtomicU32,
     pub tables: Mutex<Vec<StreamTable>>,
@@ -45,6 +47,7 @@ impl Default for Script {
         Self {
             mapped: Mutex::default(),
             fault: Mutex::new((FaultKind::Translation, FaultAction::Abort, true)),
+            merge: AtomicBool::new(false),
             invalidations: Mutex::default(),
             ignored_bits: AtomicU32::new(0),
             tables: Mutex::default(),
@@ -68,6 +71,7 @@ impl Script {
             table_read: false,
             action,
             record,
+            merge: self.merge.load(Ordering::Relaxed),
             privileged: req.access.privileged,
             instruction: req.access.exec,
         }

@@ -320,6 +320,7 @@ fn external_aborts_name_the_descriptor() {
                 table_read: false,
                 action: FaultAction::Abort,
                 record: true,
+                merge: false,
                 privileged: false,
                 instruction: false,
             }

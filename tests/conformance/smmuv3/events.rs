@@ -274,3 +274,38 @@ pub fn play(rig: &mut Rig, event: &Event) -> Result<String> {
     );
     Ok(format!("{:#018x} {:#018x} {:#x} {:#x}", got[0], got[1], got[2], got[3]))
 }
+
+/// `IHI0070 §7.3.1`: events alike are one record while software has not read it, of streams whose `STE.MEV` allows that.
+pub fn merging(rig: &mut Rig) -> Result<String> {
+    const MEV: u64 = 1 << 19;
+    plain(rig)?;
+    entry(rig, 1, 0, MEV)?;
+    let mut engine = rig.engine(0);
+    let mut fault = |rig: &mut Rig, descriptor: Descriptor, produced: u32| -> Result<()> {
+        let done = rig.run(&mut engine, descriptor)?;
+        let seen = rig.events_produced()?;
+        ensure!(
+            !done.is_ok() && seen == produced,
+            "{descriptor:x?}: EVENTQ_PROD is {seen}, expected {produced}"
+        );
+        Ok(())
+    };
+    fault(rig, load(), 1)?;
+    // Another place in the page.
+    fault(rig, Descriptor::load(UNMAPPED + 0x800), 1)?;
+    // Another access, and another page.
+    fault(rig, Descriptor::store(UNMAPPED, 1), 2)?;
+    fault(rig, Descriptor::load(UNMAPPED + 0x1000), 3)?;
+    fault(rig, Descriptor::load(UNMAPPED + 0x1000), 3)?;
+    let merged = rig.stat("events-merged")?;
+    ensure!(merged == 2, "{merged} events merged, expected 2");
+    // Read, it is a matter of the past.
+    while rig.event()?.is_some() {}
+    fault(rig, Descriptor::load(UNMAPPED + 0x1000), 4)?;
+    entry(rig, 1, MEV, 0)?;
+    rig.command([0x04, 0x1f])?;
+    rig.invalidate_all()?;
+    fault(rig, load(), 5)?;
+    fault(rig, load(), 6)?;
+    Ok("2 of 8 merged, by page and access, until read; none without STE.MEV".into())
+}

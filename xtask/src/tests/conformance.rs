@@ -56,6 +56,9 @@ pub fn run(runner: &mut Runner) {
             Ok(Verdict::Pass(format!("{seen}; IHI0070 {}", event.clause)))
         });
     }
+    runner.test("conformance/event/merging", |r, _| {
+        Ok(Verdict::Pass(events::merging(&mut start(r, "merging")?)?))
+    });
     for request in requests::REQUESTS {
         runner.test(&format!("conformance/event/{}", request.name), |r, _| {
             let mut rig = start(r, request.name)?;

@@ -165,3 +165,83 @@ fn threads_translate_and_report() {
     assert_eq!(rig.smmu.stats().events, 500);
     assert_eq!(rig.smmu.epochs.in_flight(), 0);
 }
+
+/// `IHI0070 §7.3.1`.
+#[test]
+fn events_alike_are_one_while_nobody_has_read_the_first() {
+    let mut rig = Rig::with(Features::default(), 4, 2);
+    let merging = |rig: &Rig, on: bool| rig.smmu.engine.merge.store(on, Ordering::Relaxed);
+    let produced = |rig: &Rig| rig.read(reg::EVENTQ_PROD);
+    merging(&rig, true);
+    assert_eq!(rig.translate(0x1010, None).1, IRQ);
+    for addr in [0x1010, 0x1ff8] {
+        assert_eq!(rig.translate(addr, None), (Outcome::Aborted, vec![]));
+    }
+    assert_eq!((produced(&rig), rig.smmu.stats().events_merged), (1, 2));
+    // Another page, and then it is not the last one any more.
+    rig.translate(0x2000, None);
+    rig.translate(0x1010, None);
+    assert_eq!(produced(&rig), 3);
+    // As another kind of access.
+    let write = Access { write: true, ..Access::default() };
+    let req = DmaRequest { access: write, ..request(0x1010, None) };
+    rig.smmu.translate(&rig.mem, &req, true);
+    assert_eq!((produced(&rig), rig.smmu.stats().events_merged), (4, 2));
+    // The queue is full, and nothing is lost.
+    rig.smmu.translate(&rig.mem, &req, true);
+    assert_eq!((produced(&rig), rig.smmu.stats().events_dropped), (4, 0));
+    rig.translate(0x3000, None);
+    assert_eq!((produced(&rig) >> 31, rig.smmu.stats().events_dropped), (1, 1));
+    for _ in 0..4 {
+        rig.event().unwrap();
+    }
+    rig.acknowledge_events();
+    // What was read is another one's.
+    rig.smmu.translate(&rig.mem, &req, true);
+    assert_eq!(rig.event().map(|record| record[2]), Some(0x1010));
+    rig.acknowledge_events();
+    // Without STE.MEV, of either of the two.
+    for (first, second) in [(false, false), (false, true), (true, false)] {
+        merging(&rig, first);
+        rig.translate(0x5000, None);
+        merging(&rig, second);
+        rig.translate(0x5000, None);
+        assert!(rig.event().is_some() && rig.event().is_some(), "{first} {second}");
+        rig.acknowledge_events();
+    }
+    // Stalls never.
+    merging(&rig, true);
+    rig.faults(FaultKind::Translation, FaultAction::Stall, true);
+    rig.translate(0x6000, Some(1));
+    rig.translate(0x6000, Some(2));
+    assert!(rig.event().is_some() && rig.event().is_some());
+    let mut off = Rig::with(Features { event_merging: false, ..Features::default() }, 4, 2);
+    merging(&off, true);
+    off.translate(0x5000, None);
+    off.translate(0x5000, None);
+    assert!(off.event().is_some() && off.event().is_some());
+}
+
+#[test]
+fn events_of_threads_merge_and_the_last_one_travels() {
+    let rig = Rig::new(4);
+    rig.smmu.engine.merge.store(true, Ordering::Relaxed);
+    rig.translate_unlocked(0x1000, None);
+    rig.translate_unlocked(0x1008, None);
+    let saved = rig.smmu.save();
+    assert!(saved.inbox.iter().all(|report| report.merge));
+    assert_eq!(SavedState::from_words(&saved.to_words()).unwrap(), saved);
+    let _ = rig.smmu.run_pending(&rig.mem);
+    assert_eq!((rig.smmu.stats().events, rig.smmu.stats().events_merged), (1, 1));
+    let saved = SavedState::from_words(&rig.smmu.save().to_words()).unwrap();
+    let other = Rig::new(4);
+    other.smmu.engine.merge.store(true, Ordering::Relaxed);
+    other.smmu.load(&saved).unwrap();
+    other.translate(0x1010, None);
+    assert_eq!(other.smmu.stats().events_merged, 1);
+    // Another queue, at the same place.
+    other.write(reg::CR0, 9);
+    other.write(reg::CR0, 0xd);
+    other.translate(0x1010, None);
+    assert_eq!((other.smmu.stats().events, other.smmu.stats().events_merged), (1, 1));
+}

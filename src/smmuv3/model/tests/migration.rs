@@ -125,7 +125,7 @@ fn messages_name_field_and_value() {
     assert!(refused(&|s| s.stalls.truncate(4)).contains("stall table of that many entries': 0x4"));
     assert!(refused(&|s| s.unrecorded.push(0)).contains("stall table"));
     assert!(refused(&|s| s.identification[3] ^= 1).contains("state has IDR5 "));
-    let event = Report { record: [0; 4], stall: None };
+    let event = Report { record: [0; 4], merge: true, stall: None };
     assert!(refused(&|s| s.inbox = vec![event; INBOX_EVENTS + 1]).contains("number of events"));
     assert!(SavedState::from_words(&[7]).unwrap_err().to_string().contains("0x0000000000000007"));
 }

@@ -185,3 +185,34 @@ fn invalidation_reaches_answers() {
         assert_eq!(rig.ats(Some(1), VA, READ_WRITE), Ok(answer(0xa000_0000, 12, true, false)));
     }
 }
+
+/// `IHI0070 §7.3.1`: `STE.MEV` is of every event that comes after the STE.
+#[test]
+fn events_that_may_be_merged() {
+    let rig = rig(false);
+    let tables = rig.process(1, 5);
+    rig.guest.map(&tables, VA, 0x9000_0000, 3, user_ro());
+    for mev in [0, 1] {
+        let merges = |result: Result<(), Fault>, kind| {
+            let fault = result.unwrap_err();
+            assert_eq!((fault.kind, fault.merge), (kind, mev != 0));
+        };
+        stream(&rig, |ste1| ste1.with_mev(mev));
+        for _ in 0..2 {
+            merges(rig.ask(Some(1), VA, WRITE).map(|_| ()), FaultKind::Permission);
+            merges(rig.ask(Some(1), VA + 0x1000, READ).map(|_| ()), FaultKind::Translation);
+        }
+        merges(rig.ask(Some(1 << 8), VA, READ).map(|_| ()), FaultKind::BadSubstreamId);
+        merges(rig.ask(Some(9), VA, READ).map(|_| ()), FaultKind::BadCd);
+        let ste = ste_stage1(rig.contexts.base, 8, s1fmt::LINEAR, s1dss::SSID0);
+        rig.guest.set_ste(&rig.streams, SID, &edit_ste1(ste, |ste1| ste1.with_mev(mev)));
+        rig.smmu.invalidate(&Invalidation::All);
+        let req = request(SID, None, VA, READ);
+        let (mem, streams) = (&rig.guest.mem, &rig.streams);
+        merges(rig.smmu.ats_translate(mem, streams, &req).map(|_| ()), FaultKind::BadAtsRequest);
+        merges(rig.smmu.translated(mem, streams, &req).map(|_| ()), FaultKind::TranslationForbidden);
+        rig.guest.set_ste(&rig.streams, SID, &edit_ste1(ste_bypass(), |ste1| ste1.with_mev(mev)));
+        rig.smmu.invalidate(&Invalidation::All);
+        merges(rig.ask(None, 1 << 50, READ).map(|_| ()), FaultKind::AddressSize);
+    }
+}

@@ -210,6 +210,7 @@ fn fault_configuration() {
                     table_read: false,
                     action,
                     record,
+                    merge: false,
                     privileged: false,
                     instruction: false,
                 }

@@ -78,6 +78,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("oas=33", &["oas", "33", "48"]),
     ("stall=maybe", &["stall", "maybe", "force"]),
     ("granules=8k", &["granules", "8k", "64k"]),
+    ("accel=on,stage=nested", &["accel", "stage", "nested", "stage=1"]),
     ("no-such-property=1", &["no-such-property"]),
 ];
 
@@ -95,6 +96,11 @@ pub fn run(runner: &mut Runner) {
         let mut c = this_program(&r.source);
         c.args(["demo", "smmuv3", "--endpoint", "pasid-bits=21"]).env("QEMU_IOMMU_RESULTS", &dir);
         says(&mut c, &[134], &["pasid-bits", "21", "20"], &dir)
+    });
+    runner.test("messages/vtd-accel-and-second-stage", |r, dir| {
+        let mut c = this_program(&r.source);
+        c.args(["demo", "vtd", "--iommu", "accel=on,ssts=on"]).env("QEMU_IOMMU_RESULTS", &dir);
+        says(&mut c, &[134], &["accel", "ssts=off", "leave ssts out"], &dir)
     });
     runner.test("messages/bad-argument", |r, dir| {
         says(

@@ -359,7 +359,7 @@ impl AssignedStreams {
             SmmuState::On(table) => match config_of(mem, &self.features, &table, sid, have) {
                 Ok(config) => (config, true),
                 Err(refusal) => {
-                    log::warn!("stream {sid:#x}, an assigned device's, is aborted: {refusal}");
+                    log::warn!(target: "guest_errors", "stream {sid:#x}, an assigned device's, is aborted: {refusal}");
                     (Config::Abort, false)
                 }
             },

@@ -549,7 +549,10 @@ impl AssignedDevices {
         self.stats.binds = self.stats.binds.saturating_add(1);
         if let Err(error) = result {
             self.stats.refused = self.stats.refused.saturating_add(1);
-            log::error!("source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {error}");
+            // What the guest asks too much of it may ask often.
+            let target =
+                if matches!(error, Error::Unsupported { .. }) { "guest_errors" } else { module_path!() };
+            log::error!(target: target, "source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {error}");
             device.pasids.remove(&pasid);
         }
         None
@@ -587,9 +590,11 @@ impl AssignedDevices {
         let Some(refusal) = &space.refused else { return };
         self.stats.refused = self.stats.refused.saturating_add(1);
         match pasid {
-            None => log::warn!("source {sid:#x}, an assigned device's, is aborted: {refusal}"),
+            None => {
+                log::warn!(target: "guest_errors", "source {sid:#x}, an assigned device's, is aborted: {refusal}")
+            }
             Some(pasid) => {
-                log::warn!("source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {refusal}");
+                log::warn!(target: "guest_errors", "source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {refusal}");
             }
         }
     }

@@ -374,10 +374,12 @@ impl Machine {
             let (bus, addr) = if unit == 0 { (bus.to_owned(), addr) } else { (format!("port{n}"), 0) };
             if unit > 0 {
                 let slot = n.saturating_add(0x10);
+                // Without I/O ports, which firmware would give each root bus 4 KiB of: Linux maps them by whole pages, and with
+                // larger ones warns of what is mapped twice.
                 c.add(&[
                     "-device",
                     &format!(
-                        "pcie-root-port,bus=pcie.{unit},addr={n:#x},id={bus},chassis={slot},slot={slot}"
+                        "pcie-root-port,bus=pcie.{unit},addr={n:#x},id={bus},chassis={slot},slot={slot},io-reserve=0"
                     ),
                 ]);
             }

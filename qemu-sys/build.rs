@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Without the feature `bindgen` nothing is built: the bindings are checked in, and no QEMU, no C
+//! Without the feature `bindgen` the bindings are those that are checked in, for x86-64 and aarch64 hosts, and no QEMU, no C
 //! compiler and no libclang are needed.
 //!
 //! With it, `QEMU_SRC` names QEMU's source tree and `QEMU_BUILD` a configured build directory. The new
@@ -10,6 +10,41 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "bindgen")]
     generate::all();
+    #[cfg(not(feature = "bindgen"))]
+    checked_in();
+}
+
+/// What the checked-in bindings, made on x86-64, have to say on aarch64: glibc's mutex is 8 bytes longer there, and so is
+/// what has one inside. (QEMU compares sizes when it loads the plugin.)
+#[cfg(not(feature = "bindgen"))]
+const AARCH64: &[(&str, &str)] = &[
+    ("pub __size: [::core::ffi::c_char; 40usize]", "pub __size: [::core::ffi::c_char; 48usize]"),
+    ("size_of::<pthread_mutex_t>() - 40usize", "size_of::<pthread_mutex_t>() - 48usize"),
+    ("size_of::<QemuMutex>() - 48usize", "size_of::<QemuMutex>() - 56usize"),
+    ("offset_of!(QemuMutex, initialized) - 40usize", "offset_of!(QemuMutex, initialized) - 48usize"),
+    ("size_of::<AddressSpace>() - 160usize", "size_of::<AddressSpace>() - 168usize"),
+    (
+        "offset_of!(AddressSpace, map_client_list) - 152usize",
+        "offset_of!(AddressSpace, map_client_list) - 160usize",
+    ),
+    ("offset_of!(PCIDevice, is_master) - 736usize", "offset_of!(PCIDevice, is_master) - 744usize"),
+];
+
+/// The checked-in bindings, for the host that QEMU will run on.
+#[cfg(not(feature = "bindgen"))]
+fn checked_in() {
+    println!("cargo::rerun-if-changed=src/bindings.rs");
+    let mut bindings =
+        std::fs::read_to_string("src/bindings.rs").unwrap_or_else(|e| panic!("src/bindings.rs: {e}"));
+    if std::env::var("CARGO_CFG_TARGET_ARCH").as_deref() == Ok("aarch64") {
+        for (x86_64, aarch64) in AARCH64 {
+            assert_eq!(bindings.matches(x86_64).count(), 1, "src/bindings.rs: {x86_64}");
+            bindings = bindings.replace(x86_64, aarch64);
+        }
+    }
+    let out = std::env::var("OUT_DIR").unwrap_or_else(|e| panic!("OUT_DIR: {e}"));
+    let path = std::path::Path::new(&out).join("bindings.rs");
+    std::fs::write(&path, bindings).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
 }
 
 #[cfg(feature = "bindgen")]

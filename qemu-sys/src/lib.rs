@@ -9,9 +9,6 @@
 #[allow(missing_docs, non_camel_case_types, non_snake_case, non_upper_case_globals)]
 #[allow(clippy::all, clippy::undocumented_unsafe_blocks)]
 mod bindings {
-    #[cfg(not(feature = "bindgen"))]
-    include!("bindings.rs");
-    #[cfg(feature = "bindgen")]
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }
 pub use bindings::*;

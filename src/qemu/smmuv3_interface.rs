@@ -5,6 +5,7 @@ use core::ffi::CStr;
 
 use qemu_sys as sys;
 
+use super::dl;
 use super::qom::{ClassInit, DeviceImpl, Qom};
 
 /// Name of the interface, for `DeviceImpl::INTERFACES`. Binaries without Arm machines do not have it.
@@ -21,12 +22,21 @@ pub struct SmmuInfo {
     pub httu: u8,
     /// There is a Performance Monitor Counter Group: memory region 1, and the interrupt after GERROR's.
     pub pmcg: bool,
+    /// A host's SMMU translates for assigned devices. Under KVM the board sets the property `msi-gpa`, and reserves the addresses
+    /// of their interrupts in its firmware tables. Asked for before the device is realized, too.
+    pub accel: bool,
 }
 
 /// A device that is an SMMUv3.
 pub trait ArmSmmuv3: DeviceImpl {
-    /// The facts. Asked after the device is realized.
+    /// The facts. Asked after the device is realized; before, for [`SmmuInfo::accel`].
     fn info(this: &Qom<Self>) -> SmmuInfo;
+}
+
+/// Whether KVM runs the guest.
+fn kvm_enabled() -> bool {
+    // SAFETY: where there is such a symbol it is a `bool`, set when the accelerator was chosen.
+    dl::symbol(c"kvm_allowed").is_some_and(|allowed| unsafe { allowed.cast::<bool>().read() })
 }
 
 impl<T: ArmSmmuv3> ClassInit<'_, T> {
@@ -35,8 +45,9 @@ impl<T: ArmSmmuv3> ClassInit<'_, T> {
         unsafe extern "C" fn get_info<T: ArmSmmuv3>(object: *mut sys::Object, info: *mut sys::ArmSMMUv3Info) {
             // SAFETY: called on an instance of this class, with a place for the answer.
             unsafe {
-                let SmmuInfo { ats, pri, httu, pmcg } = T::info(Qom::from_raw(object.cast()));
-                *info = sys::ArmSMMUv3Info { ats, pri, accel: false, httu, pmcg };
+                let SmmuInfo { ats, pri, httu, pmcg, accel } = T::info(Qom::from_raw(object.cast()));
+                // Boards refuse it without KVM, where they could do nothing for it.
+                *info = sys::ArmSMMUv3Info { ats, pri, accel: accel && kvm_enabled(), httu, pmcg };
             }
         }
         // SAFETY: this is the interface's class structure.

@@ -442,13 +442,16 @@ fn tick<V: Variant>(this: &Qom<SmmuDevice<V>>) {
 
 impl<V: Variant> ArmSmmuv3 for SmmuDevice<V> {
     fn info(this: &Qom<Self>) -> SmmuInfo {
-        let Some(features) = this.shell.model().map(Smmu::features) else { return SmmuInfo::default() };
+        let accel = this.properties().accel.get();
+        let Some(features) = this.shell.model().map(Smmu::features) else {
+            return SmmuInfo { accel, ..SmmuInfo::default() };
+        };
         let httu = match features.httu {
             Httu::None => 0,
             Httu::Access => 1,
             Httu::Dirty => 2,
         };
-        SmmuInfo { ats: features.ats, pri: features.pri, httu, pmcg: features.pmu }
+        SmmuInfo { ats: features.ats, pri: features.pri, httu, pmcg: features.pmu, accel }
     }
 }
 

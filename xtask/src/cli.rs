@@ -266,6 +266,17 @@ pub struct MachineArgs {
 }
 
 impl MachineArgs {
+    /// What the options are by default.
+    pub fn default_of(source: SourceArgs) -> Self {
+        #[derive(clap::Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            machine: MachineArgs,
+        }
+        let defaults = <Defaults as clap::Parser>::parse_from(["defaults"]);
+        Self { source, ..defaults.machine }
+    }
+
     /// Whether the machine asks for what unmodified Linux does not have.
     pub fn patched_kernel(&self) -> bool {
         self.model == Model::Smmuv3 && self.faults == Faults::Pri
@@ -286,9 +297,40 @@ pub struct SetupCmd {
     pub source: SourceArgs,
 }
 
+/// What `demo` shows beside a guest.
+#[derive(Subcommand)]
+pub enum DemoWhat {
+    /// A guest of a guest: KVM in a guest of ours, which gives its devices on (takes minutes)
+    Nested(Box<NestedDemoCmd>),
+}
+
+/// `demo nested`
+#[derive(Args)]
+pub struct NestedDemoCmd {
+    /// Write the result to a file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Run these checks only (comma-separated)
+    #[arg(long, value_name = "NAMES", default_value = "all")]
+    pub run: String,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1500)]
+    pub timeout: u64,
+    /// Show the outer guest's console
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Where things come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
 /// `demo`
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DemoCmd {
+    /// Something else.
+    #[command(subcommand)]
+    pub what: Option<DemoWhat>,
     /// The machine.
     #[command(flatten)]
     pub machine: MachineArgs,

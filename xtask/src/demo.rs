@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::advice::exit;
 use crate::cli::{
-    CommandLineCmd, DemoCmd, Driver, Faults, Firmware, Implementation, MachineArgs, Model, PageSize,
+    CommandLineCmd, DemoCmd, DemoWhat, Driver, Faults, Firmware, Implementation, MachineArgs, Model, PageSize,
 };
 use crate::guest::{self, Options, Outcome};
 use crate::report::{self, Table};
 use crate::setup::{self, kernel};
 use crate::vm::{Console, Machine};
-use crate::{ordinary, place, vm};
+use crate::{level2, ordinary, place, vm};
 
 /// The machine of a demo; `run` names the checks.
 pub fn machine(args: &MachineArgs, parts: vm::Parts, console: Console, run: &str) -> Machine {
@@ -27,6 +27,9 @@ pub fn machine(args: &MachineArgs, parts: vm::Parts, console: Console, run: &str
 
 /// `demo`: returns the exit code.
 pub fn command(cmd: &DemoCmd) -> Result<u8> {
+    if let Some(DemoWhat::Nested(nested)) = &cmd.what {
+        return level2::command(nested);
+    }
     let machines = machines(cmd);
     // What cannot be asked for is said before anything is built.
     for args in &machines {

@@ -8,6 +8,7 @@ mod cli;
 mod demo;
 mod doctor;
 mod guest;
+mod level2;
 mod ordinary;
 mod place;
 mod protocol;

@@ -65,6 +65,8 @@ pub struct Machine {
     pub gdb: bool,
     /// Number of `iommu-bench` functions.
     pub benches: u8,
+    /// Where the console of the guest's own guest goes, if it has one.
+    pub level2: Option<PathBuf>,
 }
 
 /// UEFI for the Arm machine.
@@ -94,6 +96,7 @@ impl Machine {
             incoming: None,
             gdb: false,
             benches: 0,
+            level2: None,
         }
     }
 
@@ -351,6 +354,10 @@ impl Machine {
                 ),
             ]);
             c.add(&["-device", "virtserialport,bus=control-bus.0,chardev=control,name=qemu-iommu"]);
+        }
+        if let Some(file) = &self.level2 {
+            c.add(&["-chardev", &format!("file,id=level2,path={}", file.display())]);
+            c.add(&["-device", "virtserialport,bus=control-bus.0,chardev=level2,name=level2"]);
         }
         for n in 0..self.benches {
             let addr = n.saturating_add(4);

@@ -16,8 +16,11 @@
 //! | `sva.driver-args=NAME=VALUE,…` | its module parameters |
 //! | `sva.seconds=N` | longest time of one check in seconds |
 //! | `sva.program=NAME` | runs this program of /bin instead of `sva-workload`, and leaves the functions to it |
+//! | `sva.level2` | instead of all that: a guest of this guest's own, with the functions assigned to it |
 //! | `sva.shell` | a busybox shell instead of the workload; with `sva.run`, after it |
 //! | `sva.stay` | do not power off at the end |
+
+mod level2;
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, OpenOptions};
@@ -42,6 +45,13 @@ fn main() {
     mount_all();
     take_console();
     greet();
+    if kernel::parameter("sva.level2").is_some() {
+        if let Some(child) = level2::start() {
+            say_end("QEMU", reap(i32::try_from(child).unwrap_or(-1)));
+        }
+        farewell();
+        power_off();
+    }
     if kernel::parameter("sva.program").is_some() {
         // It takes what it needs.
     } else if kernel::parameter("sva.driver").is_some() {
@@ -168,14 +178,17 @@ fn run_workload() {
     }
     match command.spawn() {
         Ok(child) => {
-            let status = reap(i32::try_from(child.id()).unwrap_or(-1));
-            if libc::WIFSIGNALED(status) {
-                println!("init: {name} was ended by signal {}", libc::WTERMSIG(status));
-            } else {
-                println!("init: {name} ended with {}", libc::WEXITSTATUS(status));
-            }
+            say_end(name, reap(i32::try_from(child.id()).unwrap_or(-1)));
         }
         Err(error) => println!("init: {program}: {error}"),
+    }
+}
+
+fn say_end(program: &str, status: i32) {
+    if libc::WIFSIGNALED(status) {
+        println!("init: {program} was ended by signal {}", libc::WTERMSIG(status));
+    } else {
+        println!("init: {program} ended with {}", libc::WEXITSTATUS(status));
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
+use super::foreign;
 use super::rust::{self, is_elf_of};
 use crate::cli::{Model, SourceArgs};
 use crate::place;
@@ -120,47 +121,17 @@ fn busybox(model: Model) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Downloads the package for another architecture with apt's own machinery, beside the system's lists.
+/// Takes it from the package for that architecture.
 fn foreign_busybox(step: &Step, arch: &str, entry: &Path) -> Result<()> {
-    let debian = if arch == "aarch64" { "arm64" } else { "amd64" };
-    let _ = fs::remove_dir_all(entry);
-    let apt = entry.join("apt");
-    for dir in ["lists/partial", "cache/archives/partial", "etc"] {
-        place::make_dir(&apt.join(dir))?;
-    }
-    fs::write(apt.join("status"), "")?;
-    let base = |program: &str| {
-        let mut c = Command::new(program);
-        for option in [
-            format!("APT::Architecture={debian}"),
-            format!("APT::Architectures={debian}"),
-            format!("Dir::State::Lists={}", apt.join("lists").display()),
-            format!("Dir::State::status={}", apt.join("status").display()),
-            format!("Dir::Cache={}", apt.join("cache").display()),
-            "APT::Sandbox::User=".to_owned(),
-            "Acquire::Languages=none".to_owned(),
-            "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false".to_owned(),
-        ] {
-            c.arg("-o").arg(option);
-        }
-        c.current_dir(entry);
-        c
-    };
-    step.run(base("apt-get").args(["-q", "update"]))?;
-    step.run(base("apt-get").args(["-q", "download", &format!("busybox-static:{debian}")]))?;
-    let deb = place::files_below(entry, &["apt"])?
-        .into_iter()
-        .find(|f| f.extension().is_some_and(|e| e == "deb"))
-        .context("apt-get download left no package")?;
+    place::make_dir(entry)?;
     let tmp = entry.join("unpacked");
-    step.run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&tmp))?;
+    foreign::unpack(step, arch, &["busybox-static"], &tmp)?;
     let found = place::files_below(&tmp, &[])?
         .into_iter()
         .find(|f| f.file_name().is_some_and(|n| n == "busybox"))
         .context("no busybox in the package")?;
     fs::rename(found, entry.join("busybox"))?;
     let _ = fs::remove_dir_all(&tmp);
-    let _ = fs::remove_dir_all(&apt);
     Ok(())
 }
 

@@ -3,8 +3,10 @@
 
 pub mod driver;
 pub mod fetch;
+pub mod foreign;
 pub mod initramfs;
 pub mod kernel;
+pub mod level2;
 pub mod packages;
 pub mod patched;
 pub mod qemu;

@@ -136,6 +136,21 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<Qemu> {
     Ok(qemu)
 }
 
+/// The patched source, for a build of one's own, and a sum over what it is made of.
+pub fn source(args: &SourceArgs) -> Result<(PathBuf, Key)> {
+    let mut key = Key::default().text("version", VERSION);
+    for patch in patches()? {
+        key = key.file(&patch)?;
+    }
+    let entry = entry()?;
+    if !entry.join("src").is_dir() {
+        let _lock = place::lock("qemu")?;
+        place::make_dir(&entry)?;
+        unpack(&entry, args)?;
+    }
+    Ok((entry.join("src"), key))
+}
+
 /// Refuses a QEMU that is not ours: other version, or without the patch series.
 pub fn check(binary: &Path) -> Result<()> {
     let way_out = "leave --qemu-build and QEMU_IOMMU_QEMU_BUILD out, and `cargo xtask setup` builds the right one; \
@@ -281,7 +296,7 @@ pub fn content_sum(tree: &Path) -> Result<String> {
 }
 
 /// The Python environment with QEMU's build tools.
-fn python() -> Result<PathBuf> {
+pub fn python() -> Result<PathBuf> {
     environment("venv", PIP, "Python environment for QEMU")
 }
 

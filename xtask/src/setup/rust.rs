@@ -42,8 +42,39 @@ pub fn plugin(args: &SourceArgs) -> Result<PathBuf> {
 
 /// The plugin with more features, in the cache under a sum of its sources: a second checkout builds nothing.
 pub fn plugin_with(features: &[&str]) -> Result<PathBuf> {
+    plugin_for(None, features)
+}
+
+/// The target of a plugin for QEMU on aarch64, and its linker.
+const AARCH64: (&str, &str) = ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu-gcc");
+
+/// The plugin for a QEMU that runs on aarch64.
+pub fn plugin_for_aarch64(args: &SourceArgs) -> Result<PathBuf> {
+    let (target, linker) = AARCH64;
+    if std::env::consts::ARCH == "aarch64" {
+        return plugin(args);
+    }
+    if !has_std(target) {
+        let step = Step::begin(&format!("Rust for {target}"), "plugin")?;
+        let added =
+            on_path("rustup") && step.run(Command::new("rustup").args(["target", "add", target])).is_ok();
+        if !added || !has_std(target) {
+            return Err(advice(
+                format!("this Rust toolchain cannot build the plugin for {target}"),
+                format!("rustup target add {target}"),
+            ));
+        }
+        step.finish("added");
+    }
+    plugin_for(Some((target, linker)), &[])
+}
+
+fn plugin_for(target: Option<(&str, &str)>, features: &[&str]) -> Result<PathBuf> {
     let root = place::root();
     let mut key = Key::default().text("features", &features.join(",")).text("rustc", &rustc_verbose()?);
+    if let Some((triple, _)) = target {
+        key = key.text("target", triple);
+    }
     for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
         key = key.file(&root.join(file))?;
     }
@@ -62,23 +93,31 @@ pub fn plugin_with(features: &[&str]) -> Result<PathBuf> {
     if place::is_complete(&entry) {
         return Ok(cached);
     }
-    let mut target = target_dir()?;
+    let mut directory = target_dir()?;
     let mut title = "plugin libqemu_iommu.so".to_owned();
+    if let Some((triple, _)) = target {
+        title = format!("{title} for {triple}");
+    }
     if !features.is_empty() {
         // In a directory of its own, so that it does not displace the usual one.
-        target = target.join(features.join("-"));
+        directory = directory.join(features.join("-"));
         title = format!("plugin with {}", features.join(","));
     }
     let step = Step::begin(&title, "plugin")?;
     let mut c = cargo();
     c.args(["build", "--package", "qemu-iommu", "--lib", "--release"])
         .current_dir(&root)
-        .env("CARGO_TARGET_DIR", &target);
+        .env("CARGO_TARGET_DIR", &directory);
     if !features.is_empty() {
         c.arg("--features").arg(features.join(","));
     }
+    if let Some((triple, linker)) = target {
+        c.args(["--target", triple]);
+        c.env(format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_")), linker);
+        directory = directory.join(triple);
+    }
     step.run(&mut c)?;
-    let library = target.join("release/libqemu_iommu.so");
+    let library = directory.join("release/libqemu_iommu.so");
     crate::vm::must_exist(&library, "the plugin", "look into the log of its build")?;
     place::make_dir(&entry)?;
     std::fs::copy(&library, &cached).with_context(|| format!("copying to {}", cached.display()))?;

@@ -56,8 +56,15 @@ fn inner(cmd: &NestedDemoCmd) -> Vec<String> {
     add(&["-chardev", "serial,id=console,path=PORT(level2)", "-serial", "chardev:console"]);
     // ACPI: the window of the host's MSIs is described by it alone.
     add(&["-bios", inside::FIRMWARE, "-kernel", inside::KERNEL, "-initrd", inside::INITRD]);
-    let append =
-        format!("console=ttyAMA0 panic=-1 sva.spare=0000:00:03.0 sva.seconds=400 sva.run={}", cmd.run);
+    let append = [
+        "console=ttyAMA0 panic=-1 sva.spare=0000:00:03.0 sva.seconds=400",
+        // Linux gives no function to VFIO of which firmware asks for addresses that are mapped to themselves.
+        "sva.skip=dirty-tracking",
+        // On a busy machine its CPU, which runs on an emulated one, may wait for a minute.
+        "watchdog_thresh=60",
+        &format!("sva.run={}", cmd.run),
+    ]
+    .join(" ");
     add(&["-append", &append]);
     words
 }

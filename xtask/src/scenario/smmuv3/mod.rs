@@ -272,19 +272,6 @@ impl Rig {
         self.invalidate_all()
     }
 
-    /// Puts stage 2 below the endpoint's stage 1: the third and fourth doubleword of its stream table entry.
-    pub fn add_stage_2(&mut self, fields: u64, table: u64) -> Result<()> {
-        let ste = STREAM_TABLE + 64 * STREAM;
-        self.qtest.writeq(ste + 16, fields)?;
-        self.qtest.writeq(ste + 24, table)?;
-        let first = self.qtest.readq(ste)?;
-        // Config = both stages.
-        self.qtest.writeq(ste, first | 0b111 << 1)?;
-        // CMD_CFGI_ALL.
-        self.command([0x04, 0x1f])?;
-        self.invalidate_all()
-    }
-
     /// Entry `n` of the level 1 CD table: its leaf, or invalid (`IHI0070 §5.3`).
     pub fn write_leaf(&mut self, n: u64, valid: bool) -> Result<()> {
         let leaf = CONTEXTS + ((64 * n) << self.context.leaves.log2());

@@ -10,7 +10,8 @@ use crate::scenario::{Format, Pages, Tree};
 const TABLES: u64 = 0x4150_0000;
 /// What it maps to itself, by 2 MiB: the machine's memory.
 const MEMORY: core::ops::Range<u64> = 0x4000_0000..0x6000_0000;
-const VMID: u64 = 7;
+/// `S2VMID`.
+pub const VMID: u64 = 7;
 
 const VALID: u64 = 1;
 const TABLE: u64 = 1 << 1;

@@ -186,7 +186,7 @@ pub fn kill_mid_fault(context: &Context) -> CheckResult {
 
 fn kill(context: &Context, patient: bool) -> CheckResult {
     const ROUNDS: usize = 24;
-    const ENOUGH: usize = 6;
+    const ENOUGH: usize = 8;
     let function = context.functions.first().ok_or("no function")?;
     let forced = kernel::smmu_features(&kernel::log()).iter().any(|f| f & kernel::SMMU_STALL_FORCE != 0);
     let (mut kills, mut reused, mut storms) = (0, 0, 0u64);

@@ -316,6 +316,12 @@ pub struct NestedDemoCmd {
     /// Give up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1500)]
     pub timeout: u64,
+    /// Options for the outer guest's QEMU, split at spaces; may be repeated
+    #[arg(long, short = 'o', value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub qemu_opts: Vec<String>,
+    /// Words for the inner guest's kernel command line; may be repeated
+    #[arg(long, short = 'a', value_name = "WORDS", allow_hyphen_values = true)]
+    pub append: Vec<String>,
     /// Show the outer guest's console
     #[arg(long, short)]
     pub verbose: bool,

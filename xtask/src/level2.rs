@@ -30,6 +30,7 @@ fn outer(cmd: &NestedDemoCmd) -> MachineArgs {
     args.memory = "3G".into();
     // Linux makes no legal STE for a nested endpoint that stalls and has ATS.
     args.iommu = vec!["ats=off".into()];
+    args.qemu_opts.clone_from(&cmd.qemu_opts);
     args
 }
 
@@ -56,16 +57,14 @@ fn inner(cmd: &NestedDemoCmd) -> Vec<String> {
     add(&["-chardev", "serial,id=console,path=PORT(level2)", "-serial", "chardev:console"]);
     // ACPI: the window of the host's MSIs is described by it alone.
     add(&["-bios", inside::FIRMWARE, "-kernel", inside::KERNEL, "-initrd", inside::INITRD]);
-    let append = [
+    let mut append: Vec<String> = [
         "console=ttyAMA0 panic=-1 sva.spare=0000:00:03.0 sva.seconds=400",
-        // Linux gives no function to VFIO of which firmware asks for addresses that are mapped to themselves.
-        "sva.skip=dirty-tracking",
-        // On a busy machine its CPU, which runs on an emulated one, may wait for a minute.
-        "watchdog_thresh=60",
         &format!("sva.run={}", cmd.run),
     ]
-    .join(" ");
-    add(&["-append", &append]);
+    .map(str::to_owned)
+    .to_vec();
+    append.extend(cmd.append.iter().cloned());
+    add(&["-append", &append.join(" ")]);
     words
 }
 

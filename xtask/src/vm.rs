@@ -429,10 +429,11 @@ impl Machine {
             Model::Smmuv3 => vec!["console=ttyAMA0".to_owned()],
             // Before it calibrates anything Linux wants to see five ticks of the PIT within ten periods of what it takes for
             // a TSC of 4 GHz, and panics if it does not: on a busy host QEMU's main loop is late with them, whichever IOMMU
-            // there is. Hypervisors that Linux knows of have this word implied.
-            Model::Vtd => {
-                ["console=ttyS0", "intel_iommu=on,sm_on", "no_timer_check"].map(str::to_owned).to_vec()
-            }
+            // there is. Hypervisors that Linux knows of have this word implied. So they have trust in the TSC, which is one for
+            // all CPUs here; without it, time is read from the HPET, each time behind the lock of every device.
+            Model::Vtd => ["console=ttyS0", "intel_iommu=on,sm_on", "no_timer_check", "tsc=reliable"]
+                .map(str::to_owned)
+                .to_vec(),
         };
         append.push("panic=-1".to_owned());
         if self.args.driver == Driver::SvaTestdev {

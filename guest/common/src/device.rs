@@ -550,6 +550,9 @@ pub struct Outcome {
 }
 
 const RECORD: usize = 64;
+/// Of a sleep between two looks at a completion record.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(30);
+const LONGEST_SLEEP: Duration = Duration::from_micros(500);
 
 /// A ring of descriptors in this process's memory, and the engine that works on it.
 #[derive(Debug)]
@@ -752,7 +755,9 @@ impl<'d> Ring<'d> {
                 }
                 (begin, moved) = (Instant::now(), None);
             }
-            std::thread::sleep(Duration::from_micros(30));
+            // Each sleep is a timer and a wake-up of the machine's, which the device's own work waits behind: as fine as
+            // what has passed already asks for, no finer.
+            std::thread::sleep((begin.elapsed() / 16).clamp(SHORTEST_SLEEP, LONGEST_SLEEP));
         }
     }
 

@@ -99,6 +99,11 @@ impl Assigned {
             .write(true)
             .open("/dev/iommu")
             .map_err(|e| Refused::Cannot(format!("/dev/iommu: {e} (CONFIG_IOMMUFD)")))?;
+        if let Some(range) = pci::identity_mapped(&function.bdf) {
+            return Err(Refused::Cannot(format!(
+                "firmware wants {range} mapped to itself: the kernel gives out no such function"
+            )));
+        }
         let node = pci::assign(&function.bdf).map_err(Refused::Cannot)?;
         let vfio = OpenOptions::new().read(true).write(true).open(&node).map_err(failed(&node))?;
         let mut it = Self { iommufd, vfio, device_id: 0, space: 0, tables: 0 };

@@ -239,6 +239,16 @@ fn bind(bdf: &str) -> Result<(), String> {
     node.map(|_| ()).ok_or_else(|| format!("{bdf}: uio_pci_sva did not take it{}", hints(bdf)))
 }
 
+/// The first range that firmware wants mapped to itself for this function, as Linux writes it; none: whoever has the
+/// function may map what it likes.
+pub fn identity_mapped(bdf: &str) -> Option<String> {
+    let regions = kernel::text(&format!("{DEVICES}/{bdf}/iommu_group/reserved_regions"))?;
+    regions.lines().find_map(|line| {
+        let (range, kind) = line.rsplit_once(' ')?;
+        (kind == "direct").then(|| range.replacen(' ', "-", 1))
+    })
+}
+
 /// Gives the [`spare`] function to [`ASSIGNING`]. The path of its character device.
 ///
 /// # Errors

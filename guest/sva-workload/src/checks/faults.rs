@@ -168,7 +168,7 @@ pub fn copy_sizes(context: &Context) -> CheckResult {
         let before = device.page_faults();
         let begin = Instant::now();
         let ticket = ring.submit(&Descriptor::copy(from.address(), to.at(ODD), size));
-        let outcome = ring.wait(ticket, context.limit)?;
+        let outcome = ring.wait(ticket, 2 * PATIENCE)?;
         let took = begin.elapsed();
         ensure!(outcome.status == Status::Ok, "{}: {}", bytes(size), describe(&outcome));
         let met = device.page_faults() - before;
@@ -179,7 +179,7 @@ pub fn copy_sizes(context: &Context) -> CheckResult {
             return Err(format!("a copy of {} differs at {at}", bytes(size)).into());
         }
         let ticket = ring.submit(&Descriptor::crc32c(to.at(ODD), size));
-        let outcome = ring.wait(ticket, context.limit)?;
+        let outcome = ring.wait(ticket, 2 * PATIENCE)?;
         ensure!(
             outcome.status == Status::Ok && outcome.result == u64::from(expected),
             "CRC of {}: {:#x}, not {expected:#x}; {}",

@@ -57,12 +57,10 @@ fn inner(cmd: &NestedDemoCmd) -> Vec<String> {
     add(&["-chardev", "serial,id=console,path=PORT(level2)", "-serial", "chardev:console"]);
     // ACPI: the window of the host's MSIs is described by it alone.
     add(&["-bios", inside::FIRMWARE, "-kernel", inside::KERNEL, "-initrd", inside::INITRD]);
-    let mut append: Vec<String> = [
-        "console=ttyAMA0 panic=-1 sva.spare=0000:00:03.0 sva.seconds=400",
-        &format!("sva.run={}", cmd.run),
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    let mut append: Vec<String> =
+        ["console=ttyAMA0 panic=-1 sva.spare=0000:00:03.0 sva.seconds=400", &format!("sva.run={}", cmd.run)]
+            .map(str::to_owned)
+            .to_vec();
     append.extend(cmd.append.iter().cloned());
     add(&["-append", &append.join(" ")]);
     words

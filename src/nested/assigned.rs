@@ -115,7 +115,7 @@ pub struct Forwarded {
 }
 
 /// Hands a batch to a host: in one call, and one more for each failure that the rest does not depend on.
-pub(super) fn forward(
+fn forward(
     host: &dyn Host,
     mut batch: Vec<Waiting>,
     stats: &mut NestedStats,
@@ -155,19 +155,30 @@ pub(super) fn forward(
     Ok(forwarded)
 }
 
-impl Forwarded {
-    /// What came of the batches of several hosts: the earliest failure, or everything.
-    pub(super) fn join(all: &mut Result<Self, NotForwarded>, new: Result<Self, NotForwarded>) {
-        match (new, all) {
-            (Ok(new), Ok(all)) => {
+/// Hands a batch to the hosts of the devices: what is of no device to each of them. Everything that came of it, or the
+/// earliest failure.
+pub(super) fn forward_all<'a>(
+    assignments: impl Iterator<Item = &'a Assignment> + Clone,
+    batch: &[Waiting],
+    stats: &mut NestedStats,
+) -> Result<Forwarded, NotForwarded> {
+    let mut all = Forwarded::default();
+    let mut failures = Vec::new();
+    for host in hosts(assignments.clone()) {
+        let is_behind =
+            |device| assignments.clone().any(|known| known.device == device && is_same(&known.host, &host));
+        let mine = batch.iter().filter(|waiting| waiting.device.is_none_or(is_behind)).copied().collect();
+        match forward(host.as_ref(), mine, stats) {
+            Ok(new) => {
                 all.gone.extend(new.gone);
                 all.device_cache_failed |= new.device_cache_failed;
             }
-            (Ok(_), Err(_)) => {}
-            (Err(new), Err(old)) if new.position >= old.position => {}
-            (Err(new), all) => *all = Err(new),
+            Err(failed) => failures.push(failed),
         }
     }
+    // Queues go round: which of two positions is the earlier one, only the batch says.
+    let place = |failed: &NotForwarded| batch.iter().position(|waiting| waiting.position == failed.position);
+    failures.into_iter().min_by_key(place).map_or(Ok(all), Err)
 }
 
 /// The hosts, each once.
@@ -181,7 +192,7 @@ pub(super) fn hosts<'a>(assignments: impl Iterator<Item = &'a Assignment>) -> Ve
     hosts
 }
 
-pub(super) fn is_same(a: &Arc<dyn Host>, b: &Arc<dyn Host>) -> bool {
+fn is_same(a: &Arc<dyn Host>, b: &Arc<dyn Host>) -> bool {
     std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b))
 }
 

@@ -21,7 +21,7 @@ pub use self::capabilities::check;
 pub use self::ste::{Refusal, config_of};
 use super::assigned::{
     Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NoMemory, NotForwarded, Waiting, answer,
-    forward, hosts, is_same,
+    forward_all, hosts,
 };
 use super::binding::Binding;
 use super::error::{Error, Result};
@@ -247,13 +247,8 @@ impl AssignedStreams {
     /// The first that was not done. It and all behind it are to be given again.
     pub fn flush(&mut self) -> core::result::Result<Forwarded, NotForwarded> {
         let batch = std::mem::take(&mut self.batch);
-        let mut result: core::result::Result<Forwarded, NotForwarded> = Ok(Forwarded::default());
-        for host in self.hosts() {
-            let of_host =
-                |waiting: &&Waiting| waiting.device.is_none_or(|device| self.is_behind(&host, device));
-            let mine: Vec<Waiting> = batch.iter().filter(of_host).copied().collect();
-            Forwarded::join(&mut result, forward(host.as_ref(), mine, &mut self.stats));
-        }
+        let assignments = self.streams.iter().map(|stream| &stream.assignment);
+        let mut result = forward_all(assignments, &batch, &mut self.stats);
         if let Ok(Forwarded { gone, streams, .. }) = &mut result {
             streams.extend(gone.iter().filter_map(|device| self.remove(*device)));
         }
@@ -343,12 +338,6 @@ impl AssignedStreams {
 
     fn hosts(&self) -> Vec<Arc<dyn Host>> {
         hosts(self.streams.iter().map(|stream| &stream.assignment))
-    }
-
-    fn is_behind(&self, host: &Arc<dyn Host>, device: DeviceId) -> bool {
-        self.streams
-            .iter()
-            .any(|stream| stream.assignment.device == device && is_same(&stream.assignment.host, host))
     }
 
     /// What a stream is to be bound to, and whether that is what the guest asks for.

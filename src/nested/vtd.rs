@@ -21,7 +21,7 @@ pub use self::capabilities::check;
 pub use self::entry::{Refusal, Space, space};
 use super::assigned::{
     Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NoMemory, NotForwarded, Waiting, answer,
-    forward, hosts, is_same,
+    forward_all, hosts,
 };
 use super::binding::Binding;
 use super::error::{Error, Result};
@@ -306,19 +306,8 @@ impl AssignedDevices {
     /// The first that was not done. It and all behind it are to be given again.
     pub fn flush(&mut self) -> core::result::Result<Forwarded, NotForwarded> {
         let batch = std::mem::take(&mut self.batch);
-        let mut result: core::result::Result<Forwarded, NotForwarded> = Ok(Forwarded::default());
-        for host in self.hosts() {
-            let devices: Vec<DeviceId> = self
-                .devices
-                .iter()
-                .filter(|device| is_same(&device.assignment.host, &host))
-                .map(|device| device.assignment.device)
-                .collect();
-            let mine =
-                batch.iter().filter(|waiting| waiting.device.is_some_and(|device| devices.contains(&device)));
-            let forwarded = forward(host.as_ref(), mine.copied().collect(), &mut self.stats);
-            Forwarded::join(&mut result, forwarded);
-        }
+        let assignments = self.devices.iter().map(|device| &device.assignment);
+        let mut result = forward_all(assignments, &batch, &mut self.stats);
         if let Ok(Forwarded { gone, streams, .. }) = &mut result {
             streams.extend(gone.iter().filter_map(|device| self.remove(*device)));
         }

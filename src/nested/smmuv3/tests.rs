@@ -360,6 +360,20 @@ fn the_command_that_failed_is_named_and_those_behind_it_were_not_tried() {
 }
 
 #[test]
+fn of_two_hosts_failures_the_earlier_one_is_named_where_the_queue_wraps() {
+    let mut scene = Scene::translating();
+    let second = FakeHost::new(Capabilities::Smmuv3(able()));
+    scene.streams.add(&scene.guest.mem, second.device(2, OTHER)).unwrap();
+    // The last entry of 256 with the wrap flag set, and the first one without.
+    scene.streams.collect(of_stream(op::CFGI_CD, SID), 0x1ff);
+    scene.streams.collect(of_stream(op::CFGI_CD, OTHER), 0);
+    for host in [&scene.host, &second] {
+        host.fail(Failure::Invalidate(0, io_error()));
+    }
+    assert_eq!(scene.streams.flush(), Err(NotForwarded { position: 0x1ff, error: io_error() }));
+}
+
+#[test]
 fn an_endpoint_that_fails_does_not_keep_the_rest_from_being_done() {
     let mut scene = Scene::translating();
     let commands = [tlbi(op::TLBI_NH_VA, 1), atc(SID), tlbi(op::TLBI_NH_VA, 2)];

@@ -464,6 +464,24 @@ fn the_descriptor_that_failed_is_named() {
 }
 
 #[test]
+fn of_two_hosts_failures_the_earlier_one_is_named_where_the_queue_wraps() {
+    let mut scene = Scene::enabled();
+    let second = FakeHost::new(Capabilities::Vtd(able()));
+    scene.set(5, &scene.first());
+    let other = scene.guest.function(OTHER);
+    scene.guest.set_pasid(other, 6, &scene.first());
+    scene.devices.add(&scene.guest.mem, second.device(2, OTHER)).unwrap();
+    // The last descriptor of a page, and the first one.
+    scene.devices.collect(&piotlb(5, 0, 0), 4064);
+    scene.devices.collect(&piotlb(6, 0, 0), 0);
+    let error = Error::Failed { call: "IOMMU_HWPT_INVALIDATE", errno: libc::EIO };
+    for host in [&scene.host, &second] {
+        host.fail(Failure::Invalidate(0, error.clone()));
+    }
+    assert_eq!(scene.devices.flush(), Err(NotForwarded { position: 4064, error }));
+}
+
+#[test]
 fn what_waits_for_a_binding_goes_with_it() {
     let mut scene = Scene::enabled();
     scene.set(5, &scene.first());

@@ -20,7 +20,7 @@ pub mod smmuv3;
 pub mod testdev;
 pub mod vtd;
 
-#[cfg(all(feature = "qemu", not(test)))]
+#[cfg(all(feature = "plugin", not(test)))]
 pub mod plugin;
 #[cfg(all(feature = "qemu", not(test)))]
 pub mod qemu;

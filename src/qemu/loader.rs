@@ -7,25 +7,53 @@ use core::slice;
 use qemu_sys as sys;
 
 use super::{Error, Result, log, main_loop, qom};
-use crate::plugin::{REGISTER, REPLACE};
+
+pub use sys::{Error as RawError, QemuDevicePluginInfo};
 
 /// The command that builds a QEMU and a plugin that fit each other.
 const WAY_OUT: &str = "build both from one checkout with `cargo xtask setup`";
 
-/// Called by QEMU once, after it has loaded this library. See QEMU's `qemu/device-plugin.h`.
+/// What a library brings into QEMU.
+#[derive(Clone, Copy, Debug)]
+pub struct Plugin {
+    /// What registers its device types. Each returns whether this QEMU has what its type needs.
+    pub register: &'static [fn() -> bool],
+    /// Under `replace=on`: the type that a command line names, and the one that it gets.
+    pub replace: &'static [(&'static CStr, &'static CStr)],
+}
+
+/// Makes a library (`crate-type = ["cdylib"]`) loadable by `-device-plugin`: exports the entry point, for a constant
+/// [`Plugin`]. Once in a library. One that depends on this crate takes it without its own entry point
+/// (`default-features = false, features = ["qemu"]`).
+#[macro_export]
+macro_rules! device_plugin {
+    ($plugin:expr) => {
+        /// Called by QEMU once, after it has loaded this library.
+        ///
+        /// # Safety
+        /// As [`load`]($crate::qemu::loader::load).
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn qemu_device_plugin_init(
+            info: *const $crate::qemu::loader::QemuDevicePluginInfo,
+            errp: *mut *mut $crate::qemu::loader::RawError,
+        ) -> bool {
+            const PLUGIN: $crate::qemu::loader::Plugin = $plugin;
+            // SAFETY: QEMU's promise to a plugin.
+            unsafe { $crate::qemu::loader::load(&PLUGIN, info, errp) }
+        }
+    };
+}
+
+/// What the entry point does. See QEMU's `qemu/device-plugin.h`.
 ///
 /// # Safety
 /// `info` is valid until the end of the process, `errp` is QEMU's place for an error.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn qemu_device_plugin_init(
-    info: *const sys::QemuDevicePluginInfo,
-    errp: *mut *mut sys::Error,
-) -> bool {
+pub unsafe fn load(plugin: &Plugin, info: *const QemuDevicePluginInfo, errp: *mut *mut RawError) -> bool {
     // SAFETY: the caller's promise. `abi` is the first member in every version.
     let result = unsafe { (*info).abi } == sys::QEMU_DEVICE_PLUGIN_ABI;
     let result = if result {
         // SAFETY: the structure has the layout that its ABI number says.
-        start(unsafe { &*info })
+        start(plugin, unsafe { &*info })
     } else {
         // SAFETY: as above.
         let abi = unsafe { (*info).abi };
@@ -44,16 +72,16 @@ pub unsafe extern "C" fn qemu_device_plugin_init(
     }
 }
 
-fn start(info: &sys::QemuDevicePluginInfo) -> Result<()> {
+fn start(plugin: &Plugin, info: &QemuDevicePluginInfo) -> Result<()> {
     check_version(&text(info.version))?;
     check_layout(info)?;
     log::install();
     main_loop::watch_log_level();
-    for register in REGISTER {
+    for register in plugin.register {
         register();
     }
     if info.replace {
-        for (from, to) in REPLACE {
+        for (from, to) in plugin.replace {
             if qom::type_exists(to) {
                 // SAFETY: two C strings, which QEMU copies.
                 unsafe { sys::qdev_replace_type(from.as_ptr(), to.as_ptr()) };
@@ -71,7 +99,7 @@ fn check_version(running: &str) -> Result<()> {
     Err(Error::new(format!("this is QEMU {running}, the plugin was built for QEMU {built}: {WAY_OUT}")))
 }
 
-fn check_layout(info: &sys::QemuDevicePluginInfo) -> Result<()> {
+fn check_layout(info: &QemuDevicePluginInfo) -> Result<()> {
     // SAFETY: an array of that many elements, valid until the end of the process.
     let layout = unsafe { slice::from_raw_parts(info.layout, info.nr_layout) };
     for entry in layout {

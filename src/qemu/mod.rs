@@ -1,62 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Safe wrappers over QEMU's C API: what a device model needs, and no more.
 //!
-//! A device is a Rust structure (its state), a table of properties and a few trait implementations:
-//!
-//! ```ignore
-//! properties! {
-//!     /// Properties of the widget.
-//!     pub struct WidgetProperties {
-//!         /// Number of doorbells.
-//!         pub doorbells: u32 = 4, c"doorbells", c"number of doorbells (1-64)";
-//!     }
-//! }
-//!
-//! pub struct Widget { bar: OnceCell<OwnedRegion>, work: OnceCell<BottomHalf>, rings: AtomicU64 }
-//!
-//! impl DeviceImpl for Widget {
-//!     type Parent = PciDevice;
-//!     type Properties = WidgetProperties;
-//!     const TYPE_NAME: &'static CStr = c"widget";
-//!     const DESCRIPTION: &'static CStr = c"a device with doorbells";
-//!     const INTERFACES: &'static [&'static CStr] = &[PCIE_DEVICE];
-//!
-//!     fn new() -> Self { Self { bar: OnceCell::new(), work: OnceCell::new(), rings: AtomicU64::new(0) } }
-//!
-//!     fn realize(this: &Qom<Self>) -> Result<()> {
-//!         let n = this.properties().doorbells.get();
-//!         if !(1..=64).contains(&n) {
-//!             return Err(Error::new(format!("doorbells={n} is out of range: use 1 to 64")));
-//!         }
-//!         this.parent().add_express_endpoint(0x80)?;
-//!         let bar = this.bar.get_or_init(|| OwnedRegion::io::<Doorbells>(this, "widget", 4096));
-//!         this.parent().register_bar(0, Bar::Memory64, bar);
-//!         this.work.get_or_init(|| BottomHalf::new(this, |this| this.parent().msix_notify(0)));
-//!         Ok(())
-//!     }
-//!
-//!     fn class_init(class: &mut ClassInit<'_, Self>) {
-//!         class.pci_ids(PciIds { vendor: 0x1b36, device: 0x1234, revision: 0, class: 0xff00 });
-//!         class.uint_property(c"rings", c"rings so far", |this| this.rings.load(Ordering::Relaxed));
-//!         class.reset();
-//!         class.migrate();
-//!     }
-//! }
-//! impl Reset for Widget { fn hold(this: &Qom<Self>, _: ResetKind) { this.rings.store(0, Ordering::Relaxed) } }
-//! impl Migrate for Widget { /* save, load */ }
-//!
-//! enum Doorbells {}
-//! impl RegionOps for Doorbells {
-//!     type Device = Widget;
-//!     fn read(_: &Qom<Widget>, _offset: u64, _size: u32) -> u64 { 0 }
-//!     fn write(this: &Qom<Widget>, _offset: u64, _value: u64, _size: u32) {
-//!         this.rings.fetch_add(1, Ordering::Relaxed);
-//!         if let Some(work) = this.work.get() { work.schedule() }
-//!     }
-//! }
-//!
-//! pub fn register() -> bool { qom::register::<Widget>() }   // listed in plugin.rs
-//! ```
+//! A device is a Rust structure (its state), a table of [`properties`] and a few trait implementations:
+//! [`DeviceImpl`], and as it needs them [`RegionOps`], [`Reset`], [`Migrate`], [`DmaClient`], [`AtsClient`].
+//! [`device_plugin`](crate::device_plugin) makes the library that has it loadable. `examples/accelerator` is a whole
+//! one in a file: a PCIe function that reads a process's memory by PASID and waits for its page faults.
 //!
 //! Rules that hold everywhere:
 //! - Callbacks get `&Qom<T>`, which is `&T` with the properties and the parent. No callback keeps a lock

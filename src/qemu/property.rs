@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Device properties: what a user sets with `-device type,name=value` before a device comes into being.
 //!
-//! ```ignore
+//! ```text
 //! properties! {
 //!     /// Properties of the widget.
 //!     pub struct WidgetProperties {

@@ -9,6 +9,7 @@ mod controls;
 mod defects;
 mod driver;
 mod endpoint;
+mod example;
 mod hostile;
 mod interrupts;
 mod lint;

@@ -181,6 +181,17 @@ impl Rig {
         Self::start_machine(machine, consumer::IDENTITY, dir, name)
     }
 
+    /// The same with a function in the endpoint's place that `args` bring with them, by its vendor and device.
+    pub fn start_other(
+        args: &MachineArgs,
+        parts: &Parts,
+        dir: &Path,
+        name: &str,
+        identity: u32,
+    ) -> Result<Self> {
+        Self::start_machine(super::machine(args, parts, 0), identity, dir, name)
+    }
+
     fn start_machine(machine: Machine, identity: u32, dir: &Path, name: &str) -> Result<Self> {
         let mut qtest = Qtest::start(machine, dir, name)?;
         if qtest.readl(SMMU + register::IDR0)? == 0 {
@@ -397,6 +408,12 @@ impl Rig {
     pub fn resume(&mut self, stag: u64) -> Result<()> {
         let retry = 1 << 12;
         self.command([0x44 | retry | STREAM << 32, stag])
+    }
+
+    /// `CMD_RESUME` with abort.
+    pub fn abort(&mut self, stag: u64) -> Result<()> {
+        let abort = 1 << 13;
+        self.command([0x44 | abort | STREAM << 32, stag])
     }
 
     /// The next event, if there is one; it is consumed.

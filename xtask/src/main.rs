@@ -28,7 +28,21 @@ use std::process::ExitCode;
 use advice::{Advice, exit};
 use cli::{Cli, Cmd};
 
+/// `| head`: who reads us has enough. What is under way is wound up as after any panic, without the story of one.
+fn stay_quiet_about_closed_pipes() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let closed = panic.payload_as_str().is_some_and(|text| {
+            text.starts_with("failed printing to stdout") && text.contains("Broken pipe")
+        });
+        if !closed {
+            usual(panic);
+        }
+    }));
+}
+
 fn main() -> ExitCode {
+    stay_quiet_about_closed_pipes();
     let cli = Cli::read();
     let result = match &cli.command {
         Cmd::Setup(cmd) => setup::command(cmd).map(|()| exit::PASS),

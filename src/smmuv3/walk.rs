@@ -361,13 +361,16 @@ struct Position {
 }
 
 impl Position {
-    /// The first table, which is aligned to its size, and to 64 bytes where output addresses have 52 bits
-    /// (`IHI0070 §5.2`, `S2TTB`; `§5.4`, `TTB0`).
+    /// The first table, which is aligned to its size, and to 64 bytes where descriptors have 52-bit addresses
+    /// (`IHI0070 §5.2`, `S2TTB`; `§5.4`, `TTB0`). Editions up to F.b say that of 64K granules alone, as the CPU's
+    /// architecture does; later ones leave the granule out. Linux with 16K pages has first tables of 16 bytes, and says
+    /// that addresses have as many bits as the CPU's.
     fn start(table: u64, granule: u32, level: u32, input_bits: u32, output_size: AddressSize) -> Self {
         let shift = shift_of(granule, level);
         let index_bits = input_bits.saturating_sub(shift);
         let align = index_bits.saturating_add(3);
-        let align = if output_size == AddressSize::Bits52 { align.max(6) } else { align };
+        let wide = granule == 16 && output_size == AddressSize::Bits52;
+        let align = if wide { align.max(6) } else { align };
         Self { level, shift, index_bits, table: table & !ones(align) }
     }
 

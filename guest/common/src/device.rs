@@ -6,7 +6,7 @@
 //! counters that the host watches only grow.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -547,6 +547,42 @@ pub struct Outcome {
     pub bytes: u64,
     /// CRC32C: checksum; CAS: value found; COMPARE: offset of the difference.
     pub result: u64,
+}
+
+/// A function as somebody sees it who has a file of another process's that is bound to it.
+#[derive(Debug)]
+pub struct Onlooker(Mapping);
+
+impl Onlooker {
+    /// Maps its registers.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn new(file: &File) -> io::Result<Self> {
+        Ok(Self(Mapping::of_file(file, 0x10000.max(page_size()), libc::PROT_READ, true, 0)?))
+    }
+
+    fn read(&self, offset: usize) -> u32 {
+        // SAFETY: inside BAR0, aligned.
+        let value = unsafe { ptr::read_volatile((self.0.at(offset) as *const u8).cast::<u32>()) };
+        u32::from_le(value)
+    }
+
+    /// Whether no engine works or waits any more, at last after `timeout`.
+    pub fn sees_rest(&self, timeout: Duration) -> bool {
+        const AT_WORK: u32 = 0b11; // running, waiting
+        let deadline = Instant::now() + timeout;
+        let engines = Caps(self.read(register::CAPS)).engines();
+        loop {
+            if (0..engines).all(|n| self.read(0x1000 + 0x100 * n + engine::STATUS) & AT_WORK == 0) {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 const RECORD: usize = 64;

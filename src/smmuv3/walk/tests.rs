@@ -270,15 +270,18 @@ fn starting_tables_are_aligned_to_their_size() {
     let mut s = Space::with_page(user_rw());
     s.cd[1] = Cd1::from(s.cd[1]).with_ttb0(s.tables.root >> 4 | 0xff).bits();
     assert_eq!(s.kind(VA, READ), Ok(PA));
-    // Two entries: 16 bytes, or 64 with 52-bit addresses.
-    for (ips, ok) in [(5, true), (6, false)] {
-        let mut s = Space::new(14, 48).edit(|c| c.with_ips(ips));
-        s.guest.map(&s.tables, VA, PA, 3, user_rw());
+    // Two entries of 8 bytes with 16K, four with 64K, which are aligned to 64 bytes where addresses have 52 bits.
+    for (granule, input_bits, offset, ips, ok) in
+        [(14, 48, 0x10, 5, true), (14, 48, 0x10, 6, true), (16, 44, 0x20, 5, true), (16, 44, 0x20, 6, false)]
+    {
+        let mut s = Space::new(granule, input_bits).edit(|c| c.with_ips(ips));
+        let va = VA & ((1 << 42) - 1);
+        s.guest.map(&s.tables, va, PA, 3, user_rw());
         let entry = s.guest.mem.get(s.tables.root);
         s.guest.mem.put(s.tables.root, 0);
-        s.guest.mem.put(s.tables.root + 0x10, entry);
-        s.cd[1] = Cd1::from(s.cd[1]).with_ttb0((s.tables.root + 0x10) >> 4).bits();
-        assert_eq!(s.walk(VA, READ).is_ok(), ok, "IPS {ips}");
+        s.guest.mem.put(s.tables.root + offset, entry);
+        s.cd[1] = Cd1::from(s.cd[1]).with_ttb0((s.tables.root + offset) >> 4).bits();
+        assert_eq!(s.walk(va, READ).is_ok(), ok, "{granule} bits, IPS {ips}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use sva_guest::crc32c::crc32c;
-use sva_guest::device::{Descriptor, Device, Ring, Status, register};
+use sva_guest::device::{Descriptor, Device, Onlooker, Ring, Status, register};
 use sva_guest::kernel;
 use sva_guest::memory::{Mapping, page_size};
 use sva_guest::pci::{Faults, Function};
@@ -217,7 +217,15 @@ fn kill(context: &Context, patient: bool) -> CheckResult {
         let kept = if patient && (storm || forced) { Some(doomed.borrow_file(fd)?) } else { None };
         std::thread::sleep(Duration::from_micros((round as u64 * 397) % 3000));
         doomed.kill_now();
-        if kept.is_some() {
+        if let Some(file) = &kept {
+            // The last fault's answer is on its way when the device is at rest, and its work in the kernel done soon after.
+            // The reference driver shows nobody else its registers, and stops the device by itself.
+            if let Ok(device) = Onlooker::new(file) {
+                ensure!(
+                    device.sees_rest(PATIENCE),
+                    "round {round}: the device is at work for a process that is no more"
+                );
+            }
             std::thread::sleep(Duration::from_millis(30));
         }
         drop(kept);

@@ -3,19 +3,40 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Declares `Stats`, a reading of all counters, from a table of fields with their names outside.
+/// Declares `Counters`, which a model itself keeps, and `Stats`, from a table of fields with their names outside.
 macro_rules! stats {
     ($($(#[$meta:meta])* $field:ident $name:literal),* $(,)?) => {
+        /// The counters that the model itself keeps.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub $field: std::sync::atomic::AtomicU64,)*
+        }
+
+        impl Counters {
+            /// A reading, with what others have counted for the model.
+            pub fn read(
+                &self,
+                translator: $crate::iommu::translator::TranslatorStats,
+                nested: $crate::nested::NestedStats,
+            ) -> Stats {
+                Stats { translator, $($field: $crate::iommu::stats::get(&self.$field),)* nested }
+            }
+        }
+
         /// Counters since the model was made; a reset does not clear them.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Stats {
+            /// The translator's.
+            pub translator: $crate::iommu::translator::TranslatorStats,
             $($(#[$meta])* pub $field: u64,)*
+            /// Of assigned devices.
+            pub nested: $crate::nested::NestedStats,
         }
 
         impl Stats {
             /// Every counter by name.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$(($name, self.$field)),*].into_iter()
+                self.translator.iter().chain([$(($name, self.$field)),*]).chain(self.nested.iter())
             }
 
             /// One JSON object, names as keys.
@@ -61,6 +82,8 @@ pub(crate) fn get(counter: &AtomicU64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::add;
+
     stats! {
         /// The first.
         one "one",
@@ -70,7 +93,14 @@ mod tests {
 
     #[test]
     fn names_and_values_in_order() {
-        assert_eq!(Stats { one: 3, second_one: 0 }.json(), r#"{"one":3,"second-one":0}"#);
+        let counters = Counters::default();
+        add(&counters.one, 3);
+        let json = counters.read(Default::default(), Default::default()).json();
+        assert!(
+            json.starts_with(r#"{"translations":0,"#) && json.ends_with(r#","nested-lost":0}"#),
+            "{json}"
+        );
+        assert!(json.contains(r#","one":3,"second-one":0,"nested-binds":0,"#), "{json}");
         assert_eq!(super::json([].into_iter()), "{}");
     }
 }

@@ -42,10 +42,29 @@ pub struct TranslatorStats {
     pub access_flag_updates: u64,
     /// Pages made dirty.
     pub dirty_updates: u64,
-    /// Invalidations.
+    /// Invalidations done in the caches.
     pub invalidations: u64,
     /// Translation requests.
     pub ats_requests: u64,
+}
+
+impl TranslatorStats {
+    /// What is for the outside, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("translations", self.translations),
+            ("iotlb-hits", self.iotlb_hits),
+            ("iotlb-misses", self.iotlb_misses),
+            ("config-hits", self.config_hits),
+            ("config-misses", self.config_misses),
+            ("walks", self.walks),
+            ("faults", self.faults),
+            ("access-flag-updates", self.access_flag_updates),
+            ("dirty-updates", self.dirty_updates),
+            ("invalidations", self.invalidations),
+        ]
+        .into_iter()
+    }
 }
 
 /// What can be counted, as an index.

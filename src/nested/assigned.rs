@@ -49,6 +49,23 @@ pub struct NestedStats {
     pub lost: u64,
 }
 
+impl NestedStats {
+    /// Every counter by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("nested-binds", self.binds),
+            ("nested-refused", self.refused),
+            ("nested-invalidations", self.invalidations),
+            ("nested-calls", self.calls),
+            ("nested-faults", self.faults),
+            ("nested-responses", self.responses),
+            ("nested-events", self.events),
+            ("nested-lost", self.lost),
+        ]
+        .into_iter()
+    }
+}
+
 /// Most invalidations that wait for a SYNC or a wait descriptor; one more, and all are forwarded.
 pub const BATCH: usize = 1024;
 /// Most faults, and most events, that are taken from a host at a time.

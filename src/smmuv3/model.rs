@@ -23,7 +23,7 @@ use super::registers::{Gate, Registers, Written};
 use super::spec::registers::{CMDQ_CONS, CMDQ_PROD, Cr0, GERROR, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
-use super::stats::{Counters, Stats, add, get};
+use super::stats::{Counters, Stats, add};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats, has_tag};
 use crate::iommu::ats_invalidations::{Answer, AtsInvalidations};
 use crate::iommu::epoch::Epochs;
@@ -556,49 +556,8 @@ impl<E: Engine> Smmu<E> {
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let engine = self.engine.stats();
-        let counters = &self.counters;
         let nested = lock(&self.state).assigned.stats();
-        Stats {
-            translations: engine.translations,
-            iotlb_hits: engine.iotlb_hits,
-            iotlb_misses: engine.iotlb_misses,
-            config_hits: engine.config_hits,
-            config_misses: engine.config_misses,
-            walks: engine.walks,
-            faults: engine.faults,
-            events: get(&counters.events),
-            events_dropped: get(&counters.events_dropped),
-            events_merged: get(&counters.events_merged),
-            stalls: get(&counters.stalls),
-            resumed_retry: get(&counters.resumed_retry),
-            resumed_abort: get(&counters.resumed_abort),
-            resumed_terminate: get(&counters.resumed_terminate),
-            stall_terms: get(&counters.stall_terms),
-            stalls_cancelled: get(&counters.stalls_cancelled),
-            page_requests: get(&counters.page_requests),
-            page_responses: get(&counters.page_responses),
-            page_responses_refused: get(&counters.page_responses_refused),
-            page_request_overflows: get(&counters.page_request_overflows),
-            auto_responses: get(&counters.auto_responses),
-            ats_requests: get(&counters.ats_requests),
-            ats_failed: get(&counters.ats_failed),
-            ats_invalidations: get(&counters.ats_invalidations),
-            ats_timeouts: get(&counters.ats_timeouts),
-            commands: get(&counters.commands),
-            invalidations: engine.invalidations,
-            syncs: get(&counters.syncs),
-            access_flag_updates: engine.access_flag_updates,
-            dirty_updates: engine.dirty_updates,
-            nested_binds: nested.binds,
-            nested_refused: nested.refused,
-            nested_invalidations: nested.invalidations,
-            nested_calls: nested.calls,
-            nested_faults: nested.faults,
-            nested_responses: nested.responses,
-            nested_events: nested.events,
-            nested_lost: nested.lost,
-        }
+        self.counters.read(self.engine.stats(), nested)
     }
 }
 

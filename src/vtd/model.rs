@@ -20,7 +20,7 @@ use super::interrupt::CachedEntries;
 use super::registers::{Gate, InterruptGate, Registers, Written};
 use super::spec::registers::{Ccmd, FSTS, Global, IQH, IQT, Iotlb, Prs, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
-use super::stats::{Counters, Stats, add, get};
+use super::stats::{Counters, Stats, add};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
 use crate::iommu::ats_invalidations::AtsInvalidations;
 use crate::iommu::epoch::Epochs;
@@ -446,46 +446,8 @@ impl<E: Engine> Vtd<E> {
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let engine = self.engine.stats();
-        let counters = &self.counters;
         let nested = lock(&self.state).assigned.stats();
-        Stats {
-            translations: engine.translations,
-            iotlb_hits: engine.iotlb_hits,
-            iotlb_misses: engine.iotlb_misses,
-            config_hits: engine.config_hits,
-            config_misses: engine.config_misses,
-            walks: engine.walks,
-            faults: engine.faults,
-            fault_records: get(&counters.fault_records),
-            faults_dropped: get(&counters.faults_dropped),
-            page_requests: get(&counters.page_requests),
-            page_responses: get(&counters.page_responses),
-            page_responses_refused: get(&counters.page_responses_refused),
-            page_request_overflows: get(&counters.page_request_overflows),
-            auto_responses: get(&counters.auto_responses),
-            ats_requests: get(&counters.ats_requests),
-            ats_failed: get(&counters.ats_failed),
-            device_tlb_invalidations: get(&counters.device_tlb_invalidations),
-            device_tlb_timeouts: get(&counters.device_tlb_timeouts),
-            descriptors: get(&counters.descriptors),
-            invalidations: engine.invalidations,
-            waits: get(&counters.waits),
-            interrupts_remapped: get(&counters.interrupts_remapped),
-            interrupts_posted: get(&counters.interrupts_posted),
-            posted_notifications: get(&counters.posted_notifications),
-            interrupts_blocked: get(&counters.interrupts_blocked),
-            access_flag_updates: engine.access_flag_updates,
-            dirty_updates: engine.dirty_updates,
-            nested_binds: nested.binds,
-            nested_refused: nested.refused,
-            nested_invalidations: nested.invalidations,
-            nested_calls: nested.calls,
-            nested_faults: nested.faults,
-            nested_responses: nested.responses,
-            nested_events: nested.events,
-            nested_lost: nested.lost,
-        }
+        self.counters.read(self.engine.stats(), nested)
     }
 
     // Invalidation by registers (`VTD §6.5.1`).

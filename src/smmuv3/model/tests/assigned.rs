@@ -162,7 +162,7 @@ fn a_sync_is_one_call_over_many_writes_of_prod() {
     assert_eq!(given, 512);
     // One for the SYNC, and one each time that software looked.
     assert_eq!(calls.len(), 3);
-    assert_eq!(scene.rig.smmu.stats().nested_calls, 3);
+    assert_eq!(scene.rig.smmu.stats().nested.calls, 3);
     assert_eq!(scene.cons().rd(), scene.rig.prod);
 }
 
@@ -290,7 +290,7 @@ fn a_fault_is_a_stall_event_and_its_resume_the_answer() {
         assert_eq!(scene.host.calls(), [Call::Respond(Cookie(77), response)]);
         let stats = scene.rig.smmu.stats();
         assert_eq!([stats.resumed_retry, stats.resumed_abort], counted);
-        assert_eq!((stats.nested_faults, stats.nested_responses, stats.stalls), (1, 1, 1));
+        assert_eq!((stats.nested.faults, stats.nested.responses, stats.stalls), (1, 1, 1));
         scene.give(&[[answer[0], stag]]);
         assert_eq!(scene.host.calls(), [], "answered once");
     }
@@ -348,7 +348,7 @@ fn stalls_survive_a_full_event_queue_and_lost_events_are_an_overflow() {
     scene.host.event(HostEvent::Lost(5));
     scene.run();
     assert!(overflowed(&scene));
-    assert_eq!((scene.rig.smmu.stats().events_dropped, scene.rig.smmu.stats().nested_lost), (5, 5));
+    assert_eq!((scene.rig.smmu.stats().events_dropped, scene.rig.smmu.stats().nested.lost), (5, 5));
 }
 
 #[test]

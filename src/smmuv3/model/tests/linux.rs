@@ -91,7 +91,7 @@ fn a_page_fault_from_end_to_end() {
     let va = 0x7fff_1234_5678;
     let stag = rig.stall(va, 0x51);
     let stats = rig.smmu.stats();
-    assert_eq!((stats.faults, stats.stalls, stats.walks), (1, 1, 1));
+    assert_eq!((stats.translator.faults, stats.stalls, stats.translator.walks), (1, 1, 1));
     // The kernel maps the page and answers; what was invalid needs no invalidation.
     std::mem::swap(&mut rig.mem, &mut guest.mem);
     guest.map(&tables, va, 0x9_8765_4000, 3, user_rw());

@@ -120,7 +120,7 @@ fn switched_off_in_the_middle() {
     };
     let mem = Overtaken { mem: &switch.guest.mem, event: Mutex::new(Some(&event)) };
     assert!(matches!(switch.ask(&mem), Outcome::Translated { .. }), "as GBPA says");
-    assert_eq!(switch.smmu.stats().faults, 1, "no table was read");
+    assert_eq!(switch.smmu.stats().translator.faults, 1, "no table was read");
     switch.use_table(&switch.new);
     assert_eq!(switch.ask(&switch.guest.mem), Outcome::Aborted, "nothing was cached while it was off");
 }

@@ -147,7 +147,7 @@ fn a_wait_descriptor_is_one_call() {
     scene.submit(&[piotlb(3)]);
     assert_eq!(scene.read(reg::IQH), scene.tail as u32);
     assert_eq!(scene.batches(), [1], "a look at the head is enough");
-    assert_eq!((scene.vtd.stats().nested_calls, scene.vtd.stats().nested_invalidations), (2, 101));
+    assert_eq!((scene.vtd.stats().nested.calls, scene.vtd.stats().nested.invalidations), (2, 101));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_fault_is_a_page_request_and_the_response_its_answer() {
     scene.submit(&[response(4, 1), response(4, 1)]);
     assert_eq!(scene.host.calls(), [Call::Respond(Cookie(71), Response::Invalid)]);
     let stats = scene.vtd.stats();
-    assert_eq!((stats.nested_faults, stats.nested_responses, stats.page_requests), (2, 2, 2));
+    assert_eq!((stats.nested.faults, stats.nested.responses, stats.page_requests), (2, 2, 2));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_full_queue_and_lost_requests_are_an_overflow() {
     assert_eq!(scene.read(reg::PRS), 0);
     scene.host.event(HostEvent::Lost(1));
     assert_eq!(scene.run(), [msi(PAGE_MSI)]);
-    assert_eq!((scene.read(reg::PRS) & 2, scene.vtd.stats().nested_lost), (2, 1));
+    assert_eq!((scene.read(reg::PRS) & 2, scene.vtd.stats().nested.lost), (2, 1));
     // Groups of a PASID that goes are closed, and a late response harmless.
     scene.guest.set_pasid(scene.function, PASID, &PasidEntry::default());
     scene.submit(&[pasid_cache(), wait(1)]);

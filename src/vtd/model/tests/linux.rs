@@ -143,7 +143,7 @@ fn a_fault_of_a_bound_process() {
     let stats = linux.vtd.stats();
     assert_eq!((stats.page_requests, stats.page_responses, stats.auto_responses), (1, 1, 0));
     assert_eq!((stats.ats_requests, stats.ats_failed), (3, 2));
-    assert_eq!((stats.device_tlb_invalidations, stats.waits, stats.dirty_updates), (1, 2, 1));
+    assert_eq!((stats.device_tlb_invalidations, stats.waits, stats.translator.dirty_updates), (1, 2, 1));
     assert_eq!(linux.read(reg::FSTS), 0, "recoverable faults are not recorded");
     let json = stats.json();
     assert!(json.contains("\"page-requests\":1,\"page-responses\":1,"), "{json}");

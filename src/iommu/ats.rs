@@ -52,6 +52,14 @@ pub enum AtsOutcome {
     Aborted,
 }
 
+impl AtsOutcome {
+    /// The endpoint may do something with it.
+    #[must_use]
+    pub fn allows_access(&self) -> bool {
+        matches!(self, Self::Success(found) if found.read || found.write)
+    }
+}
+
 /// One page request message (`PCIe §10.4.1`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
@@ -76,6 +84,12 @@ impl PageRequest {
     #[must_use]
     pub fn is_stop_marker(&self) -> bool {
         self.substream.is_some() && self.last && !self.access.read && !self.access.write
+    }
+
+    /// It completes its group, which gets one answer (`PCIe §10.4.2`).
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.last && !self.is_stop_marker()
     }
 
     /// What the tables are asked.

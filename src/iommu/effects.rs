@@ -90,6 +90,11 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Caches outside the model must forget everything.
+    pub const UNMAP_ALL: Self = Self::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
+}
+
 /// An ordered list of [`Effect`]s.
 #[derive(Debug, Default)]
 pub struct Effects(pub Vec<Effect>);
@@ -98,5 +103,25 @@ impl Effects {
     /// Appends one effect.
     pub fn push(&mut self, effect: Effect) {
         self.0.push(effect);
+    }
+}
+
+/// What caches outside have been told during one call. Effects are carried out after all of the call, so one notice to
+/// forget everything serves what follows, too.
+#[derive(Debug, Default)]
+pub(crate) struct Notified {
+    all: bool,
+}
+
+impl Notified {
+    /// Tells them by an [`Effect::UnmapNotify`], if that is anything new.
+    pub fn tell(&mut self, notice: Effect, effects: &mut Effects) {
+        if self.all {
+            return;
+        }
+        self.all = notice == Effect::UNMAP_ALL;
+        if effects.0.last() != Some(&notice) {
+            effects.push(notice);
+        }
     }
 }

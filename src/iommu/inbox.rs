@@ -102,28 +102,52 @@ impl<T: Copy> SharedInbox<T> {
         result
     }
 
-    /// Whether there may be something that this has not told of yet. Then take all, or call [`Self::keep`].
-    pub fn has_come(&self) -> bool {
-        self.unread.load(Ordering::SeqCst) && self.unread.swap(false, Ordering::SeqCst)
-    }
-
-    /// Something was left in the list.
-    pub fn keep(&self) {
-        self.unread.store(true, Ordering::SeqCst);
+    /// Takes what has come, if anything has, without the lock while a report is looked at. It ends with as many as fit,
+    /// for others go on reporting. How many were lost.
+    pub fn drain(&self, mut take: impl FnMut(T)) -> u64 {
+        let has_come = self.unread.load(Ordering::SeqCst) && self.unread.swap(false, Ordering::SeqCst);
+        if !has_come {
+            return 0;
+        }
+        let most = self.lock().capacity();
+        for _ in 0..most {
+            let Some(report) = self.lock().pop() else { break };
+            take(report);
+        }
+        let mut list = self.lock();
+        if list.iter().next().is_some() {
+            self.unread.store(true, Ordering::SeqCst);
+        }
+        list.take_lost()
     }
 }
 
 #[test]
 fn what_came_is_told_once() {
-    let inbox = SharedInbox::new(1, 1);
-    assert!(!inbox.has_come());
-    assert!(inbox.report(|inbox| inbox.push(1)));
-    assert!(!inbox.report(|inbox| inbox.push(2)), "full");
-    assert!(inbox.has_come() && !inbox.has_come());
-    assert_eq!(inbox.lock().pop(), Some(1));
-    assert_eq!(inbox.lock().take_lost(), 1);
-    inbox.keep();
-    assert!(inbox.has_come());
+    let inbox = SharedInbox::new(2, 0);
+    let drain = || {
+        let mut taken = Vec::new();
+        let lost = inbox.drain(|report| taken.push(report));
+        (taken, lost)
+    };
+    assert_eq!(drain(), (vec![], 0));
+    assert_eq!([1, 2, 3].map(|report| inbox.report(|inbox| inbox.push(report))), [true, true, false]);
+    assert_eq!(drain(), (vec![1, 2], 1));
+    assert_eq!(drain(), (vec![], 0));
+}
+
+#[test]
+fn what_comes_meanwhile_is_left_for_the_next_time() {
+    let inbox = SharedInbox::new(1, 0);
+    let mut taken = Vec::new();
+    inbox.report(|inbox| inbox.push(1));
+    for _ in 0..2 {
+        inbox.drain(|report| {
+            taken.push(report);
+            inbox.report(|inbox| inbox.push(report + 1));
+        });
+    }
+    assert_eq!(taken, [1, 2]);
 }
 
 #[test]

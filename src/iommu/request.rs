@@ -69,3 +69,12 @@ pub struct Translation {
     /// What is allowed there, for the privilege that was asked with.
     pub perm: Permissions,
 }
+
+impl Translation {
+    /// Of what is not translated: everything is where it is, and allowed.
+    #[must_use]
+    pub fn one_to_one(addr: u64) -> Self {
+        let perm = Permissions { read: true, write: true, exec: true };
+        Self { addr, page_mask: u64::MAX, perm }
+    }
+}

@@ -31,7 +31,7 @@ use crate::iommu::model::{Pending, lock};
 use crate::iommu::state::too_many;
 use crate::iommu::{
     AtsInvalidation, AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome,
-    PageRequest, Permissions, StreamId, SubstreamId, Translation,
+    PageRequest, StreamId, SubstreamId, Translation,
 };
 use crate::nested::smmuv3::AssignedStreams;
 use crate::nested::{self, Assignment, DeviceId};
@@ -257,7 +257,7 @@ impl<E: Engine> Smmu<E> {
         }
         if gate.enabled() != before.enabled() || gate.abort() != before.abort() {
             // What passed untranslated does not any more, or the other way round. No command tells caches outside.
-            effects.push(Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX });
+            effects.push(Effect::UNMAP_ALL);
         }
         match written {
             Written::Value => {}
@@ -359,8 +359,7 @@ impl<E: Engine> Smmu<E> {
     /// Without translation: as `GBPA` says, and nothing beyond the output address size (`IHI0070 §3.4`).
     fn bypass(&self, gate: Gate, req: &DmaRequest) -> Option<Translation> {
         let passes = gate.abort() == 0 && self.features.oas.contains(req.addr);
-        let perm = Permissions { read: true, write: true, exec: true };
-        passes.then_some(Translation { addr: req.addr, page_mask: u64::MAX, perm })
+        passes.then(|| Translation::one_to_one(req.addr))
     }
 
     fn end_quietly(&self, epoch: u64) {
@@ -421,34 +420,17 @@ impl<E: Engine> Smmu<E> {
 
     /// What threads without the BQL reported.
     fn take_inbox(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
-        if !self.inbox.has_come() {
-            return;
-        }
-        // Bounded by what was there at first, for others go on reporting.
-        let most = self.inbox.lock().capacity();
-        for _ in 0..most {
-            let Some(report) = self.inbox.lock().pop() else { break };
-            let enabled = state.registers.enables().smmuen() != 0;
-            match report.stall {
-                // It was promised an answer. Without translation nothing can stall.
-                Some(waiter) if !enabled => resolve(&waiter, false, effects),
-                _ => {
-                    let waits = self.report(state, mem, &report, effects);
-                    if let Some(waiter) = report.stall
-                        && !waits
-                    {
-                        resolve(&waiter, false, effects);
-                    }
-                }
+        let lost = self.inbox.drain(|report| {
+            // It was promised an answer. Without translation nothing can stall.
+            let off = state.registers.enables().smmuen() == 0;
+            let is_over = report.stall.is_some() && off;
+            let waits = !is_over && self.report(state, mem, &report, effects);
+            if let Some(waiter) = report.stall
+                && !waits
+            {
+                resolve(&waiter, false, effects);
             }
-        }
-        let (lost, is_empty) = {
-            let mut inbox = self.inbox.lock();
-            (inbox.take_lost(), inbox.iter().next().is_none())
-        };
-        if !is_empty {
-            self.inbox.keep();
-        }
+        });
         if lost != 0 {
             add(&self.counters.events_dropped, lost);
             if state.registers.enables().eventqen() != 0 {

@@ -23,6 +23,7 @@ use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add};
 use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
 use crate::iommu::ats_invalidations::AtsInvalidations;
+use crate::iommu::effects::Notified;
 use crate::iommu::epoch::Epochs;
 use crate::iommu::model::{Pending, lock};
 use crate::iommu::narrow::{low8, low16};
@@ -175,8 +176,6 @@ enum Deferred {
 
 const IQT_HIGH: u64 = IQT + 4;
 
-/// Everything that caches outside the model hold.
-const EVERYTHING: Effect = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
 const EVERY_INTERRUPT: Effect = Effect::IecNotify { global: true, index: 0, mask: 0 };
 
 impl Vtd<Translator> {
@@ -310,7 +309,7 @@ impl<E: Engine> Vtd<E> {
             self.engine.invalidate(&Invalidation::All);
         }
         if command.srtp() != 0 || before.te() != status.te() {
-            effects.push(EVERYTHING);
+            effects.push(Effect::UNMAP_ALL);
             self.hosts_follow(state, mem);
         }
         let switched = before.ire() != status.ire() || before.cfi() != status.cfi();
@@ -359,21 +358,7 @@ impl<E: Engine> Vtd<E> {
 
     /// What threads without the BQL reported.
     fn take_inbox(&self, state: &mut State, effects: &mut Effects) {
-        if !self.inbox.has_come() {
-            return;
-        }
-        // Bounded by what was there at first, for others go on reporting.
-        for _ in 0..INBOX {
-            let Some(record) = self.inbox.lock().pop() else { break };
-            self.record(state, record, effects);
-        }
-        let (lost, is_empty) = {
-            let mut inbox = self.inbox.lock();
-            (inbox.take_lost(), inbox.iter().next().is_none())
-        };
-        if !is_empty {
-            self.inbox.keep();
-        }
+        let lost = self.inbox.drain(|record| self.record(state, record, effects));
         if lost != 0 {
             add(&self.counters.faults_dropped, lost);
             state.registers.overflow();
@@ -484,7 +469,7 @@ impl<E: Engine> Vtd<E> {
         if let Some(what) = what {
             self.pass_on_now(state, mem, &what);
             self.engine.invalidate(&what);
-            self.notify(&what, &mut queue::Notified::default(), effects);
+            self.notify(&what, &mut Notified::default(), effects);
             // Those in flight by now are to be waited for, not those when an earlier one began.
             state.is_draining = false;
             self.epochs.abandon();
@@ -538,7 +523,7 @@ impl<E: Engine> Model for Vtd<E> {
                 self.end_quietly(epoch);
                 return (Outcome::Aborted, Effects::default());
             }
-            let translation = requests::one_to_one(req.addr);
+            let translation = Translation::one_to_one(req.addr);
             return (Outcome::Translated { translation, epoch }, Effects::default());
         }
         match self.engine.translate(mem, &self.tables(), req) {

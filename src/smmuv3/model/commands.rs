@@ -12,6 +12,7 @@ use super::super::stats::{add, add_alone};
 use super::super::translate::{Invalidation, Pages};
 use super::events::CMDQ_ERR;
 use super::{Engine, Smmu, State, resolve};
+use crate::iommu::effects::Notified;
 use crate::iommu::narrow::{low16, ones};
 use crate::iommu::{Effect, Effects, GuestMemory, PageResponseCode};
 
@@ -167,8 +168,10 @@ impl<E: Engine> Smmu<E> {
     }
 
     fn notify(&self, what: &Invalidation, notified: &mut Notified, effects: &mut Effects) {
-        if self.listeners.load(Ordering::Relaxed) {
-            notified.notify(what, self.engine.ignored_bits(), effects);
+        if self.listeners.load(Ordering::Relaxed)
+            && let Some(notice) = notice(what, self.engine.ignored_bits())
+        {
+            notified.tell(notice, effects);
         }
     }
 
@@ -239,40 +242,23 @@ impl<E: Engine> Smmu<E> {
     }
 }
 
-/// What caches outside have been told during one call. Effects are carried out after all commands of the call, so one
-/// notice to forget everything serves them all.
-#[derive(Debug, Default)]
-struct Notified {
-    all: bool,
-}
-
-impl Notified {
-    /// `ignored_bits`: see [`Engine::ignored_bits`].
-    fn notify(&mut self, what: &Invalidation, ignored_bits: u32, effects: &mut Effects) {
-        let everything = Effect::UnmapNotify { stream: None, substream: None, addr: 0, mask: u64::MAX };
-        let notice = match *what {
-            Invalidation::Ste { sid } | Invalidation::Cd { sid, ssid: 0 } | Invalidation::CdAll { sid } => {
-                Effect::UnmapNotify { stream: Some(sid), substream: None, addr: 0, mask: u64::MAX }
-            }
-            // Only address spaces without PASID are cached outside, and they use no other CD.
-            Invalidation::Cd { .. } => return,
-            Invalidation::Va { pages: Pages { addr, size, .. }, .. }
-            | Invalidation::Ipa { pages: Pages { addr, size, .. }, .. } => {
-                // The smallest aligned power of two that holds the range.
-                let least = if matches!(what, Invalidation::Va { .. }) { ones(ignored_bits) } else { 0 };
-                let last = addr.saturating_add(size.saturating_sub(1)) | least;
-                let addr = addr & !least;
-                let mask = ones(u64::BITS.saturating_sub((addr ^ last).leading_zeros()));
-                Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
-            }
-            _ => everything.clone(),
-        };
-        if self.all {
-            return;
+/// What caches outside have to forget; `None`: nothing. `ignored_bits`: see [`Engine::ignored_bits`].
+fn notice(what: &Invalidation, ignored_bits: u32) -> Option<Effect> {
+    Some(match *what {
+        Invalidation::Ste { sid } | Invalidation::Cd { sid, ssid: 0 } | Invalidation::CdAll { sid } => {
+            Effect::UnmapNotify { stream: Some(sid), substream: None, addr: 0, mask: u64::MAX }
         }
-        self.all = notice == everything;
-        if effects.0.last() != Some(&notice) {
-            effects.push(notice);
+        // Only address spaces without PASID are cached outside, and they use no other CD.
+        Invalidation::Cd { .. } => return None,
+        Invalidation::Va { pages: Pages { addr, size, .. }, .. }
+        | Invalidation::Ipa { pages: Pages { addr, size, .. }, .. } => {
+            // The smallest aligned power of two that holds the range.
+            let least = if matches!(what, Invalidation::Va { .. }) { ones(ignored_bits) } else { 0 };
+            let last = addr.saturating_add(size.saturating_sub(1)) | least;
+            let addr = addr & !least;
+            let mask = ones(u64::BITS.saturating_sub((addr ^ last).leading_zeros()));
+            Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
         }
-    }
+        _ => Effect::UNMAP_ALL,
+    })
 }

@@ -13,8 +13,7 @@ use super::events::PRIQ_ABT_ERR;
 use super::{Engine, Smmu, State, lock};
 use crate::iommu::narrow::low8;
 use crate::iommu::{
-    AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode,
-    Permissions, Translation,
+    AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode, Translation,
 };
 
 impl<E: Engine> Smmu<E> {
@@ -55,7 +54,7 @@ impl<E: Engine> Smmu<E> {
             }
             None => (AtsOutcome::Unsupported, Effects::default()),
         };
-        if !matches!(answer.0, AtsOutcome::Success(found) if found.read || found.write) {
+        if !answer.0.allows_access() {
             add(&self.counters.ats_failed, 1);
         }
         self.end_quietly(epoch);
@@ -85,8 +84,7 @@ impl<E: Engine> Smmu<E> {
                 let result = if gate.check_ats() != 0 {
                     self.engine.translated(mem, &self.tables(), req).map_err(Some)
                 } else if self.features.oas.contains(req.addr) {
-                    let perm = Permissions { read: true, write: true, exec: true };
-                    Ok(Translation { addr: req.addr, page_mask: u64::MAX, perm })
+                    Ok(Translation::one_to_one(req.addr))
                 } else {
                     Err(None)
                 };
@@ -163,7 +161,7 @@ impl<E: Engine> Smmu<E> {
     ) {
         add(&self.counters.page_request_overflows, 1);
         self.priq_interrupt(state, false, request.last, effects);
-        if !request.last || request.is_stop_marker() {
+        if !request.is_answered() {
             return;
         }
         // PASIDs are a matter of the STE (IDR3.PPS is 0).
@@ -186,7 +184,7 @@ impl<E: Engine> Smmu<E> {
         }
     }
 
-    /// Answers a group in software's place, once it is complete: a group gets one response (`PCIe §10.4.2`).
+    /// Answers a group in software's place, once it is complete.
     fn respond(
         &self,
         request: &PageRequest,
@@ -194,7 +192,7 @@ impl<E: Engine> Smmu<E> {
         code: PageResponseCode,
         effects: &mut Effects,
     ) {
-        if !request.last || request.is_stop_marker() {
+        if !request.is_answered() {
             return;
         }
         add(&self.counters.auto_responses, 1);

@@ -15,8 +15,8 @@ use super::super::spec::event::{Event0, Event1};
 use super::super::spec::registers as reg;
 use super::commands::{COMMANDS_AT_ONCE, DEFERRED};
 use super::*;
-use crate::iommu::Access;
 use crate::iommu::testing::TestMemory;
+use crate::iommu::{Access, Permissions};
 
 mod assigned;
 mod commands;
@@ -115,8 +115,7 @@ impl Engine for Script {
     ) -> Result<Translation, Fault> {
         let table = tables.tables().ok_or_else(|| self.scripted(req))?;
         config::lookup_translated(mem, &Features::default(), &table, req)?;
-        let perm = Permissions { read: true, write: true, exec: true };
-        Ok(Translation { addr: req.addr, page_mask: u64::MAX, perm })
+        Ok(Translation::one_to_one(req.addr))
     }
 
     fn tables_changed(&self) {

@@ -5,7 +5,7 @@
 use super::{Answer, StreamAction, StreamContext, TableSource, Translator};
 use crate::iommu::sequence::Moment;
 use crate::iommu::translator::{Lookup, Origin, counter};
-use crate::iommu::{Access, AtsTranslation, DmaRequest, GuestMemory, Permissions, SubstreamId, Translation};
+use crate::iommu::{Access, AtsTranslation, DmaRequest, GuestMemory, SubstreamId, Translation};
 use crate::smmuv3::config;
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::spec::ste::instcfg;
@@ -133,8 +133,7 @@ impl Translator {
         if !self.features.oas.contains(req.addr) {
             return Err(Fault { record: false, ..config::config_fault(FaultKind::AddressSize, req) });
         }
-        let perm = Permissions { read: true, write: true, exec: true };
-        Ok(Translation { addr: req.addr, page_mask: u64::MAX, perm })
+        Ok(Translation::one_to_one(req.addr))
     }
 
     /// Stage 1 is skipped: every address is its own translation.

@@ -8,8 +8,9 @@ use super::super::registers::{EventKind, Registers};
 use super::super::spec::registers::{Fsts, Ics, Iqa, Iqercd, iqei};
 use super::super::stats::{add, add_alone};
 use super::super::translate::Invalidation;
-use super::{Deferred, EVERYTHING, Engine, State, Vtd, send};
+use super::{Deferred, Engine, State, Vtd, send};
 use crate::iommu::ats_invalidations::Answer;
+use crate::iommu::effects::Notified;
 use crate::iommu::narrow::ones;
 use crate::iommu::{Effect, Effects, GuestMemory, PageResponseCode, StreamId};
 
@@ -160,7 +161,7 @@ impl<E: Engine> Vtd<E> {
 
     pub(super) fn notify(&self, what: &Invalidation, notified: &mut Notified, effects: &mut Effects) {
         if self.listeners.load(Ordering::Relaxed) {
-            notified.notify(what, effects);
+            notified.tell(notice(what), effects);
         }
     }
 
@@ -272,33 +273,18 @@ pub(super) fn queue_error(registers: &mut Registers, reason: u64, effects: &mut 
     send(registers.queue_error(Fsts::default().with_iqe(1)), effects);
 }
 
-/// What caches outside have been told during one call. Effects are carried out after all descriptors of the call, so one
-/// notice to forget everything serves them all.
-#[derive(Debug, Default)]
-pub(super) struct Notified {
-    all: bool,
-}
-
-impl Notified {
-    pub(super) fn notify(&mut self, what: &Invalidation, effects: &mut Effects) {
-        let notice = match *what {
-            // Which devices are in the domain only the tables know.
-            Invalidation::IotlbPages { addr, address_mask, .. }
-            | Invalidation::PasidIotlbPages { addr, address_mask, .. } => {
-                let mask = ones(u32::from(address_mask).saturating_add(12));
-                Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
-            }
-            Invalidation::ContextDevice { sid, function_mask: 0 } => {
-                Effect::UnmapNotify { stream: Some(sid.into()), substream: None, addr: 0, mask: u64::MAX }
-            }
-            _ => EVERYTHING,
-        };
-        if self.all {
-            return;
+/// What caches outside have to forget.
+fn notice(what: &Invalidation) -> Effect {
+    match *what {
+        // Which devices are in the domain only the tables know.
+        Invalidation::IotlbPages { addr, address_mask, .. }
+        | Invalidation::PasidIotlbPages { addr, address_mask, .. } => {
+            let mask = ones(u32::from(address_mask).saturating_add(12));
+            Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
         }
-        self.all = notice == EVERYTHING;
-        if effects.0.last() != Some(&notice) {
-            effects.push(notice);
+        Invalidation::ContextDevice { sid, function_mask: 0 } => {
+            Effect::UnmapNotify { stream: Some(sid.into()), substream: None, addr: 0, mask: u64::MAX }
         }
+        _ => Effect::UNMAP_ALL,
     }
 }

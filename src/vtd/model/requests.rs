@@ -8,8 +8,8 @@ use super::super::page_request::Queued;
 use super::super::stats::add;
 use super::{Engine, State, Vtd, lock, send};
 use crate::iommu::{
-    AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode,
-    Permissions, StreamId, SubstreamId, Translation,
+    AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode, StreamId,
+    SubstreamId, Translation,
 };
 
 /// What becomes of an interrupt request.
@@ -41,17 +41,6 @@ impl Group {
     }
 }
 
-/// It completes its group, which has an answer.
-fn is_answered(request: &PageRequest) -> bool {
-    request.last && !request.is_stop_marker()
-}
-
-/// Without translation.
-pub(super) fn one_to_one(addr: u64) -> Translation {
-    let perm = Permissions { read: true, write: true, exec: true };
-    Translation { addr, page_mask: u64::MAX, perm }
-}
-
 impl<E: Engine> Vtd<E> {
     /// Answers a translation request (`VTD §4.1`). From any thread; there are effects only with the BQL. An endpoint that
     /// asks without the BQL must not use an answer that an [`Effect::AtsInvalidate`] overtook.
@@ -76,7 +65,7 @@ impl<E: Engine> Vtd<E> {
             // Without remapping there is no translation agent.
             None => (AtsOutcome::Unsupported, Effects::default()),
         };
-        if !matches!(answer.0, AtsOutcome::Success(found) if found.read || found.write) {
+        if !answer.0.allows_access() {
             add(&self.counters.ats_failed, 1);
         }
         self.end_quietly(epoch);
@@ -97,7 +86,10 @@ impl<E: Engine> Vtd<E> {
             return (Outcome::Aborted, Effects::default());
         }
         match self.engine.check(mem, &self.tables(), req, RequestKind::Translated) {
-            Ok(()) => (Outcome::Translated { translation: one_to_one(req.addr), epoch }, Effects::default()),
+            Ok(()) => (
+                Outcome::Translated { translation: Translation::one_to_one(req.addr), epoch },
+                Effects::default(),
+            ),
             Err(fault) => {
                 let effects = self.fault(RequestKind::Translated, &fault, under_bql);
                 self.end_quietly(epoch);
@@ -133,7 +125,7 @@ impl<E: Engine> Vtd<E> {
                 add(&self.counters.page_request_overflows, 1);
                 if state.held.len() >= HELD {
                     self.answer(request, PageResponseCode::Success, &mut effects);
-                } else if is_answered(request) {
+                } else if request.is_answered() {
                     state.held.push(Group::of(request));
                 }
             }
@@ -145,7 +137,7 @@ impl<E: Engine> Vtd<E> {
 
     /// Answers a group in software's place, once it is complete.
     fn answer(&self, request: &PageRequest, code: PageResponseCode, effects: &mut Effects) {
-        if is_answered(request) {
+        if request.is_answered() {
             self.answer_group(Group::of(request), code, effects);
         }
     }

@@ -279,7 +279,7 @@ fn accesses_of_other_shapes_do_nothing() {
 #[test]
 fn disabled_means_one_to_one() {
     let rig = Rig::new();
-    assert_eq!(rig.write(reg::GCMD, 1 << 26), [EVERYTHING]);
+    assert_eq!(rig.write(reg::GCMD, 1 << 26), [Effect::UNMAP_ALL]);
     let plain = DmaRequest { substream: None, ..request(0x1234_5678) };
     let (outcome, effects) = rig.vtd.translate(&rig.mem, &plain, true);
     let Outcome::Translated { translation, epoch } = outcome else { panic!("{outcome:?}") };
@@ -299,7 +299,7 @@ fn the_root_table_counts_when_it_is_taken_over() {
     rig.translate(0x1000);
     assert_eq!(lock(&rig.vtd.engine.tables).pop(), Some(RootTable { rtaddr: ROOT | 0x400 }));
     let effects = rig.write(reg::GCMD, 1 << 31 | 1 << 30 | 1 << 26);
-    assert_eq!(effects, [EVERYTHING]);
+    assert_eq!(effects, [Effect::UNMAP_ALL]);
     assert_eq!(rig.invalidations(), [Invalidation::All], "CAP.ESRTPS");
     rig.translate(0x1000);
     assert_eq!(lock(&rig.vtd.engine.tables).pop(), Some(RootTable { rtaddr: 0x1234_5000 | 0xc00 }));

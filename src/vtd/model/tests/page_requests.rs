@@ -110,7 +110,7 @@ fn overflowed() -> Rig {
 fn what_is_held_back_ends_with_what_it_waits_for() {
     let answers = [answered(9, PageResponseCode::Success), answered(10, PageResponseCode::Success)];
     let rig = overflowed();
-    assert_eq!(rig.write(reg::GCMD, 1 << 26), answers_and(&answers, &[EVERYTHING]), "translation off");
+    assert_eq!(rig.write(reg::GCMD, 1 << 26), answers_and(&answers, &[Effect::UNMAP_ALL]), "translation off");
     let rig = overflowed();
     assert_eq!(rig.vtd.rest().0, answers, "the machine stops");
     assert_eq!(rig.vtd.rest().0, []);

@@ -12,7 +12,7 @@ const FSTS_ITE: u32 = 1 << 6;
 fn a_batch() {
     let mut rig = Rig::new();
     let effects = rig.submit(&[pasid_page(3, 0x7000), pasid_iotlb(4), wait(2)]);
-    assert_eq!(effects, [unmap(0x7000, 0xfff), EVERYTHING, status(2)]);
+    assert_eq!(effects, [unmap(0x7000, 0xfff), Effect::UNMAP_ALL, status(2)]);
     assert!(rig.is_drained());
     let expected = [
         Invalidation::PasidIotlbPages { did: 1, pasid: 3, addr: 0x7000, address_mask: 0, leaf: false },
@@ -42,7 +42,7 @@ fn narrow_descriptors() {
     rig.write(reg::GCMD, 1 << 31 | 1 << 26);
     // Context cache global, IOTLB global, wait.
     rig.mem.put_all(QUEUE, &[1 << 4 | 1, 0, 1 << 4 | 2, 0, 9 << 32 | 1 << 5 | 5, STATUS]);
-    assert_eq!(rig.write64(reg::IQT, 48), [EVERYTHING, status(9)]);
+    assert_eq!(rig.write64(reg::IQT, 48), [Effect::UNMAP_ALL, status(9)]);
     assert_eq!(rig.read64(reg::IQH), 48);
     assert_eq!(rig.invalidations(), [Invalidation::ContextGlobal, Invalidation::IotlbGlobal]);
     // What has a PASID needs 256 bits.
@@ -55,7 +55,7 @@ fn narrow_descriptors() {
 fn a_wait_is_for_accesses_in_flight() {
     let mut rig = Rig::new();
     let old = rig.begin(0x1000);
-    assert_eq!(rig.submit(&[pasid_iotlb(3), wait(1)]), [EVERYTHING]);
+    assert_eq!(rig.submit(&[pasid_iotlb(3), wait(1)]), [Effect::UNMAP_ALL]);
     let new = rig.begin(0x1000);
     assert_eq!(rig.run(), []);
     assert!(!rig.is_drained());
@@ -240,7 +240,7 @@ fn adversarial_units_are_late_and_reorder() {
     assert_eq!(rig.invalidations(), []);
     assert_eq!(rig.submit(&[wait(1)]), []);
     assert!(rig.vtd.needs_run() && !rig.vtd.needs_run());
-    assert_eq!(rig.run(), [EVERYTHING, status(1)]);
+    assert_eq!(rig.run(), [Effect::UNMAP_ALL, status(1)]);
     let all = |pasid| Invalidation::PasidIotlbAll { did: 1, pasid };
     assert_eq!(rig.invalidations(), [all(2), all(1)]);
     // Endpoints are not told before: what they ask for anew is not from before.

@@ -64,7 +64,10 @@ fn by_register() {
     assert!(rig.invalidations().is_empty());
 
     rig.write(reg::GCMD, 1 << 31);
-    assert_eq!(rig.write64(reg::CCMD, 1 << 63 | 3 << 61 | 1 << 32 | 0x1234 << 16 | 0x55), [EVERYTHING]);
+    assert_eq!(
+        rig.write64(reg::CCMD, 1 << 63 | 3 << 61 | 1 << 32 | 0x1234 << 16 | 0x55),
+        [Effect::UNMAP_ALL]
+    );
     assert_eq!(rig.read64(reg::CCMD), 3 << 61 | 3 << 59 | 1 << 32 | 0x1234 << 16 | 0x55);
     rig.write64(0xf0, 0x7000 | 1 << 6 | 2);
     let effects = rig.write64(0xf8, 1 << 63 | 3 << 60 | 0x55 << 32);
@@ -107,7 +110,7 @@ fn a_queue_does_not_take_over_what_a_register_waited_for() {
     rig.write64(0xf8, 1 << 63 | 1 << 60);
     let second = rig.begin(0x1000);
     rig.write(reg::GCMD, 1 << 31 | 1 << 26);
-    assert_eq!(rig.submit(&[pasid_iotlb(3), wait(7)]), [EVERYTHING]);
+    assert_eq!(rig.submit(&[pasid_iotlb(3), wait(7)]), [Effect::UNMAP_ALL]);
     let _ = rig.vtd.end(first);
     assert_eq!(rig.run(), [], "the second began before the invalidation");
     assert!(rig.vtd.end(second));

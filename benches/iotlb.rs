@@ -12,7 +12,7 @@ use qemu_iommu::smmuv3::features::Features;
 use qemu_iommu::smmuv3::spec::cd::{Cd0, Cd1};
 use qemu_iommu::smmuv3::spec::pte::Pte;
 use qemu_iommu::smmuv3::spec::ste::{Ste0, config};
-use qemu_iommu::smmuv3::translate::{Invalidation, Pages, Regime, Translator};
+use qemu_iommu::smmuv3::translate::{Invalidation, Pages, Regime, Translate, Translator};
 
 const TAG: Tag = Tag { domain: 0, space: 1 };
 const PAGES: u64 = 1024;

@@ -1,7 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What the translators of the models have in common: where the registers say that the tables are, and what is counted.
+//! What the translators of the models have in common: what models ask of them, where the registers say that the tables are,
+//! and what is counted.
 
 use super::counters::Counters;
+use super::{AtsTranslation, DmaRequest, GuestMemory, Translation};
+
+/// What translates. A model is generic in it so that tests of the one need not set up the other.
+pub trait Translate: Send + Sync {
+    /// Where the tables are.
+    type Tables;
+    /// What becomes of a request that is refused.
+    type Fault;
+    /// What software invalidates.
+    type Invalidation;
+
+    /// Translates one untranslated request.
+    ///
+    /// # Errors
+    /// The fault, to be recorded, stalled or dropped as it says.
+    fn translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &(dyn CurrentTables<Self::Tables> + '_),
+        req: &DmaRequest,
+    ) -> Result<Translation, Self::Fault>;
+
+    /// The answer, if the caches have it and it is a translation. It is that of a moment during the call.
+    fn cached_translation(&self, _req: &DmaRequest) -> Option<Translation> {
+        None
+    }
+
+    /// Answers a translation request. `req.access` says what for: writes unless the no-write flag is set, and whether
+    /// execute and privileged permissions are asked for. Permissions that are not there are not a fault. Where writes are
+    /// granted the page is made dirty at once, for no write through the endpoint's own cache will be seen.
+    ///
+    /// # Errors
+    /// The fault, where no page request could mend it: the completion says so, and it is recorded as it says. Recoverable
+    /// faults are an answer without permissions.
+    fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &(dyn CurrentTables<Self::Tables> + '_),
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Self::Fault>;
+
+    /// Does what an invalidation asks for. Once this has returned, no translation that begins finds what was named; those
+    /// under way may, until they end.
+    fn invalidate(&self, what: &Self::Invalidation);
+
+    /// Forgets everything. The counters go on.
+    fn reset(&self);
+
+    /// The counters.
+    fn stats(&self) -> TranslatorStats;
+}
 
 /// Where the registers say that the tables are.
 ///
@@ -44,8 +96,6 @@ pub struct TranslatorStats {
     pub dirty_updates: u64,
     /// Invalidations done in the caches.
     pub invalidations: u64,
-    /// Translation requests.
-    pub ats_requests: u64,
 }
 
 impl TranslatorStats {
@@ -81,8 +131,7 @@ pub(crate) mod counter {
     pub const ACCESS_FLAGS: usize = 8;
     pub const DIRTY: usize = 9;
     pub const INVALIDATIONS: usize = 10;
-    pub const ATS: usize = 11;
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 11;
 }
 
 /// The counters of a translator.
@@ -149,7 +198,6 @@ impl TranslatorCounters {
             access_flag_updates,
             dirty_updates,
             invalidations,
-            ats_requests,
         ] = self.read();
         let translations = quick.saturating_add(slow);
         TranslatorStats {
@@ -164,7 +212,6 @@ impl TranslatorCounters {
             access_flag_updates,
             dirty_updates,
             invalidations,
-            ats_requests,
         }
     }
 }

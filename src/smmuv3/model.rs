@@ -24,118 +24,17 @@ use super::spec::registers::{CMDQ_CONS, CMDQ_PROD, Cr0, GERROR, REGION_SIZE};
 use super::stall::{Admission, Phase, StallTable};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add};
-use super::translate::{Invalidation, TableSource, Translator, TranslatorStats, has_tag};
+use super::translate::{Engine, Invalidation, Translator, has_tag};
 use crate::iommu::ats_invalidations::{Answer, AtsInvalidations};
 use crate::iommu::epoch::Epochs;
 use crate::iommu::model::{Pending, lock};
 use crate::iommu::state::too_many;
 use crate::iommu::{
-    AtsInvalidation, AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome,
-    PageRequest, StreamId, SubstreamId, Translation,
+    AtsInvalidation, AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest,
+    StreamId, SubstreamId, Translation,
 };
 use crate::nested::smmuv3::AssignedStreams;
 use crate::nested::{self, Assignment, DeviceId};
-
-/// What translates. The model is generic in it so that tests of the one need not set up the other.
-pub trait Engine: Send + Sync {
-    /// See [`Translator::translate`].
-    ///
-    /// # Errors
-    /// The fault.
-    fn translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault>;
-    /// See [`Translator::cached_translation`].
-    fn cached_translation(&self, _req: &DmaRequest) -> Option<Translation> {
-        None
-    }
-    /// See [`Translator::ats_translate`].
-    ///
-    /// # Errors
-    /// The fault.
-    fn ats_translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<AtsTranslation, Fault>;
-    /// See [`Translator::translated`].
-    ///
-    /// # Errors
-    /// The fault.
-    fn translated(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault>;
-    /// See [`Translator::tables_changed`].
-    fn tables_changed(&self);
-    /// See [`Translator::invalidate`].
-    fn invalidate(&self, what: &Invalidation);
-    /// See [`Translator::ignored_bits`].
-    fn ignored_bits(&self) -> u32;
-    /// See [`Translator::reset`].
-    fn reset(&self);
-    /// See [`Translator::stats`].
-    fn stats(&self) -> TranslatorStats;
-}
-
-impl Engine for Translator {
-    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
-        Self::cached_translation(self, req)
-    }
-
-    fn translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault> {
-        Self::translate(self, mem, tables, req)
-    }
-
-    fn ats_translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<AtsTranslation, Fault> {
-        Self::ats_translate(self, mem, tables, req)
-    }
-
-    fn translated(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault> {
-        Self::translated(self, mem, tables, req)
-    }
-
-    fn tables_changed(&self) {
-        Self::tables_changed(self);
-    }
-
-    fn invalidate(&self, what: &Invalidation) {
-        Self::invalidate(self, what);
-    }
-
-    fn ignored_bits(&self) -> u32 {
-        Self::ignored_bits(self)
-    }
-
-    fn reset(&self) {
-        Self::reset(self);
-    }
-
-    fn stats(&self) -> TranslatorStats {
-        Self::stats(self)
-    }
-}
 
 /// An SMMU.
 #[derive(Debug)]

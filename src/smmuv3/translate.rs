@@ -29,9 +29,9 @@ use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
 use crate::iommu::micro_tlb::MicroTlb;
 use crate::iommu::narrow::low16;
 use crate::iommu::sequence::{Moment, Sequence};
-pub use crate::iommu::translator::TranslatorStats;
 use crate::iommu::translator::{CurrentTables, Lookup, Origin, TranslatorCounters, counter};
-use crate::iommu::{DmaRequest, GuestMemory, Translation};
+pub use crate::iommu::translator::{Translate, TranslatorStats};
+use crate::iommu::{AtsTranslation, DmaRequest, GuestMemory, Translation};
 
 /// Default of the property `iotlb-size`: pages and blocks.
 pub const DEFAULT_IOTLB_ENTRIES: usize = 4096;
@@ -50,13 +50,39 @@ const EL2: u32 = 1 << 17;
 const NO_ASID: u32 = 1 << 16;
 
 /// Where the registers say that the stream table is. `None`: translation is off, and no table may be read
-/// (`IHI0070 §6.3.9.6`). Let [`Translator::tables_changed`] follow where they change.
+/// (`IHI0070 §6.3.9.6`). Let [`Engine::tables_changed`] follow where they change.
 pub type TableSource<'a> = dyn CurrentTables<Option<StreamTable>> + 'a;
 
 impl CurrentTables<Option<StreamTable>> for StreamTable {
     fn tables(&self) -> Option<StreamTable> {
         Some(*self)
     }
+}
+
+/// What translates for an SMMU.
+pub trait Engine:
+    Translate<Tables = Option<StreamTable>, Fault = Fault, Invalidation = Invalidation>
+{
+    /// Lets a translated transaction pass where `CR0.ATSCHK` asks for more than its size: as the stream's STE says, and
+    /// with split-stage ATS through stage 2. It is taken for unprivileged data without a SubstreamID (`IDR3.PASIDTT` is 0).
+    ///
+    /// # Errors
+    /// The fault, which aborts. Of an address beyond the output size nobody hears, unless stage 2 is to translate it
+    /// (`IHI0070 §3.9.1.1`).
+    fn translated(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault>;
+
+    /// What a [`CurrentTables`] says has changed: what is being read from the old table is not cached any more. What
+    /// is cached stays (`IHI0070 §6.3.9.6`).
+    fn tables_changed(&self);
+
+    /// How many low bits of an input address do not count in stage 1's commands by address: those of the largest page or
+    /// block of stage 1 that was entered in parts.
+    fn ignored_bits(&self) -> u32;
 }
 
 /// An SMMU's translation: tables, caches, and the order of their invalidation.
@@ -104,44 +130,6 @@ impl Translator {
             counters: TranslatorCounters::new(),
             features,
         }
-    }
-
-    /// Translates one request.
-    ///
-    /// # Errors
-    /// The fault, to be recorded, stalled or dropped as it says. Where there was no table, an abort that nobody
-    /// hears of.
-    pub fn translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault> {
-        match self.cached_translation(req) {
-            Some(translation) => Ok(translation),
-            None => self.slow(mem, tables, req),
-        }
-    }
-
-    /// The answer, if the caches have it and it is a translation. It is that of a moment during the call.
-    #[must_use]
-    #[inline]
-    pub fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
-        let now = self.sequence.now();
-        let translation = match self.latest.find(now, req) {
-            Some(translation) => translation,
-            None => {
-                // While an invalidation is under way the caches may still say what it is about to take away.
-                let at_rest = self.sequence.is_at_rest(now);
-                let translation = self.quick(req, now)?;
-                if at_rest {
-                    self.latest.enter(now, req, &translation);
-                }
-                translation
-            }
-        };
-        self.counters.count(counter::QUICK);
-        Some(translation)
     }
 
     /// The answer that the caches have, if it is a translation: what nearly every request takes.
@@ -312,29 +300,6 @@ impl Translator {
         Ok(mapping)
     }
 
-    /// What a [`CurrentTables`] says has changed: what is being read from the old table is not cached any more. What
-    /// is cached stays (`IHI0070 §6.3.9.6`).
-    pub fn tables_changed(&self) {
-        let _ = self.sequence.advance();
-        self.sequence.finish();
-    }
-
-    /// Forgets everything. The counters go on.
-    pub fn reset(&self) {
-        let at = self.sequence.advance();
-        self.contexts.invalidate_all(at);
-        self.translation_caches().for_each(|cache| cache.invalidate_all(at));
-        self.sequence.finish();
-    }
-
-    /// How many low bits of an input address do not count in stage 1's commands by address: those of the largest page or
-    /// block of stage 1 that was entered in parts.
-    #[must_use]
-    pub fn ignored_bits(&self) -> u32 {
-        let sizes = self.fragments.load(Ordering::SeqCst);
-        u64::BITS.saturating_sub(sizes.leading_zeros()).saturating_sub(1)
-    }
-
     /// The IOTLB, and the walk cache if there is one.
     fn translation_caches(&self) -> impl Iterator<Item = &Iotlb> {
         core::iter::once(&self.iotlb).chain(&self.tables)
@@ -345,11 +310,89 @@ impl Translator {
     pub fn features(&self) -> &Features {
         &self.features
     }
+}
 
-    /// The counters.
-    #[must_use]
-    pub fn stats(&self) -> TranslatorStats {
+impl Translate for Translator {
+    type Tables = Option<StreamTable>;
+    type Fault = Fault;
+    type Invalidation = Invalidation;
+
+    fn translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        match self.cached_translation(req) {
+            Some(translation) => Ok(translation),
+            None => self.slow(mem, tables, req),
+        }
+    }
+
+    #[inline]
+    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        let now = self.sequence.now();
+        let translation = match self.latest.find(now, req) {
+            Some(translation) => translation,
+            None => {
+                // While an invalidation is under way the caches may still say what it is about to take away.
+                let at_rest = self.sequence.is_at_rest(now);
+                let translation = self.quick(req, now)?;
+                if at_rest {
+                    self.latest.enter(now, req, &translation);
+                }
+                translation
+            }
+        };
+        self.counters.count(counter::QUICK);
+        Some(translation)
+    }
+
+    fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault> {
+        self.ats_answer(mem, tables, req)
+    }
+
+    fn invalidate(&self, what: &Invalidation) {
+        self.counters.count(counter::INVALIDATIONS);
+        self.forget(what, self.sequence.advance());
+        self.sequence.finish();
+    }
+
+    fn reset(&self) {
+        let at = self.sequence.advance();
+        self.contexts.invalidate_all(at);
+        self.translation_caches().for_each(|cache| cache.invalidate_all(at));
+        self.sequence.finish();
+    }
+
+    fn stats(&self) -> TranslatorStats {
         self.counters.stats()
+    }
+}
+
+impl Engine for Translator {
+    fn translated(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        self.translated_answer(mem, tables, req)
+    }
+
+    fn tables_changed(&self) {
+        let _ = self.sequence.advance();
+        self.sequence.finish();
+    }
+
+    fn ignored_bits(&self) -> u32 {
+        let sizes = self.fragments.load(Ordering::SeqCst);
+        u64::BITS.saturating_sub(sizes.leading_zeros()).saturating_sub(1)
     }
 }
 

@@ -21,112 +21,21 @@ use super::registers::{Gate, InterruptGate, Registers, Written};
 use super::spec::registers::{Ccmd, FSTS, Global, IQH, IQT, Iotlb, Prs, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add};
-use super::translate::{Invalidation, TableSource, Translator, TranslatorStats};
+use super::translate::{Engine, Invalidation, Translator};
 use crate::iommu::ats_invalidations::AtsInvalidations;
 use crate::iommu::effects::Notified;
 use crate::iommu::epoch::Epochs;
 use crate::iommu::model::{Pending, lock};
 use crate::iommu::narrow::{low8, low16};
 use crate::iommu::{
-    AtsInvalidation, AtsOutcome, AtsTranslation, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome,
-    PageRequest, StreamId, Translation,
+    AtsInvalidation, AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest,
+    StreamId, Translation,
 };
 use crate::nested::vtd::AssignedDevices;
 use crate::nested::{self, Assignment, DeviceId};
 
 use self::requests::Group;
 pub use self::requests::InterruptOutcome;
-
-/// What translates. The model is generic in it so that tests of the one need not set up the other.
-pub trait Engine: Send + Sync {
-    /// See [`Translator::translate`].
-    ///
-    /// # Errors
-    /// The fault.
-    fn translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault>;
-    /// See [`Translator::cached_translation`].
-    fn cached_translation(&self, _req: &DmaRequest) -> Option<Translation> {
-        None
-    }
-    /// See [`Translator::ats_translate`].
-    ///
-    /// # Errors
-    /// The fault.
-    fn ats_translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<AtsTranslation, Fault>;
-    /// See [`Translator::check`].
-    ///
-    /// # Errors
-    /// The fault.
-    fn check(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-        kind: RequestKind,
-    ) -> Result<(), Fault>;
-    /// See [`Translator::invalidate`].
-    fn invalidate(&self, what: &Invalidation);
-    /// See [`Translator::reset`].
-    fn reset(&self);
-    /// See [`Translator::stats`].
-    fn stats(&self) -> TranslatorStats;
-}
-
-impl Engine for Translator {
-    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
-        Self::cached_translation(self, req)
-    }
-
-    fn translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault> {
-        Self::translate(self, mem, tables, req)
-    }
-
-    fn ats_translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<AtsTranslation, Fault> {
-        Self::ats_translate(self, mem, tables, req)
-    }
-
-    fn check(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-        kind: RequestKind,
-    ) -> Result<(), Fault> {
-        Self::check(self, mem, tables, req, kind)
-    }
-
-    fn invalidate(&self, what: &Invalidation) {
-        Self::invalidate(self, what);
-    }
-
-    fn reset(&self) {
-        Self::reset(self);
-    }
-
-    fn stats(&self) -> TranslatorStats {
-        Self::stats(self)
-    }
-}
 
 /// A VT-d unit.
 #[derive(Debug)]

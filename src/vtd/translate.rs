@@ -28,8 +28,8 @@ use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
 use crate::iommu::micro_tlb::MicroTlb;
 use crate::iommu::narrow::{low8, ones};
 use crate::iommu::sequence::{Moment, Sequence};
-pub use crate::iommu::translator::TranslatorStats;
 use crate::iommu::translator::{CurrentTables, Lookup, Origin, TranslatorCounters, counter};
+pub use crate::iommu::translator::{Translate, TranslatorStats};
 use crate::iommu::{Access, AtsTranslation, DmaRequest, GuestMemory, Permissions, Translation};
 
 /// Default of the property `iotlb-size`: pages.
@@ -58,6 +58,21 @@ impl CurrentTables<RootTable> for RootTable {
     fn tables(&self) -> RootTable {
         *self
     }
+}
+
+/// What translates for a unit.
+pub trait Engine: Translate<Tables = RootTable, Fault = Fault, Invalidation = Invalidation> {
+    /// Whether a translated request or a page request is let through by the tables. The IOTLB is not asked.
+    ///
+    /// # Errors
+    /// The fault, to be recorded as it says.
+    fn check(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Result<(), Fault>;
 }
 
 /// A unit's translation: tables, caches, and the order of their invalidation.
@@ -113,43 +128,6 @@ impl Translator {
         }
     }
 
-    /// Translates one untranslated request.
-    ///
-    /// # Errors
-    /// The fault, to be recorded as it says.
-    pub fn translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<Translation, Fault> {
-        match self.cached_translation(req) {
-            Some(translation) => Ok(translation),
-            None => self.slow(mem, tables, req),
-        }
-    }
-
-    /// The answer, if the caches have it and it is a translation. It is that of a moment during the call.
-    #[must_use]
-    #[inline]
-    pub fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
-        let now = self.sequence.now();
-        let translation = match self.latest.find(now, req) {
-            Some(translation) => translation,
-            None => {
-                // While an invalidation is under way the caches may still say what it is about to take away.
-                let at_rest = self.sequence.is_at_rest(now);
-                let translation = self.quick(req, now)?;
-                if at_rest {
-                    self.latest.enter(now, req, &translation);
-                }
-                translation
-            }
-        };
-        self.counters.count(counter::QUICK);
-        Some(translation)
-    }
-
     /// The answer that the caches have, if it is a translation: what nearly every request takes.
     fn quick(&self, req: &DmaRequest, now: Moment) -> Option<Translation> {
         let context = Context::from_words(self.contexts.lookup(now, req.stream, req.substream)?);
@@ -175,102 +153,6 @@ impl Translator {
             Some(page) => Ok(translation(req, &found.context, &page)),
             None => self.pass_through(req, &found.context),
         }
-    }
-
-    /// Answers a translation request. `req.access` says what for: reads, writes unless the no-write flag is set, and
-    /// whether execute and privileged permissions are asked for. Permissions that are not there are not a fault. Where
-    /// writes are granted the page is made dirty at once, for no write through the device's own cache will be seen.
-    ///
-    /// # Errors
-    /// The fault, where no page request could mend it: the completion says so (unsupported request or completer abort),
-    /// and it is recorded as it says. Recoverable faults are an answer without permissions.
-    pub fn ats_translate(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-    ) -> Result<AtsTranslation, Fault> {
-        self.counters.count(counter::ATS);
-        // Whether there is a page comes first, then what may be done with it.
-        let bare = Access { read: false, write: false, exec: false, privileged: req.access.privileged };
-        let found =
-            match self.find(mem, tables, &DmaRequest { access: bare, ..*req }, RequestKind::Translation) {
-                Ok(found) => found,
-                Err(fault) if fault.reason.is_recoverable() => return Ok(AtsTranslation::NONE),
-                Err(fault) => return Err(Fault { request: *req, ..fault }),
-            };
-        if req.substream.is_none() && walk::is_interrupt_address(req.addr) {
-            // Interrupts go by untranslated writes.
-            return Ok(AtsTranslation {
-                addr: req.addr & !ones(AtsTranslation::PAGE_LOG2.into()),
-                write: true,
-                untranslated_only: true,
-                ..AtsTranslation::NONE
-            });
-        }
-        // Without the flag's support every request is one to write.
-        let wants_write = req.access.write || !self.features.no_write;
-        let Some(mut page) = found.page else {
-            let whole = self.pass_through(req, &found.context)?;
-            return Ok(AtsTranslation {
-                addr: whole.addr & !ones(PASS_THROUGH_LOG2.into()),
-                log2size: PASS_THROUGH_LOG2,
-                read: true,
-                write: wants_write,
-                exec: req.access.exec,
-                privileged: req.access.privileged,
-                ..AtsTranslation::NONE
-            });
-        };
-        let context = found.context;
-        let privileged = context.effective_access(bare).privileged;
-        // What is wanting may be wanting in the cache only, and a clean page becomes dirty by asking.
-        let write = Access { write: true, ..bare };
-        let fetch = Access { exec: true, ..bare };
-        for (wanted, access) in [(req.access.exec, fetch), (wants_write, write)] {
-            let refused = walk::refuses(page.perms, &context, context.effective_access(access)).is_some();
-            if wanted && refused {
-                let again = DmaRequest { access, ..*req };
-                let again = self.attempts(mem, tables, &again, RequestKind::Translation);
-                if let Ok(Found { page: Some(better), .. }) = again.result {
-                    page = better;
-                }
-            }
-        }
-        let allowed = page.perms.permissions(&context, privileged);
-        let (read, write) = (allowed.read, allowed.write && wants_write);
-        if !read && !write {
-            return Ok(AtsTranslation::NONE);
-        }
-        let may_execute = req.access.exec && context.refuses(fetch).is_none();
-        Ok(AtsTranslation {
-            addr: page.addr,
-            log2size: page.log2size,
-            read,
-            write,
-            exec: may_execute && allowed.exec,
-            privileged,
-            ..AtsTranslation::NONE
-        })
-    }
-
-    /// Whether a translated request or a page request is let through by the tables. The IOTLB is not asked.
-    ///
-    /// # Errors
-    /// The fault, to be recorded as it says.
-    pub fn check(
-        &self,
-        mem: &dyn GuestMemory,
-        tables: &TableSource<'_>,
-        req: &DmaRequest,
-        kind: RequestKind,
-    ) -> Result<(), Fault> {
-        if kind == RequestKind::Page {
-            // Its answer does not depend on the PASID table, so it is not cached with what does.
-            return config::check_page_request(mem, &self.features, &tables.tables(), req);
-        }
-        let now = self.sequence.now();
-        self.context(mem, tables, req, kind, now).map(|_| ()).map_err(|(fault, _)| fault)
     }
 
     /// The page of a request, counted.
@@ -426,14 +308,6 @@ impl Translator {
         })
     }
 
-    /// Forgets everything. The counters go on.
-    pub fn reset(&self) {
-        let at = self.sequence.advance();
-        self.contexts.invalidate_all(at);
-        self.page_caches().for_each(|cache| cache.invalidate_all(at));
-        self.sequence.finish();
-    }
-
     /// The IOTLB, and the structure cache if there is one.
     fn page_caches(&self) -> impl Iterator<Item = &Iotlb> {
         core::iter::once(&self.iotlb).chain(&self.structures)
@@ -444,11 +318,145 @@ impl Translator {
     pub fn features(&self) -> &Features {
         &self.features
     }
+}
 
-    /// The counters.
-    #[must_use]
-    pub fn stats(&self) -> TranslatorStats {
+impl Translate for Translator {
+    type Tables = RootTable;
+    type Fault = Fault;
+    type Invalidation = Invalidation;
+
+    fn translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<Translation, Fault> {
+        match self.cached_translation(req) {
+            Some(translation) => Ok(translation),
+            None => self.slow(mem, tables, req),
+        }
+    }
+
+    #[inline]
+    fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
+        let now = self.sequence.now();
+        let translation = match self.latest.find(now, req) {
+            Some(translation) => translation,
+            None => {
+                // While an invalidation is under way the caches may still say what it is about to take away.
+                let at_rest = self.sequence.is_at_rest(now);
+                let translation = self.quick(req, now)?;
+                if at_rest {
+                    self.latest.enter(now, req, &translation);
+                }
+                translation
+            }
+        };
+        self.counters.count(counter::QUICK);
+        Some(translation)
+    }
+
+    fn ats_translate(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+    ) -> Result<AtsTranslation, Fault> {
+        // Whether there is a page comes first, then what may be done with it.
+        let bare = Access { read: false, write: false, exec: false, privileged: req.access.privileged };
+        let found =
+            match self.find(mem, tables, &DmaRequest { access: bare, ..*req }, RequestKind::Translation) {
+                Ok(found) => found,
+                Err(fault) if fault.reason.is_recoverable() => return Ok(AtsTranslation::NONE),
+                Err(fault) => return Err(Fault { request: *req, ..fault }),
+            };
+        if req.substream.is_none() && walk::is_interrupt_address(req.addr) {
+            // Interrupts go by untranslated writes.
+            return Ok(AtsTranslation {
+                addr: req.addr & !ones(AtsTranslation::PAGE_LOG2.into()),
+                write: true,
+                untranslated_only: true,
+                ..AtsTranslation::NONE
+            });
+        }
+        // Without the flag's support every request is one to write.
+        let wants_write = req.access.write || !self.features.no_write;
+        let Some(mut page) = found.page else {
+            let whole = self.pass_through(req, &found.context)?;
+            return Ok(AtsTranslation {
+                addr: whole.addr & !ones(PASS_THROUGH_LOG2.into()),
+                log2size: PASS_THROUGH_LOG2,
+                read: true,
+                write: wants_write,
+                exec: req.access.exec,
+                privileged: req.access.privileged,
+                ..AtsTranslation::NONE
+            });
+        };
+        let context = found.context;
+        let privileged = context.effective_access(bare).privileged;
+        // What is wanting may be wanting in the cache only, and a clean page becomes dirty by asking.
+        let write = Access { write: true, ..bare };
+        let fetch = Access { exec: true, ..bare };
+        for (wanted, access) in [(req.access.exec, fetch), (wants_write, write)] {
+            let refused = walk::refuses(page.perms, &context, context.effective_access(access)).is_some();
+            if wanted && refused {
+                let again = DmaRequest { access, ..*req };
+                let again = self.attempts(mem, tables, &again, RequestKind::Translation);
+                if let Ok(Found { page: Some(better), .. }) = again.result {
+                    page = better;
+                }
+            }
+        }
+        let allowed = page.perms.permissions(&context, privileged);
+        let (read, write) = (allowed.read, allowed.write && wants_write);
+        if !read && !write {
+            return Ok(AtsTranslation::NONE);
+        }
+        let may_execute = req.access.exec && context.refuses(fetch).is_none();
+        Ok(AtsTranslation {
+            addr: page.addr,
+            log2size: page.log2size,
+            read,
+            write,
+            exec: may_execute && allowed.exec,
+            privileged,
+            ..AtsTranslation::NONE
+        })
+    }
+
+    fn invalidate(&self, what: &Invalidation) {
+        self.counters.count(counter::INVALIDATIONS);
+        self.forget(what, self.sequence.advance());
+        self.sequence.finish();
+    }
+
+    fn reset(&self) {
+        let at = self.sequence.advance();
+        self.contexts.invalidate_all(at);
+        self.page_caches().for_each(|cache| cache.invalidate_all(at));
+        self.sequence.finish();
+    }
+
+    fn stats(&self) -> TranslatorStats {
         self.counters.stats()
+    }
+}
+
+impl Engine for Translator {
+    fn check(
+        &self,
+        mem: &dyn GuestMemory,
+        tables: &TableSource<'_>,
+        req: &DmaRequest,
+        kind: RequestKind,
+    ) -> Result<(), Fault> {
+        if kind == RequestKind::Page {
+            // Its answer does not depend on the PASID table, so it is not cached with what does.
+            return config::check_page_request(mem, &self.features, &tables.tables(), req);
+        }
+        let now = self.sequence.now();
+        self.context(mem, tables, req, kind, now).map(|_| ()).map_err(|(fault, _)| fault)
     }
 }
 

@@ -67,7 +67,7 @@ mod of_smmuv3 {
     use crate::smmuv3::spec::command::{self as op, TlbiCommand0, TlbiCommand1};
     use crate::smmuv3::spec::ste::s1dss;
     use crate::smmuv3::testing::*;
-    use crate::smmuv3::translate::Invalidation;
+    use crate::smmuv3::translate::{Invalidation, Translate};
 
     /// Two blocks, and pages every other of which is in the same 64 KiB.
     fn address(page: u64) -> u64 {

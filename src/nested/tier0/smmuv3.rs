@@ -20,7 +20,7 @@ use crate::smmuv3::spec::command::{
 };
 use crate::smmuv3::spec::ste::{s1dss, s1fmt};
 use crate::smmuv3::testing::*;
-use crate::smmuv3::translate::{Invalidation, Translator};
+use crate::smmuv3::translate::{Invalidation, Translate, Translator};
 
 pub(super) const SID: u32 = 0x18;
 pub(super) const VA: u64 = 0x1_2345_6000;

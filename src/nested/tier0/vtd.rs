@@ -15,7 +15,7 @@ use crate::vtd::features::Features;
 use crate::vtd::spec::context::ScalableContext1;
 use crate::vtd::spec::pasid::Pasid2;
 use crate::vtd::testing::*;
-use crate::vtd::translate::{Invalidation, Translator};
+use crate::vtd::translate::{Invalidation, Translate, Translator};
 
 pub(super) const VA: u64 = 0x1234_5000;
 pub(super) const PA: u64 = 0x8000_0000;

@@ -13,10 +13,11 @@ use super::super::spec::command::{
 };
 use super::super::spec::event::{Event0, Event1};
 use super::super::spec::registers as reg;
+use super::super::translate::{TableSource, Translate, TranslatorStats};
 use super::commands::{COMMANDS_AT_ONCE, DEFERRED};
 use super::*;
 use crate::iommu::testing::TestMemory;
-use crate::iommu::{Access, Permissions};
+use crate::iommu::{Access, AtsTranslation, Permissions};
 
 mod assigned;
 mod commands;
@@ -78,7 +79,11 @@ impl Script {
     }
 }
 
-impl Engine for Script {
+impl Translate for Script {
+    type Tables = Option<StreamTable>;
+    type Fault = Fault;
+    type Invalidation = Invalidation;
+
     fn translate(
         &self,
         _: &dyn GuestMemory,
@@ -107,6 +112,20 @@ impl Engine for Script {
         Err(self.scripted(req))
     }
 
+    fn invalidate(&self, what: &Invalidation) {
+        lock(&self.invalidations).push(*what);
+    }
+
+    fn reset(&self) {
+        lock(&self.invalidations).clear();
+    }
+
+    fn stats(&self) -> TranslatorStats {
+        TranslatorStats::default()
+    }
+}
+
+impl Engine for Script {
     fn translated(
         &self,
         mem: &dyn GuestMemory,
@@ -122,20 +141,8 @@ impl Engine for Script {
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn invalidate(&self, what: &Invalidation) {
-        lock(&self.invalidations).push(*what);
-    }
-
-    fn reset(&self) {
-        lock(&self.invalidations).clear();
-    }
-
     fn ignored_bits(&self) -> u32 {
         self.ignored_bits.load(Ordering::Relaxed)
-    }
-
-    fn stats(&self) -> TranslatorStats {
-        TranslatorStats::default()
     }
 }
 

@@ -17,19 +17,13 @@ const IDENTITY_LOG2: u8 = 21;
 const TRANSLATED: SubstreamId = SubstreamId::MAX;
 
 impl Translator {
-    /// Answers a translation request. `req.access` says what for: writes unless the no-write flag is set, and whether
-    /// execute and privileged permissions are asked for. Permissions that are not there are not a fault. Where writes are
-    /// granted the page is made dirty at once, for no write through the endpoint's own cache will be seen.
-    ///
-    /// # Errors
-    /// The fault, where no page request could mend it.
-    pub fn ats_translate(
+    /// See [`Translate::ats_translate`](super::Translate::ats_translate).
+    pub(super) fn ats_answer(
         &self,
         mem: &dyn GuestMemory,
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault> {
-        self.counters.count(counter::ATS);
         let req = req.with_attributes_of_pasid();
         let answer = self
             .sequence
@@ -75,13 +69,8 @@ impl Translator {
         }
     }
 
-    /// Lets a translated transaction pass where `CR0.ATSCHK` asks for more than its size: as the stream's STE says, and
-    /// with split-stage ATS through stage 2. It is taken for unprivileged data without a SubstreamID (`IDR3.PASIDTT` is 0).
-    ///
-    /// # Errors
-    /// The fault, which aborts. Of an address beyond the output size nobody hears, unless stage 2 is to translate it
-    /// (`IHI0070 §3.9.1.1`).
-    pub fn translated(
+    /// See [`Engine::translated`](super::Engine::translated).
+    pub(super) fn translated_answer(
         &self,
         mem: &dyn GuestMemory,
         tables: &TableSource<'_>,

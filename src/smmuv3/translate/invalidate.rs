@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the invalidation commands do to the caches (`IHI0070 §4.3`, `§4.4`).
 
-use super::{STAGE_2, Translator, canonical, granule_kind};
+use super::{Engine, STAGE_2, Translator, canonical, granule_kind};
 use crate::iommu::iotlb::{Iotlb, Span, Tag};
 use crate::iommu::narrow::ones;
 use crate::iommu::sequence::Moment;
-use crate::iommu::translator::counter;
 use crate::iommu::{StreamId, SubstreamId};
 
 /// Whose stage 1 translations a command is about.
@@ -118,15 +117,7 @@ impl Invalidation {
 }
 
 impl Translator {
-    /// Does what an invalidation command asks for. Once this has returned, no translation that begins finds
-    /// what was named; those under way may, until they end.
-    pub fn invalidate(&self, what: &Invalidation) {
-        self.counters.count(counter::INVALIDATIONS);
-        self.forget(what, self.sequence.advance());
-        self.sequence.finish();
-    }
-
-    fn forget(&self, what: &Invalidation, at: Moment) {
+    pub(super) fn forget(&self, what: &Invalidation, at: Moment) {
         match *what {
             Invalidation::All => self.contexts.invalidate_all(at),
             Invalidation::Ste { sid } | Invalidation::CdAll { sid } => {

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 
 use super::super::fault::FaultReason;
 use super::super::spec::registers as reg;
+use super::super::translate::{TableSource, Translate, TranslatorStats};
 use super::queue::{DEFERRED, DESCRIPTORS_AT_ONCE};
 use super::*;
 use crate::iommu::testing::TestMemory;
-use crate::iommu::{Access, PageResponseCode, Permissions, StreamId};
+use crate::iommu::{Access, AtsTranslation, PageResponseCode, Permissions, StreamId};
 
 mod assigned;
 mod faults;
@@ -43,7 +44,11 @@ impl Default for Script {
     }
 }
 
-impl Engine for Script {
+impl Translate for Script {
+    type Tables = RootTable;
+    type Fault = Fault;
+    type Invalidation = Invalidation;
+
     fn translate(
         &self,
         _: &dyn GuestMemory,
@@ -78,6 +83,20 @@ impl Engine for Script {
         }
     }
 
+    fn invalidate(&self, what: &Invalidation) {
+        lock(&self.invalidations).push(*what);
+    }
+
+    fn reset(&self) {
+        lock(&self.invalidations).clear();
+    }
+
+    fn stats(&self) -> TranslatorStats {
+        TranslatorStats::default()
+    }
+}
+
+impl Engine for Script {
     fn check(
         &self,
         _: &dyn GuestMemory,
@@ -89,18 +108,6 @@ impl Engine for Script {
             Some(reason) => Err(Fault { reason, request: *req, record: true }),
             None => Ok(()),
         }
-    }
-
-    fn invalidate(&self, what: &Invalidation) {
-        lock(&self.invalidations).push(*what);
-    }
-
-    fn reset(&self) {
-        lock(&self.invalidations).clear();
-    }
-
-    fn stats(&self) -> TranslatorStats {
-        TranslatorStats::default()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::Ordering;
 
-use super::{FIRST, NESTED, NO_SPACE, Translator, counter};
+use super::{FIRST, NESTED, NO_SPACE, Translator};
 use crate::iommu::StreamId;
 use crate::iommu::iotlb::{Span, Tag};
 use crate::iommu::narrow::ones;
@@ -84,15 +84,7 @@ pub enum Invalidation {
 }
 
 impl Translator {
-    /// Does what an invalidation asks for. Once this has returned, no translation that begins finds what was named;
-    /// those under way may, until they end.
-    pub fn invalidate(&self, what: &Invalidation) {
-        self.counters.count(counter::INVALIDATIONS);
-        self.forget(what, self.sequence.advance());
-        self.sequence.finish();
-    }
-
-    fn forget(&self, what: &Invalidation, at: Moment) {
+    pub(super) fn forget(&self, what: &Invalidation, at: Moment) {
         match *what {
             Invalidation::All => {
                 self.contexts.invalidate_all(at);

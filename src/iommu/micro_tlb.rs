@@ -9,7 +9,7 @@
 
 use super::narrow::{low8, ones};
 use super::request::{DmaRequest, Permissions, Translation};
-use super::sequence::{Moment, low_bits};
+use super::sequence::{Moment, Sequence, low_bits};
 use super::sync::{AtomicU64, Ordering, fence};
 
 /// Log2 of the number of entries: 64 KiB in all.
@@ -63,6 +63,27 @@ impl MicroTlb {
         fence(Ordering::Acquire);
         let same = entry.version.load(Ordering::Relaxed) == before && before & LOCKED == 0;
         (same && found == wanted && birth == now.bits()).then(|| unpack(req, value))
+    }
+
+    /// The answer to a request, or that of the caches behind this, which is entered.
+    #[inline(always)]
+    pub(crate) fn find_or(
+        &self,
+        sequence: &Sequence,
+        req: &DmaRequest,
+        behind: impl FnOnce(Moment) -> Option<Translation>,
+    ) -> Option<Translation> {
+        let now = sequence.now();
+        if let Some(translation) = self.find(now, req) {
+            return Some(translation);
+        }
+        // While an invalidation is under way the caches may still say what it is about to take away.
+        let at_rest = sequence.is_at_rest(now);
+        let translation = behind(now)?;
+        if at_rest {
+            self.enter(now, req, &translation);
+        }
+        Some(translation)
     }
 
     /// Enters an answer that was true at `now`, when the sequence [was at rest](super::sequence::Sequence::is_at_rest). Not
@@ -129,7 +150,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::request::Access;
-    use super::super::sequence::Sequence;
     use super::*;
 
     fn request() -> impl Strategy<Value = DmaRequest> {
@@ -204,7 +224,6 @@ mod loom_tests {
     use loom::thread;
 
     use super::super::request::Access;
-    use super::super::sequence::Sequence;
     use super::*;
 
     fn request(page: u64) -> DmaRequest {

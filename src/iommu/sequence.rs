@@ -66,6 +66,12 @@ impl Sequence {
         self.done.fetch_add(1, Ordering::Release);
     }
 
+    /// An invalidation from its beginning to its end: `forget` stamps the caches with its moment.
+    pub(crate) fn invalidate(&self, forget: impl FnOnce(Moment)) {
+        forget(self.advance());
+        self.finish();
+    }
+
     /// Whether every invalidation that had begun at `now` was done by then: what the caches say from here on is free of
     /// everything that was invalidated up to that moment.
     #[must_use]

@@ -325,6 +325,8 @@ impl Translate for Translator {
     type Fault = Fault;
     type Invalidation = Invalidation;
 
+    // Into the model: what is not cached is called from there.
+    #[inline(always)]
     fn translate(
         &self,
         mem: &dyn GuestMemory,
@@ -339,19 +341,7 @@ impl Translate for Translator {
 
     #[inline]
     fn cached_translation(&self, req: &DmaRequest) -> Option<Translation> {
-        let now = self.sequence.now();
-        let translation = match self.latest.find(now, req) {
-            Some(translation) => translation,
-            None => {
-                // While an invalidation is under way the caches may still say what it is about to take away.
-                let at_rest = self.sequence.is_at_rest(now);
-                let translation = self.quick(req, now)?;
-                if at_rest {
-                    self.latest.enter(now, req, &translation);
-                }
-                translation
-            }
-        };
+        let translation = self.latest.find_or(&self.sequence, req, |now| self.quick(req, now))?;
         self.counters.count(counter::QUICK);
         Some(translation)
     }
@@ -427,15 +417,14 @@ impl Translate for Translator {
 
     fn invalidate(&self, what: &Invalidation) {
         self.counters.count(counter::INVALIDATIONS);
-        self.forget(what, self.sequence.advance());
-        self.sequence.finish();
+        self.sequence.invalidate(|at| self.forget(what, at));
     }
 
     fn reset(&self) {
-        let at = self.sequence.advance();
-        self.contexts.invalidate_all(at);
-        self.page_caches().for_each(|cache| cache.invalidate_all(at));
-        self.sequence.finish();
+        self.sequence.invalidate(|at| {
+            self.contexts.invalidate_all(at);
+            self.page_caches().for_each(|cache| cache.invalidate_all(at));
+        });
     }
 
     fn stats(&self) -> TranslatorStats {

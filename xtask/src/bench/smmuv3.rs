@@ -6,28 +6,13 @@ use anyhow::Result;
 use super::rig::{Address, Queue, Setup, place};
 use super::scenarios::Command;
 use crate::qtest::Qtest;
-
-/// The platform bus, on which the SMMU is the only device.
-const SMMU: u64 = 0x0c00_0000;
-/// Registers, `IHI0070 §6.3`.
-mod register {
-    pub const CR0: u64 = 0x20;
-    pub const CR2: u64 = 0x2c;
-    pub const STRTAB_BASE: u64 = 0x80;
-    pub const STRTAB_BASE_CFG: u64 = 0x88;
-    pub const CMDQ_BASE: u64 = 0x90;
-    pub const CMDQ_PROD: u64 = 0x98;
-    pub const CMDQ_CONS: u64 = 0x9c;
-    pub const EVENTQ_BASE: u64 = 0xa0;
-    pub const EVENTQ_PROD: u64 = 0x1_00a8;
-    pub const EVENTQ_CONS: u64 = 0x1_00ac;
-}
+use crate::scenario::smmuv3::{SMMU, register, switch_on};
 
 /// Where `virt` has its memory.
 pub const RAM: u64 = 0x4000_0000;
-const QUEUE_LOG2: u32 = 12;
+const QUEUE_LOG2: u64 = 12;
 const ASID: u64 = 1;
-const STREAMS_LOG2: u32 = 8;
+const STREAMS_LOG2: u64 = 8;
 /// `CD.T0SZ` of 48 bits, `CD.TG0` of 4 KiB.
 const T0SZ: u64 = 16;
 
@@ -56,19 +41,8 @@ pub fn enable(q: &mut Qtest, setup: &Setup) -> Result<Queue> {
         q.writeq(cd + 24, 0xff)?;
         q.writeq(cd, T0SZ | epd1 | v | ips_44 | aa64 | r | a | aset | (ASID + n) << 48)?;
     }
-    q.writeq(SMMU + register::STRTAB_BASE, at(place::REQUESTERS))?;
-    q.writel(SMMU + register::STRTAB_BASE_CFG, STREAMS_LOG2)?;
-    q.writeq(SMMU + register::CMDQ_BASE, at(place::QUEUE) | u64::from(QUEUE_LOG2))?;
-    q.writel(SMMU + register::CMDQ_PROD, 0)?;
-    q.writel(SMMU + register::CMDQ_CONS, 0)?;
-    q.writeq(SMMU + register::EVENTQ_BASE, at(place::EVENTS) | 7)?;
-    q.writel(SMMU + register::EVENTQ_PROD, 0)?;
-    q.writel(SMMU + register::EVENTQ_CONS, 0)?;
-    // RECINVSID = 0, PTM = 1.
-    q.writel(SMMU + register::CR2, 1 << 2)?;
-    // CMDQEN and EVENTQEN first, then SMMUEN, as drivers do.
-    q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2)?;
-    q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2 | 1)?;
+    let streams = (at(place::REQUESTERS), STREAMS_LOG2);
+    switch_on(q, streams, at(place::QUEUE) | QUEUE_LOG2, at(place::EVENTS) | 7)?;
     Ok(Queue {
         base: at(place::QUEUE),
         entry_bytes: 16,

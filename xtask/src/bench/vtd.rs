@@ -7,18 +7,7 @@ use anyhow::{Result, ensure};
 use super::rig::{Address, Mode, Queue, Setup, place};
 use super::scenarios::Command;
 use crate::qtest::Qtest;
-
-/// Where q35 has the registers.
-const VTD: u64 = 0xfed9_0000;
-/// Registers, `VTD §11.4`.
-mod register {
-    pub const GCMD: u64 = 0x18;
-    pub const GSTS: u64 = 0x1c;
-    pub const RTADDR: u64 = 0x20;
-    pub const IQH: u64 = 0x80;
-    pub const IQT: u64 = 0x88;
-    pub const IQA: u64 = 0x90;
-}
+use crate::scenario::vtd::{UNIT, command as gcmd, register};
 
 /// Where a PC has its memory.
 pub const RAM: u64 = 0;
@@ -67,25 +56,25 @@ pub fn enable(q: &mut Qtest, setup: &Setup) -> Result<Queue> {
             q.writeq(entry, 0b001 << 6 | 0b010 << 2 | present)?;
         }
     }
-    let (srtp, te, qie) = (1u32 << 30, 1u32 << 31, 1u32 << 26);
+    let (srtp, te, qie) = (gcmd::SRTP, gcmd::TE, gcmd::QIE);
     // TTM = scalable.
-    q.writeq(VTD + register::RTADDR, root | if legacy { 0 } else { 1 << 10 })?;
-    q.writel(VTD + register::GCMD, srtp)?;
-    q.writeq(VTD + register::IQT, 0)?;
+    q.writeq(UNIT + register::RTADDR, root | if legacy { 0 } else { 1 << 10 })?;
+    q.writel(UNIT + register::GCMD, srtp)?;
+    q.writeq(UNIT + register::IQT, 0)?;
     // DW, and the size in pages.
     let size = (ENTRIES * entry_bytes(setup.mode) / 4096).trailing_zeros();
-    q.writeq(VTD + register::IQA, at(place::QUEUE) | u64::from(size) | if legacy { 0 } else { 1 << 11 })?;
-    q.writel(VTD + register::GCMD, qie)?;
-    q.writel(VTD + register::GCMD, qie | te)?;
-    let status = q.readl(VTD + register::GSTS)?;
+    q.writeq(UNIT + register::IQA, at(place::QUEUE) | u64::from(size) | if legacy { 0 } else { 1 << 11 })?;
+    q.writel(UNIT + register::GCMD, qie)?;
+    q.writel(UNIT + register::GCMD, qie | te)?;
+    let status = q.readl(UNIT + register::GSTS)?;
     ensure!(status & (qie | te) == qie | te, "VT-d is not enabled: GSTS {status:#x}");
     let entry_bytes = entry_bytes(setup.mode);
     Ok(Queue {
         base: at(place::QUEUE),
         entry_bytes,
         entries: ENTRIES,
-        doorbell: VTD + register::IQT,
-        head: VTD + register::IQH,
+        doorbell: UNIT + register::IQT,
+        head: UNIT + register::IQH,
         step: entry_bytes,
         mask: ENTRIES * entry_bytes - 1,
         next: 0,

@@ -23,7 +23,7 @@ use crate::qtest::Qtest;
 use crate::vm::{Machine, Parts};
 
 /// Registers of the SMMU, `IHI0070 §6.3`.
-mod register {
+pub mod register {
     pub const IDR0: u64 = 0x0;
     pub const CR0: u64 = 0x20;
     pub const CR2: u64 = 0x2c;
@@ -152,6 +152,29 @@ impl Default for Context {
     }
 }
 
+/// Tells the SMMU where a linear stream table is, and log2 of its entries, gives it two empty queues, each an address with
+/// log2 of its entries, and enables it.
+pub fn switch_on(
+    q: &mut Qtest,
+    (streams, streams_log2): (u64, u64),
+    commands: u64,
+    events: u64,
+) -> Result<()> {
+    q.writeq(SMMU + register::STRTAB_BASE, streams)?;
+    q.writel(SMMU + register::STRTAB_BASE_CFG, u32::try_from(streams_log2)?)?;
+    q.writeq(SMMU + register::CMDQ_BASE, commands)?;
+    q.writel(SMMU + register::CMDQ_PROD, 0)?;
+    q.writel(SMMU + register::CMDQ_CONS, 0)?;
+    q.writeq(SMMU + register::EVENTQ_BASE, events)?;
+    q.writel(SMMU + register::EVENTQ_PROD, 0)?;
+    q.writel(SMMU + register::EVENTQ_CONS, 0)?;
+    // RECINVSID = 0, PTM = 1.
+    q.writel(SMMU + register::CR2, 1 << 2)?;
+    // CMDQEN and EVENTQEN first, then SMMUEN, as drivers do.
+    q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2)?;
+    q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2 | 1)
+}
+
 const COMMANDS_LOG2: u64 = 7;
 
 /// The scene: a QEMU under qtest with an SMMU and an endpoint.
@@ -243,20 +266,8 @@ impl Rig {
                 self.write_leaf(n, true)?;
             }
         }
-        let q = &mut self.qtest;
-        q.writeq(SMMU + register::STRTAB_BASE, STREAM_TABLE)?;
-        q.writel(SMMU + register::STRTAB_BASE_CFG, u32::try_from(context.streams_log2)?)?;
-        q.writeq(SMMU + register::CMDQ_BASE, COMMANDS | COMMANDS_LOG2)?;
-        q.writel(SMMU + register::CMDQ_PROD, 0)?;
-        q.writel(SMMU + register::CMDQ_CONS, 0)?;
-        q.writeq(SMMU + register::EVENTQ_BASE, EVENTS | context.events_log2)?;
-        q.writel(SMMU + register::EVENTQ_PROD, 0)?;
-        q.writel(SMMU + register::EVENTQ_CONS, 0)?;
-        // RECINVSID = 0, PTM = 1.
-        q.writel(SMMU + register::CR2, 1 << 2)?;
-        // CMDQEN and EVENTQEN first, then SMMUEN, as drivers do.
-        q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2)?;
-        q.writel(SMMU + register::CR0, 1 << 3 | 1 << 2 | 1)
+        let (commands, events) = (COMMANDS | COMMANDS_LOG2, EVENTS | context.events_log2);
+        switch_on(&mut self.qtest, (STREAM_TABLE, context.streams_log2), commands, events)
     }
 
     /// Writes the context descriptors anew, and invalidates what the SMMU may hold of the old ones.

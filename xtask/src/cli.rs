@@ -307,6 +307,9 @@ pub enum DemoWhat {
 /// `demo nested`
 #[derive(Args)]
 pub struct NestedDemoCmd {
+    /// Only this IOMMU; without it, both
+    #[arg(value_enum)]
+    pub model: Option<Model>,
     /// Write the result to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -53,7 +53,12 @@ pub fn command(cmd: &DemoCmd) -> Result<u8> {
     for (args, parts) in machines.iter().zip(parts) {
         runs.push((args, one(cmd, args, parts, machines.len() > 1)?));
     }
-    if let Some(file) = &cmd.json {
+    conclude(&runs, cmd.json.as_deref(), started)
+}
+
+/// The result of one machine or of several: as a file, as a sum, as an exit code.
+pub fn conclude(runs: &[(&MachineArgs, Outcome)], json: Option<&Path>, started: Instant) -> Result<u8> {
+    if let Some(file) = json {
         let mut results: Vec<Value> = runs.iter().map(|(args, o)| o.to_json(model_name(args))).collect();
         // One machine's result stands alone, as it always has.
         let value = match results.len() {

@@ -71,6 +71,10 @@ pub struct Machine {
 
 /// UEFI for the Arm machine.
 pub const UEFI_ARM: &str = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd";
+/// Where the x86 machine's firmware is.
+pub const FIRMWARE_DIRS_X86: [&str; 2] = ["/usr/share/seabios", "/usr/share/qemu"];
+/// What of it a machine without network cards and displays loads: BIOS, loader of a kernel, and what KVM's interrupts ask for.
+pub const FIRMWARE_X86: [&str; 3] = ["bios-256k.bin", "linuxboot_dma.bin", "kvmvapic.bin"];
 
 /// The QOM path of a unit.
 pub fn iommu_path(unit: u8) -> String {
@@ -212,7 +216,7 @@ impl Machine {
         let cpus = format!("{0},sockets={0}", self.args.cpus);
         c.add(&["-cpu", &self.args.cpu, "-smp", &cpus, "-m", &self.args.memory]);
         if self.args.model == Model::Vtd {
-            for dir in ["/usr/share/seabios", "/usr/share/qemu"] {
+            for dir in FIRMWARE_DIRS_X86 {
                 c.add(&["-L", dir]);
             }
         }

@@ -214,7 +214,7 @@ impl Archive {
     }
 }
 
-/// Adds files to an initramfs: the kernel takes several archives one after the other.
+/// Adds files to an initramfs, and the directory of each: the kernel takes several archives one after the other.
 pub fn extended(base: &Path, files: &[(&str, &[u8])], to: &Path) -> Result<()> {
     let mut bytes = read(base)?;
     while !bytes.len().is_multiple_of(4) {
@@ -222,6 +222,9 @@ pub fn extended(base: &Path, files: &[(&str, &[u8])], to: &Path) -> Result<()> {
     }
     let mut archive = Archive::default();
     for (name, content) in files {
+        if let Some((directory, _)) = name.rsplit_once('/') {
+            archive.directory(directory);
+        }
         archive.file(name, content);
     }
     bytes.extend(archive.finish());

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::{Error, PartialInvalidation};
-use super::host::{Cookie, DeviceId, Host, Invalidation, Response};
+use super::host::{Cookie, DeviceId, Host, HostEvent, HostFault, Invalidation, Response};
 use crate::iommu::memory::MemoryError;
 use crate::iommu::{GuestMemory, StreamId};
 
@@ -172,41 +172,151 @@ fn forward(
     Ok(forwarded)
 }
 
-/// Hands a batch to the hosts of the devices: what is of no device to each of them. Everything that came of it, or the
-/// earliest failure.
-pub(super) fn forward_all<'a>(
-    assignments: impl Iterator<Item = &'a Assignment> + Clone,
-    batch: &[Waiting],
-    stats: &mut NestedStats,
-) -> Result<Forwarded, NotForwarded> {
-    let mut all = Forwarded::default();
-    let mut failures = Vec::new();
-    for host in hosts(assignments.clone()) {
-        let is_behind =
-            |device| assignments.clone().any(|known| known.device == device && is_same(&known.host, &host));
-        let mine = batch.iter().filter(|waiting| waiting.device.is_none_or(is_behind)).copied().collect();
-        match forward(host.as_ref(), mine, stats) {
-            Ok(new) => {
-                all.gone.extend(new.gone);
-                all.device_cache_failed |= new.device_cache_failed;
-            }
-            Err(failed) => failures.push(failed),
-        }
-    }
-    // Queues go round: which of two positions is the earlier one, only the batch says.
-    let place = |failed: &NotForwarded| batch.iter().position(|waiting| waiting.position == failed.position);
-    failures.into_iter().min_by_key(place).map_or(Ok(all), Err)
+/// A device that was given to a guest: `D` is what its architecture keeps of it.
+#[derive(Debug)]
+pub struct Device<D> {
+    /// What the guest called it when it was asked last.
+    pub(super) sid: StreamId,
+    pub(super) own: D,
+    pub(super) assignment: Assignment,
 }
 
-/// The hosts, each once.
-pub(super) fn hosts<'a>(assignments: impl Iterator<Item = &'a Assignment>) -> Vec<Arc<dyn Host>> {
-    let mut hosts: Vec<Arc<dyn Host>> = Vec::new();
-    for assignment in assignments {
-        if !hosts.iter().any(|host| is_same(host, &assignment.host)) {
-            hosts.push(Arc::clone(&assignment.host));
-        }
+/// The assigned devices behind one IOMMU of a guest: `G` is what the guest's registers say.
+#[derive(Debug)]
+pub struct Assigned<G, D> {
+    pub(super) guest: G,
+    pub(super) devices: Vec<Device<D>>,
+    pub(super) batch: Vec<Waiting>,
+    pub(super) stats: NestedStats,
+}
+
+impl<G, D> Assigned<G, D> {
+    pub(super) fn none(guest: G) -> Self {
+        Self { guest, devices: Vec::new(), batch: Vec::new(), stats: NestedStats::default() }
     }
-    hosts
+
+    /// No device is assigned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty()
+    }
+
+    /// Whether that stream is an assigned device's.
+    #[must_use]
+    pub fn contains(&self, sid: StreamId) -> bool {
+        self.of_stream(sid).is_some()
+    }
+
+    /// How much was forwarded.
+    #[must_use]
+    pub fn stats(&self) -> NestedStats {
+        self.stats
+    }
+
+    pub(super) fn of_stream(&self, sid: StreamId) -> Option<&Device<D>> {
+        self.devices.iter().find(|device| device.sid == sid)
+    }
+
+    pub(super) fn of_stream_mut(&mut self, sid: StreamId) -> Option<&mut Device<D>> {
+        self.devices.iter_mut().find(|device| device.sid == sid)
+    }
+
+    /// Lets a device go: what it had bound ends, and nothing waits for it any more. Its stream, if it was one of these.
+    pub fn remove(&mut self, device: DeviceId) -> Option<StreamId> {
+        let at = self.devices.iter().position(|known| known.assignment.device == device)?;
+        self.batch.retain(|waiting| waiting.device != Some(device));
+        Some(self.devices.swap_remove(at).sid)
+    }
+
+    /// Invalidations wait.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.batch.is_empty()
+    }
+
+    /// Hands everything that waits to the hosts, what is of no device to each of them, and returns when it is done. Devices
+    /// that are gone are let go; whether a device's own cache failed is for the guest's SYNC to report.
+    ///
+    /// # Errors
+    /// The first that was not done. It and all behind it are to be given again.
+    pub fn flush(&mut self) -> Result<Forwarded, NotForwarded> {
+        let batch = std::mem::take(&mut self.batch);
+        let mut all = Forwarded::default();
+        let mut failures = Vec::new();
+        for host in self.hosts() {
+            let is_behind = |device| {
+                let mut known = self.devices.iter().map(|known| &known.assignment);
+                known.any(|known| known.device == device && is_same(&known.host, &host))
+            };
+            let mine = batch.iter().filter(|waiting| waiting.device.is_none_or(is_behind)).copied().collect();
+            match forward(host.as_ref(), mine, &mut self.stats) {
+                Ok(new) => {
+                    all.gone.extend(new.gone);
+                    all.device_cache_failed |= new.device_cache_failed;
+                }
+                Err(failed) => failures.push(failed),
+            }
+        }
+        // Queues go round: which of two positions is the earlier one, only the batch says.
+        let place =
+            |failed: &NotForwarded| batch.iter().position(|waiting| waiting.position == failed.position);
+        if let Some(first) = failures.into_iter().min_by_key(place) {
+            return Err(first);
+        }
+        all.streams = all.gone.iter().filter_map(|device| self.remove(*device)).collect();
+        Ok(all)
+    }
+
+    /// Faults that hosts have, as many as are taken at a time. Those of a device that was let go in the meantime are answered.
+    pub(super) fn faults(&self) -> Vec<(Arc<dyn Host>, HostFault)> {
+        let is_known = |(host, fault): &(Arc<dyn Host>, HostFault)| {
+            let known = self.devices.iter().any(|device| device.assignment.device == fault.device);
+            if !known {
+                answer(host.as_ref(), fault.cookie, Response::Invalid);
+            }
+            known
+        };
+        let mut faults = self.take("faults", |host| host.next_fault());
+        faults.retain(is_known);
+        faults
+    }
+
+    /// Events that hosts have, as many as are taken at a time.
+    pub(super) fn host_events(&self) -> Vec<HostEvent> {
+        self.take("events", |host| host.next_event()).into_iter().map(|(_, event)| event).collect()
+    }
+
+    fn take<T>(
+        &self,
+        what: &str,
+        next: impl Fn(&dyn Host) -> super::error::Result<Option<T>>,
+    ) -> Vec<(Arc<dyn Host>, T)> {
+        let mut taken = Vec::new();
+        for host in self.hosts() {
+            for _ in 0..FAULTS_AT_ONCE {
+                match next(host.as_ref()) {
+                    Ok(Some(one)) => taken.push((Arc::clone(&host), one)),
+                    Ok(None) => break,
+                    Err(error) => {
+                        log::warn!("{what} of assigned devices cannot be read: {error}");
+                        break;
+                    }
+                }
+            }
+        }
+        taken
+    }
+
+    /// The hosts, each once.
+    fn hosts(&self) -> Vec<Arc<dyn Host>> {
+        let mut hosts: Vec<Arc<dyn Host>> = Vec::new();
+        for Device { assignment, .. } in &self.devices {
+            if !hosts.iter().any(|host| is_same(host, &assignment.host)) {
+                hosts.push(Arc::clone(&assignment.host));
+            }
+        }
+        hosts
+    }
 }
 
 fn is_same(a: &Arc<dyn Host>, b: &Arc<dyn Host>) -> bool {
@@ -222,6 +332,6 @@ pub(super) fn answer(host: &dyn Host, cookie: Cookie, response: Response) {
     }
 }
 
-fn count(entries: usize) -> u64 {
+pub(super) fn count(entries: usize) -> u64 {
     u64::try_from(entries).unwrap_or(u64::MAX)
 }

@@ -19,10 +19,7 @@ use std::sync::Arc;
 
 pub use self::capabilities::check;
 pub use self::ste::{Refusal, config_of};
-use super::assigned::{
-    Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NoMemory, NotForwarded, Waiting, answer,
-    forward_all, hosts,
-};
+use super::assigned::{Assigned, Assignment, BATCH, Device, NoMemory, NotForwarded, Waiting, answer, count};
 use super::binding::Binding;
 use super::error::{Error, Result};
 use super::host::{
@@ -78,55 +75,31 @@ pub enum GuestEvent {
     Lost(u32),
 }
 
-/// One of the devices.
-struct Stream {
-    assignment: Assignment,
-    sid: StreamId,
+/// The assigned devices behind one SMMU of a guest.
+pub type AssignedStreams = Assigned<GuestSmmu, Stream>;
+
+/// What is particular to one of the devices. The binding ends before the name.
+#[derive(Debug)]
+pub struct Stream {
     capabilities: Smmuv3Capabilities,
     binding: Binding,
+    _name: Name,
 }
 
-/// The assigned devices behind one SMMU of a guest.
-pub struct AssignedStreams {
+/// The guest's SMMU.
+#[derive(Debug)]
+pub struct GuestSmmu {
     features: Features,
     state: SmmuState,
-    streams: Vec<Stream>,
-    batch: Vec<Waiting>,
-    /// Where in the guest's queue the last command was.
+    /// Where in its queue the last command was.
     position: u32,
-    stats: NestedStats,
 }
 
 impl AssignedStreams {
     /// None yet, behind an SMMU of such features after reset.
     #[must_use]
     pub fn new(features: Features) -> Self {
-        Self {
-            features,
-            state: SmmuState::Off { abort: false },
-            streams: Vec::new(),
-            batch: Vec::new(),
-            position: 0,
-            stats: NestedStats::default(),
-        }
-    }
-
-    /// No device is assigned.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.streams.is_empty()
-    }
-
-    /// Whether that stream is an assigned device's.
-    #[must_use]
-    pub fn contains(&self, sid: StreamId) -> bool {
-        self.streams.iter().any(|stream| stream.sid == sid)
-    }
-
-    /// How much was forwarded.
-    #[must_use]
-    pub fn stats(&self) -> NestedStats {
-        self.stats
+        Self::none(GuestSmmu { features, state: SmmuState::Off { abort: false }, position: 0 })
     }
 
     /// Takes a device in, and binds it as the guest's SMMU says now.
@@ -140,36 +113,19 @@ impl AssignedStreams {
                 "the host's IOMMU is not an SMMUv3; assign the device behind intel-iommu".into(),
             ));
         };
-        check(&self.features, &capabilities)?;
+        check(&self.guest.features, &capabilities)?;
         let sid = stream();
-        host.add_virtual_device(*device, sid.into())?;
+        let name = Name::new(host, *device, sid)?;
         let (config, _) = self.wanted(mem, sid, &capabilities);
-        match Binding::new(host, *device, None, config, self.routing()) {
-            Ok(binding) => {
-                self.stats.binds = self.stats.binds.saturating_add(1);
-                self.streams.push(Stream { sid, capabilities, binding, assignment });
-                Ok(())
-            }
-            Err(error) => {
-                forget_name(host, *device);
-                Err(error)
-            }
-        }
-    }
-
-    /// Lets a device go: what it had bound ends. Its stream, if it was one of these.
-    pub fn remove(&mut self, device: DeviceId) -> Option<StreamId> {
-        let at = self.streams.iter().position(|stream| stream.assignment.device == device)?;
-        let Stream { assignment, sid, binding, .. } = self.streams.swap_remove(at);
-        self.batch.retain(|waiting| waiting.device != Some(device));
-        drop(binding);
-        forget_name(&assignment.host, device);
-        Some(sid)
+        let binding = Binding::new(host, *device, None, config, self.routing())?;
+        self.stats.binds = self.stats.binds.saturating_add(1);
+        self.devices.push(Device { sid, own: Stream { capabilities, binding, _name: name }, assignment });
+        Ok(())
     }
 
     /// The registers say something else. Returns the streams whose open stalls the host has answered by that.
     pub fn set_state(&mut self, mem: &dyn GuestMemory, state: SmmuState) -> Vec<StreamId> {
-        self.state = state;
+        self.guest.state = state;
         let all = Streams { first: 0, last: StreamId::MAX };
         let (changed, failed) = self.install(mem, all);
         if let Some(error) = failed {
@@ -189,7 +145,7 @@ impl AssignedStreams {
         which: Streams,
         position: u32,
     ) -> core::result::Result<Vec<StreamId>, NotForwarded> {
-        self.position = position;
+        self.guest.position = position;
         let (changed, failed) = self.install(mem, which);
         match failed {
             None => Ok(changed),
@@ -202,7 +158,7 @@ impl AssignedStreams {
     pub fn collect(&mut self, [first, second]: [u64; 2], position: u32) -> bool {
         let head = StreamCommand0::from(first);
         let sid = low32(head.stream_id());
-        let named = || self.streams.iter().find(|stream| stream.sid == sid);
+        let named = || self.of_stream(sid);
         let opcode = low8(head.opcode());
         let command = [first, second];
         let (command, device) = match opcode {
@@ -217,94 +173,51 @@ impl AssignedStreams {
             },
             // A device that may not ask for translations has none, and would not answer.
             op::ATC_INV => match named() {
-                Some(stream) if has_ats(stream.binding.config()) => (command, Some(stream.assignment.device)),
+                Some(stream) if has_ats(stream.own.binding.config()) => {
+                    (command, Some(stream.assignment.device))
+                }
                 _ => return true,
             },
             _ => return true,
         };
-        if self.streams.is_empty() {
+        if self.devices.is_empty() {
             return true;
         }
         if self.batch.len() >= BATCH {
             return false;
         }
-        self.position = position;
+        self.guest.position = position;
         let device_cache = opcode == op::ATC_INV;
         self.batch.push(Waiting { position, device, device_cache, what: Invalidation::Smmuv3(command) });
         true
     }
 
-    /// Invalidations wait.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        !self.batch.is_empty()
-    }
-
-    /// Hands everything that waits to the hosts, and returns when it is done. Devices that are gone are let go; whether a
-    /// device's own cache failed is for the SYNC to report.
-    ///
-    /// # Errors
-    /// The first that was not done. It and all behind it are to be given again.
-    pub fn flush(&mut self) -> core::result::Result<Forwarded, NotForwarded> {
-        let batch = std::mem::take(&mut self.batch);
-        let assignments = self.streams.iter().map(|stream| &stream.assignment);
-        let mut result = forward_all(assignments, &batch, &mut self.stats);
-        if let Ok(Forwarded { gone, streams, .. }) = &mut result {
-            streams.extend(gone.iter().filter_map(|device| self.remove(*device)));
-        }
-        result
-    }
-
     /// Faults of assigned devices that wait, as many as are taken at a time.
     pub fn stalls(&mut self) -> Vec<GuestStall> {
         let mut stalls = Vec::new();
-        for host in self.hosts() {
-            for _ in 0..FAULTS_AT_ONCE {
-                match host.next_fault() {
-                    Ok(Some(fault)) => stalls.extend(self.stall(host.as_ref(), &fault)),
-                    Ok(None) => break,
-                    Err(error) => {
-                        log::warn!("faults of assigned devices cannot be read: {error}");
-                        break;
-                    }
-                }
-            }
+        for (_, fault) in self.faults() {
+            let device = self.devices.iter().find(|device| device.assignment.device == fault.device);
+            // The answer to the last of a group is that to all of them, which then ask again.
+            stalls.extend(device.filter(|_| fault.last).map(|device| stall_of(device.sid, &fault)));
         }
-        self.stats.faults = self.stats.faults.saturating_add(u64::try_from(stalls.len()).unwrap_or(u64::MAX));
+        self.stats.faults = self.stats.faults.saturating_add(count(stalls.len()));
         stalls
-    }
-
-    fn stall(&self, host: &dyn Host, fault: &HostFault) -> Option<GuestStall> {
-        let Some(stream) = self.streams.iter().find(|stream| stream.assignment.device == fault.device) else {
-            // Of a device that was let go in the meantime.
-            answer(host, fault.cookie, Response::Invalid);
-            return None;
-        };
-        // The answer to the last of a group is that to all of them, which then ask again.
-        fault.last.then(|| stall_of(stream.sid, fault))
     }
 
     /// What hosts have reported, as much as is taken at a time.
     pub fn events(&mut self) -> Vec<GuestEvent> {
         let mut events = Vec::new();
-        for host in self.hosts() {
-            for _ in 0..FAULTS_AT_ONCE {
-                match host.next_event() {
-                    Ok(Some(HostEvent::Smmuv3(record))) => {
-                        if let Some(record) = self.event(record) {
-                            self.stats.events = self.stats.events.saturating_add(1);
-                            events.push(GuestEvent::Record(record));
-                        }
+        for event in self.host_events() {
+            match event {
+                HostEvent::Smmuv3(record) => {
+                    if let Some(record) = self.event(record) {
+                        self.stats.events = self.stats.events.saturating_add(1);
+                        events.push(GuestEvent::Record(record));
                     }
-                    Ok(Some(HostEvent::Lost(count))) => {
-                        self.stats.lost = self.stats.lost.saturating_add(count.into());
-                        events.push(GuestEvent::Lost(count));
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        log::warn!("events of assigned devices cannot be read: {error}");
-                        break;
-                    }
+                }
+                HostEvent::Lost(count) => {
+                    self.stats.lost = self.stats.lost.saturating_add(count.into());
+                    events.push(GuestEvent::Lost(count));
                 }
             }
         }
@@ -321,7 +234,7 @@ impl AssignedStreams {
     /// The guest has answered a stall, or nobody can: by its [`Waiter`].
     pub fn respond(&mut self, sid: StreamId, tag: u64, response: Response) {
         self.stats.responses = self.stats.responses.saturating_add(1);
-        if let Some(stream) = self.streams.iter().find(|stream| stream.sid == sid) {
+        if let Some(stream) = self.of_stream(sid) {
             answer(stream.assignment.host.as_ref(), Cookie(tag), response);
         }
     }
@@ -333,19 +246,19 @@ impl AssignedStreams {
     }
 
     fn routing(&self) -> FaultRouting {
-        if self.features.stall == StallModel::Off { FaultRouting::Refused } else { FaultRouting::Queued }
-    }
-
-    fn hosts(&self) -> Vec<Arc<dyn Host>> {
-        hosts(self.streams.iter().map(|stream| &stream.assignment))
+        if self.guest.features.stall == StallModel::Off {
+            FaultRouting::Refused
+        } else {
+            FaultRouting::Queued
+        }
     }
 
     /// What a stream is to be bound to, and whether that is what the guest asks for.
     fn wanted(&self, mem: &dyn GuestMemory, sid: StreamId, have: &Smmuv3Capabilities) -> (Config, bool) {
-        match self.state {
+        match self.guest.state {
             SmmuState::Off { abort: true } => (Config::Abort, true),
             SmmuState::Off { abort: false } => (Config::Bypass, true),
-            SmmuState::On(table) => match config_of(mem, &self.features, &table, sid, have) {
+            SmmuState::On(table) => match config_of(mem, &self.guest.features, &table, sid, have) {
                 Ok(config) => (config, true),
                 Err(refusal) => {
                     log::warn!(target: "guest_errors", "stream {sid:#x}, an assigned device's, is aborted: {refusal}");
@@ -359,8 +272,8 @@ impl AssignedStreams {
     fn install(&mut self, mem: &dyn GuestMemory, which: Streams) -> (Vec<StreamId>, Option<Error>) {
         let routing = self.routing();
         let (mut replaced, mut failed) = (Vec::new(), None);
-        let mut streams = std::mem::take(&mut self.streams);
-        for stream in &mut streams {
+        let mut devices = std::mem::take(&mut self.devices);
+        for stream in &mut devices {
             let is_renamed = match stream.rename() {
                 Ok(renamed) => renamed,
                 Err(error) => {
@@ -371,32 +284,32 @@ impl AssignedStreams {
             if !is_renamed && !(which.first..=which.last).contains(&stream.sid) {
                 continue;
             }
-            let (config, as_asked) = self.wanted(mem, stream.sid, &stream.capabilities);
+            let (config, as_asked) = self.wanted(mem, stream.sid, &stream.own.capabilities);
             if !as_asked {
                 self.stats.refused = self.stats.refused.saturating_add(1);
             }
-            if config == *stream.binding.config() {
+            if config == *stream.own.binding.config() {
                 // The table may hold other CDs than before (`IHI0070 §4.3.1`).
                 if matches!(config, Config::CdTable { .. }) {
-                    self.batch.push(stream.all_contexts(self.position));
+                    self.batch.push(stream.all_contexts(self.guest.position));
                 }
                 continue;
             }
             replaced.push(stream.sid);
             self.stats.binds = self.stats.binds.saturating_add(1);
-            let Err(error) = stream.binding.replace(config, routing) else { continue };
+            let Err(error) = stream.own.binding.replace(config, routing) else { continue };
             self.stats.refused = self.stats.refused.saturating_add(1);
             log::error!("stream {:#x}, an assigned device's, is aborted: {error}", stream.sid);
-            if let Err(error) = stream.binding.replace(Config::Abort, routing) {
+            if let Err(error) = stream.own.binding.replace(Config::Abort, routing) {
                 failed = Some(error);
             }
         }
-        self.streams = streams;
+        self.devices = devices;
         (replaced, failed)
     }
 }
 
-impl Stream {
+impl Device<Stream> {
     /// Asks for the guest's number of it. Whether it has changed.
     fn rename(&mut self) -> Result<bool> {
         let Assignment { host, device, stream } = &self.assignment;
@@ -420,18 +333,6 @@ impl Stream {
             device_cache: false,
             what: Invalidation::Smmuv3([head.bits(), 0]),
         }
-    }
-}
-
-impl fmt::Debug for AssignedStreams {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let streams: Vec<_> = self.streams.iter().map(|stream| (stream.sid, &stream.binding)).collect();
-        f.debug_struct("AssignedStreams")
-            .field("state", &self.state)
-            .field("streams", &streams)
-            .field("batch", &self.batch)
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
     }
 }
 
@@ -459,9 +360,30 @@ fn stall_of(sid: StreamId, fault: &HostFault) -> GuestStall {
     GuestStall { record, waiter: Waiter { stream: sid, substream: fault.pasid, tag } }
 }
 
-fn forget_name(host: &Arc<dyn Host>, device: DeviceId) {
-    if let Err(error) = host.remove_virtual_device(device) {
-        log::debug!("device {}: its virtual device: {error}", device.0);
+/// A device's name at its host, for as long as this lives.
+struct Name {
+    host: Arc<dyn Host>,
+    device: DeviceId,
+}
+
+impl Name {
+    fn new(host: &Arc<dyn Host>, device: DeviceId, sid: StreamId) -> Result<Self> {
+        host.add_virtual_device(device, sid.into())?;
+        Ok(Self { host: Arc::clone(host), device })
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if let Err(error) = self.host.remove_virtual_device(self.device) {
+            log::debug!("device {}: its virtual device: {error}", self.device.0);
+        }
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Name").field(&self.device).finish()
     }
 }
 

@@ -14,15 +14,11 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::sync::Arc;
 
 pub use self::capabilities::check;
 pub use self::entry::{Refusal, Space, space};
-use super::assigned::{
-    Assignment, BATCH, FAULTS_AT_ONCE, Forwarded, NestedStats, NoMemory, NotForwarded, Waiting, answer,
-    forward_all, hosts,
-};
+use super::assigned::{Assigned, Assignment, BATCH, Device, NoMemory, NotForwarded, Waiting, answer, count};
 use super::binding::Binding;
 use super::error::{Error, Result};
 use super::host::{
@@ -51,6 +47,7 @@ pub const PASIDS: usize = 4096;
 const LOOK_BACK: usize = 64;
 
 /// One address space of a device.
+#[derive(Debug)]
 struct Bound {
     binding: Binding,
     /// Domain-id and PASID by which invalidations name it; `None`: by none.
@@ -58,29 +55,27 @@ struct Bound {
     routing: FaultRouting,
 }
 
-/// One of the devices.
-struct Device {
-    assignment: Assignment,
-    sid: StreamId,
+/// The assigned devices behind a VT-d unit of a guest.
+pub type AssignedDevices = Assigned<GuestUnit, Spaces>;
+
+/// What is particular to one of the devices.
+#[derive(Debug)]
+pub struct Spaces {
     capabilities: VtdCapabilities,
     /// The host has refused to pass page requests of it on.
     no_page_requests: bool,
+    pasids: SortedMap<SubstreamId, Bound>,
     /// Requests without PASID.
     rid: Bound,
-    pasids: SortedMap<SubstreamId, Bound>,
+    /// Page request groups that wait for the guest.
+    open: SortedMap<(Option<SubstreamId>, u16), Cookie>,
 }
 
-/// A page request group that waits for the guest.
-type Group = (StreamId, Option<SubstreamId>, u16);
-
-/// The assigned devices behind a VT-d unit of a guest.
-pub struct AssignedDevices {
+/// The guest's unit.
+#[derive(Debug)]
+pub struct GuestUnit {
     features: Features,
     state: VtdState,
-    devices: Vec<Device>,
-    batch: Vec<Waiting>,
-    open: SortedMap<Group, Cookie>,
-    stats: NestedStats,
 }
 
 /// Which address spaces are looked at anew.
@@ -105,32 +100,7 @@ impl AssignedDevices {
     /// None yet, behind a unit of such features after reset.
     #[must_use]
     pub fn new(features: Features) -> Self {
-        Self {
-            features,
-            state: VtdState::Off,
-            devices: Vec::new(),
-            batch: Vec::new(),
-            open: SortedMap::new(),
-            stats: NestedStats::default(),
-        }
-    }
-
-    /// No device is assigned.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.devices.is_empty()
-    }
-
-    /// Whether that source-id is an assigned device's.
-    #[must_use]
-    pub fn contains(&self, sid: StreamId) -> bool {
-        self.devices.iter().any(|device| device.sid == sid)
-    }
-
-    /// How much was forwarded.
-    #[must_use]
-    pub fn stats(&self) -> NestedStats {
-        self.stats
+        Self::none(GuestUnit { features, state: VtdState::Off })
     }
 
     /// Takes a device in, and binds it as the guest's unit says now.
@@ -144,21 +114,21 @@ impl AssignedDevices {
                 "the host's IOMMU is not a VT-d unit; assign the device behind arm-smmuv3".into(),
             ));
         };
-        check(&self.features, &capabilities)?;
+        check(&self.guest.features, &capabilities)?;
         let sid = stream();
         // Nothing passes before the guest's tables have been read.
-        let config = if self.state == VtdState::Off { Config::Bypass } else { Config::Abort };
+        let config = if self.guest.state == VtdState::Off { Config::Bypass } else { Config::Abort };
         let binding = Binding::new(host, *device, None, config, FaultRouting::Refused)?;
         self.stats.binds = self.stats.binds.saturating_add(1);
         let rid = Bound { binding, tag: None, routing: FaultRouting::Refused };
-        self.devices.push(Device {
-            assignment,
-            sid,
+        let own = Spaces {
             capabilities,
             no_page_requests: false,
-            rid,
             pasids: SortedMap::new(),
-        });
+            rid,
+            open: SortedMap::new(),
+        };
+        self.devices.push(Device { sid, own, assignment });
         let last = self.devices.len().saturating_sub(1);
         let failed = self.sync(mem, Scope::All, |at, _| at == last);
         match failed {
@@ -170,20 +140,9 @@ impl AssignedDevices {
         }
     }
 
-    /// Lets a device go: what it had bound ends. Its source-id, if it was one of these.
-    pub fn remove(&mut self, device: DeviceId) -> Option<StreamId> {
-        let at = self.devices.iter().position(|known| known.assignment.device == device)?;
-        let Device { sid, rid, pasids, .. } = self.devices.swap_remove(at);
-        self.batch.retain(|waiting| waiting.device != Some(device));
-        self.open.retain(|(stream, ..), _| *stream != sid);
-        drop(pasids);
-        drop(rid);
-        Some(sid)
-    }
-
     /// The registers say something else (`GSTS.TES`, the root table pointer).
     pub fn set_state(&mut self, mem: &dyn GuestMemory, state: VtdState) {
-        self.state = state;
+        self.guest.state = state;
         if let Some(error) = self.sync(mem, Scope::All, |_, _| true) {
             log::error!("an assigned device keeps its old translation: {error}");
         }
@@ -251,7 +210,7 @@ impl AssignedDevices {
         }
         let mut found = Vec::new();
         for device in &self.devices {
-            let spaces = std::iter::once(&device.rid).chain(device.pasids.values());
+            let spaces = std::iter::once(&device.own.rid).chain(device.own.pasids.values());
             for bound in spaces.filter(|bound| concerned.covers(bound.tag) && bound.has_table()) {
                 found.push((device.assignment.device, bound.binding.id()));
             }
@@ -265,13 +224,13 @@ impl AssignedDevices {
     /// Takes an invalidation of an assigned device's own translation cache in. A host does that with the invalidation of the
     /// translations, so it is only forwarded where no such one waits. `false`: as for [`collect`](Self::collect).
     pub fn collect_device_tlb(&mut self, what: &AtsInvalidation, position: u32) -> bool {
-        let Some(device) = self.devices.iter().find(|device| device.sid == what.stream) else { return true };
+        let Some(device) = self.of_stream(what.stream) else { return true };
         let (addr, pages, leaf) = range(what.addr, what.mask, true);
         let id = device.assignment.device;
         let concerned: Vec<&Bound> = match what.substream {
-            None => vec![&device.rid],
-            Some(_) if what.global => device.pasids.values().collect(),
-            Some(pasid) => device.pasids.get(&pasid).into_iter().collect(),
+            None => vec![&device.own.rid],
+            Some(_) if what.global => device.own.pasids.values().collect(),
+            Some(pasid) => device.own.pasids.get(&pasid).into_iter().collect(),
         };
         let is_done = |binding| {
             self.batch.iter().rev().take(LOOK_BACK).any(|waiting| covers(&waiting.what, binding, addr, pages))
@@ -294,56 +253,21 @@ impl AssignedDevices {
         self.batch.push(Waiting { position, device: Some(device), device_cache: false, what });
     }
 
-    /// Invalidations wait.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        !self.batch.is_empty()
-    }
-
-    /// Hands everything that waits to the hosts, and returns when it is done. Devices that are gone are let go.
-    ///
-    /// # Errors
-    /// The first that was not done. It and all behind it are to be given again.
-    pub fn flush(&mut self) -> core::result::Result<Forwarded, NotForwarded> {
-        let batch = std::mem::take(&mut self.batch);
-        let assignments = self.devices.iter().map(|device| &device.assignment);
-        let mut result = forward_all(assignments, &batch, &mut self.stats);
-        if let Ok(Forwarded { gone, streams, .. }) = &mut result {
-            streams.extend(gone.iter().filter_map(|device| self.remove(*device)));
-        }
-        result
-    }
-
     /// Page requests of assigned devices that wait, as many as are taken at a time.
     pub fn page_requests(&mut self) -> Vec<PageRequest> {
-        let mut requests = Vec::new();
-        for host in self.hosts() {
-            for _ in 0..FAULTS_AT_ONCE {
-                match host.next_fault() {
-                    Ok(Some(fault)) => requests.extend(self.page_request(host.as_ref(), &fault)),
-                    Ok(None) => break,
-                    Err(error) => {
-                        log::warn!("page requests of assigned devices cannot be read: {error}");
-                        break;
-                    }
-                }
-            }
-        }
-        self.stats.faults =
-            self.stats.faults.saturating_add(u64::try_from(requests.len()).unwrap_or(u64::MAX));
+        let faults = self.faults();
+        let requests: Vec<_> =
+            faults.iter().filter_map(|(host, fault)| self.page_request(host.as_ref(), fault)).collect();
+        self.stats.faults = self.stats.faults.saturating_add(count(requests.len()));
         requests
     }
 
     fn page_request(&mut self, host: &dyn Host, fault: &HostFault) -> Option<PageRequest> {
-        let Some(device) = self.devices.iter().find(|device| device.assignment.device == fault.device) else {
-            // Of a device that was let go in the meantime.
-            answer(host, fault.cookie, Response::Invalid);
-            return None;
-        };
+        let device = self.devices.iter_mut().find(|device| device.assignment.device == fault.device)?;
         let stream = device.sid;
         let group = low16(fault.group.into()) & 0x1ff;
         if fault.last
-            && let Some(older) = self.open.insert((stream, fault.pasid, group), fault.cookie)
+            && let Some(older) = device.own.open.insert((fault.pasid, group), fault.cookie)
         {
             // A device that uses an index again has given the first group up.
             answer(host, older, Response::Invalid);
@@ -362,18 +286,11 @@ impl AssignedDevices {
     /// How many page requests hosts have lost, at least.
     pub fn lost(&mut self) -> u32 {
         let mut lost = 0u32;
-        for host in self.hosts() {
-            for _ in 0..FAULTS_AT_ONCE {
-                match host.next_event() {
-                    Ok(Some(HostEvent::Lost(count))) => lost = lost.saturating_add(count),
-                    // Of another architecture.
-                    Ok(Some(HostEvent::Smmuv3(_))) => {}
-                    Ok(None) => break,
-                    Err(error) => {
-                        log::warn!("events of assigned devices cannot be read: {error}");
-                        break;
-                    }
-                }
+        for event in self.host_events() {
+            match event {
+                HostEvent::Lost(count) => lost = lost.saturating_add(count),
+                // Of another architecture.
+                HostEvent::Smmuv3(_) => {}
             }
         }
         self.stats.lost = self.stats.lost.saturating_add(lost.into());
@@ -382,32 +299,28 @@ impl AssignedDevices {
 
     /// The guest has answered a page request group, or the unit in its place. An answer to nothing has no effect.
     pub fn respond(&mut self, sid: StreamId, pasid: Option<SubstreamId>, group: u16, code: PageResponseCode) {
-        let Some(cookie) = self.open.remove(&(sid, pasid, group)) else { return };
+        let Some(device) = self.of_stream_mut(sid) else { return };
+        let Some(cookie) = device.own.open.remove(&(pasid, group)) else { return };
+        let host = Arc::clone(&device.assignment.host);
         self.stats.responses = self.stats.responses.saturating_add(1);
         let response = match code {
             PageResponseCode::Success => Response::Success,
             // A host has no other way to refuse.
             PageResponseCode::Invalid | PageResponseCode::Failure => Response::Invalid,
         };
-        if let Some(device) = self.devices.iter().find(|device| device.sid == sid) {
-            answer(device.assignment.host.as_ref(), cookie, response);
-        }
+        answer(host.as_ref(), cookie, response);
     }
 
     /// Page request groups that wait for the guest.
     #[must_use]
     pub fn open_groups(&self) -> usize {
-        self.open.len()
+        self.devices.iter().map(|device| device.own.open.len()).sum()
     }
 
     /// Everything as after reset. Nothing that waited is done, for everything is bound anew.
     pub fn reset(&mut self) {
         self.batch.clear();
         self.set_state(&NoMemory, VtdState::Off);
-    }
-
-    fn hosts(&self) -> Vec<Arc<dyn Host>> {
-        hosts(self.devices.iter().map(|device| &device.assignment))
     }
 
     /// Looks address spaces of some devices up, and binds them as the tables say now. The last failure that left an old
@@ -424,7 +337,7 @@ impl AssignedDevices {
             let sid = (device.assignment.stream)();
             let scope = if sid == device.sid { scope } else { Scope::All };
             if sid != device.sid {
-                self.open.retain(|(stream, ..), _| *stream != device.sid);
+                device.own.open = SortedMap::new();
                 device.sid = sid;
             } else if !concerned(at, sid) {
                 continue;
@@ -435,7 +348,7 @@ impl AssignedDevices {
             }
             for (pasid, binding) in changed {
                 // The host has answered what was open, and forgotten what was cached.
-                self.open.retain(|(stream, p, _), _| (*stream, *p) != (sid, pasid));
+                device.own.open.retain(|(of, _), _| *of != pasid);
                 self.batch.retain(|waiting| !is_of(&waiting.what, binding));
             }
         }
@@ -446,28 +359,28 @@ impl AssignedDevices {
     fn sync_device(
         &mut self,
         mem: &dyn GuestMemory,
-        device: &mut Device,
+        device: &mut Device<Spaces>,
         scope: Scope,
         changed: &mut Vec<(Option<SubstreamId>, BindingId)>,
     ) -> Option<Error> {
-        let f = self.features;
-        let root = match self.state {
+        let f = self.guest.features;
+        let root = match self.guest.state {
             VtdState::Off => None,
             VtdState::On(root) => Some(root),
         };
         let view = entry::view(mem, &f, root, device.sid);
         let mut failed = None;
-        let space = view.rid(mem, &f, device.sid, &device.capabilities);
-        if scope.covers(device.rid.tag) || scope.covers(space.tag) {
+        let space = view.rid(mem, &f, device.sid, &device.own.capabilities);
+        if scope.covers(device.own.rid.tag) || scope.covers(space.tag) {
             failed = self.bind_rid(device, &space, changed);
         }
         let table = view.table.filter(|table| table.with_pasid);
-        for pasid in candidates(mem, &f, table.as_ref(), &device.pasids, scope) {
+        for pasid in candidates(mem, &f, table.as_ref(), &device.own.pasids, scope) {
             let space = match &table {
-                Some(table) => entry::space(mem, &f, table, device.sid, pasid, &device.capabilities),
+                Some(table) => entry::space(mem, &f, table, device.sid, pasid, &device.own.capabilities),
                 None => Space::default(),
             };
-            let known = device.pasids.get(&pasid).and_then(|bound| bound.tag);
+            let known = device.own.pasids.get(&pasid).and_then(|bound| bound.tag);
             if (scope.covers(known) || scope.covers(space.tag))
                 && let Some(error) = self.bind_pasid(device, pasid, &space, changed)
             {
@@ -479,14 +392,14 @@ impl AssignedDevices {
 
     fn bind_rid(
         &mut self,
-        device: &mut Device,
+        device: &mut Device<Spaces>,
         space: &Space,
         changed: &mut Vec<(Option<SubstreamId>, BindingId)>,
     ) -> Option<Error> {
         self.note(device.sid, None, space);
         let config = space.config.unwrap_or(Config::Abort);
         let mut routing = device.routing(space);
-        let rid = &mut device.rid;
+        let rid = &mut device.own.rid;
         rid.tag = space.tag;
         if (config, routing) == (*rid.binding.config(), rid.routing) {
             return None;
@@ -495,7 +408,7 @@ impl AssignedDevices {
         self.stats.binds = self.stats.binds.saturating_add(1);
         let mut result = rid.binding.replace(config, routing);
         if takes_no_page_requests(&result, routing) {
-            device.no_page_requests = true;
+            device.own.no_page_requests = true;
             routing = FaultRouting::Refused;
             result = rid.binding.replace(config, routing);
         }
@@ -510,20 +423,20 @@ impl AssignedDevices {
 
     fn bind_pasid(
         &mut self,
-        device: &mut Device,
+        device: &mut Device<Spaces>,
         pasid: SubstreamId,
         space: &Space,
         changed: &mut Vec<(Option<SubstreamId>, BindingId)>,
     ) -> Option<Error> {
         self.note(device.sid, Some(pasid), space);
         let Some(config) = space.config else {
-            if let Some(bound) = device.pasids.remove(&pasid) {
+            if let Some(bound) = device.own.pasids.remove(&pasid) {
                 changed.push((Some(pasid), bound.binding.id()));
             }
             return None;
         };
         let (sid, routing) = (device.sid, device.routing(space));
-        if let Some(bound) = device.pasids.get_mut(&pasid) {
+        if let Some(bound) = device.own.pasids.get_mut(&pasid) {
             bound.tag = space.tag;
             if (config, routing) == (*bound.binding.config(), bound.routing) {
                 return None;
@@ -532,7 +445,7 @@ impl AssignedDevices {
         }
         let mut result = Self::try_pasid(device, pasid, (config, space.tag), routing);
         if takes_no_page_requests(&result, routing) {
-            device.no_page_requests = true;
+            device.own.no_page_requests = true;
             result = Self::try_pasid(device, pasid, (config, space.tag), FaultRouting::Refused);
         }
         self.stats.binds = self.stats.binds.saturating_add(1);
@@ -542,19 +455,19 @@ impl AssignedDevices {
             let target =
                 if matches!(error, Error::Unsupported { .. }) { "guest_errors" } else { module_path!() };
             log::error!(target: target, "source {sid:#x}, an assigned device's: PASID {pasid:#x} is not bound: {error}");
-            device.pasids.remove(&pasid);
+            device.own.pasids.remove(&pasid);
         }
         None
     }
 
     fn try_pasid(
-        device: &mut Device,
+        device: &mut Device<Spaces>,
         pasid: SubstreamId,
         (config, tag): (Config, Option<(u16, SubstreamId)>),
         routing: FaultRouting,
     ) -> Result<()> {
-        let is_full = device.pasids.len() >= PASIDS;
-        match device.pasids.get_mut(&pasid) {
+        let is_full = device.own.pasids.len() >= PASIDS;
+        match device.own.pasids.get_mut(&pasid) {
             Some(bound) => {
                 bound.binding.replace(config, routing)?;
                 bound.routing = routing;
@@ -568,7 +481,7 @@ impl AssignedDevices {
             None => {
                 let Assignment { host, device: id, .. } = &device.assignment;
                 let binding = Binding::new(host, *id, Some(pasid), config, routing)?;
-                device.pasids.insert(pasid, Bound { binding, tag, routing });
+                device.own.pasids.insert(pasid, Bound { binding, tag, routing });
                 Ok(())
             }
         }
@@ -589,10 +502,10 @@ impl AssignedDevices {
     }
 }
 
-impl Device {
+impl Device<Spaces> {
     /// Who answers page requests of an address space: the guest, if it enabled them and the host passes them on.
     fn routing(&self, space: &Space) -> FaultRouting {
-        if self.no_page_requests { FaultRouting::Refused } else { space.routing }
+        if self.own.no_page_requests { FaultRouting::Refused } else { space.routing }
     }
 }
 
@@ -609,23 +522,6 @@ fn takes_no_page_requests(result: &Result<()>, routing: FaultRouting) -> bool {
 impl Bound {
     fn has_table(&self) -> bool {
         matches!(self.binding.config(), Config::FirstStage(_))
-    }
-}
-
-impl fmt::Debug for AssignedDevices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let devices: Vec<_> = self
-            .devices
-            .iter()
-            .map(|device| (device.sid, &device.rid.binding, device.pasids.keys().collect::<Vec<_>>()))
-            .collect();
-        f.debug_struct("AssignedDevices")
-            .field("state", &self.state)
-            .field("devices", &devices)
-            .field("batch", &self.batch)
-            .field("open", &self.open)
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
     }
 }
 

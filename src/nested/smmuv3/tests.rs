@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 use super::*;
 use crate::iommu::Access;
+use crate::nested::assigned::Forwarded;
 use crate::nested::fake::{Call, Failure, FakeHost};
 use crate::nested::host::BindingId;
 use crate::smmuv3::features::{AddressSize, Httu};

@@ -95,8 +95,8 @@ impl Scene {
     fn binding(&self, pasid: Option<SubstreamId>) -> BindingId {
         let device = &self.devices.devices[0];
         match pasid {
-            None => device.rid.binding.id(),
-            Some(pasid) => device.pasids[&pasid].binding.id(),
+            None => device.own.rid.binding.id(),
+            Some(pasid) => device.own.pasids[&pasid].binding.id(),
         }
     }
 
@@ -382,7 +382,7 @@ fn page_requests_are_routed_where_the_context_entry_enables_them() {
     scene.guest.set_context(scene.function, without, ScalableContext1::default());
     scene.invalidate(Invalidation::ContextGlobal);
     scene.set(3, &scene.first());
-    let routing = |scene: &Scene| scene.devices.devices[0].pasids[&3].routing;
+    let routing = |scene: &Scene| scene.devices.devices[0].own.pasids[&3].routing;
     assert_eq!(routing(&scene), FaultRouting::Refused);
     let with = scene.guest.context0(scene.function);
     scene.guest.set_context(scene.function, with, ScalableContext1::default());
@@ -642,7 +642,7 @@ fn two_devices_share_a_domain_and_not_their_bindings() {
     scene.guest.set_pasid(other, 5, &scene.first());
     scene.invalidate(Invalidation::Pasid { did: DID, pasid: 5 });
     let first = scene.binding(Some(5));
-    let second = scene.devices.devices[1].pasids[&5].binding.id();
+    let second = scene.devices.devices[1].own.pasids[&5].binding.id();
     scene.host.calls();
     scene.devices.collect(&piotlb(5, 0, 0), 0);
     assert_eq!(scene.flushed(), [Call::Invalidate(vec![pages(first, 0, 1), pages(second, 0, 1)])]);

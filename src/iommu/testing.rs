@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Guest memory for unit tests: sparse, shared between threads, with holes, and with scripted races.
+//! Guest memory for unit tests: sparse, shared between threads, with holes, and with scripted races. And what random
+//! histories of guests are about.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -154,4 +155,73 @@ fn words_bytes_holes_and_races() {
     assert_eq!(memory.compare_exchange_u64(0x4000, 0, 1), Ok(Err(7)));
     assert_eq!(memory.compare_exchange_u64(0x4000, 7, 1), Ok(Ok(())));
     assert_eq!((memory.get(0x4000), memory.updates()), (1, 1));
+}
+
+/// What random histories of guests of either architecture are about: six pages of some processes.
+#[cfg(not(loom))]
+pub(crate) mod histories {
+    use core::ops::Range;
+
+    use proptest::prelude::*;
+
+    use crate::iommu::Access;
+
+    /// Pages that accesses and changes are about.
+    pub const PAGES: u64 = 6;
+
+    /// Two large pages and four small ones; every other one is in the same 64 KiB.
+    pub fn address(page: u64) -> u64 {
+        if is_large(page) { 0x4000_0000 + (page << 21) } else { 0x1_0000 + page * 0x8000 }
+    }
+
+    /// It is one of 2 MiB.
+    pub fn is_large(page: u64) -> bool {
+        page < 2
+    }
+
+    /// A page's entry, and which of eight places it leads to.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Leaf {
+        Unmapped,
+        ReadOnly(u8),
+        ReadWrite(u8),
+        Kernel(u8),
+    }
+
+    pub fn leaf() -> impl Strategy<Value = Leaf> {
+        (0..5u8, 0..8u8).prop_map(|(kind, to)| match kind {
+            0 => Leaf::Unmapped,
+            1 => Leaf::ReadOnly(to),
+            2 => Leaf::Kernel(to),
+            _ => Leaf::ReadWrite(to),
+        })
+    }
+
+    /// Where a page of a process leads.
+    pub fn target(process: u64, to: u8) -> u64 {
+        0x1_0000_0000 + process * 0x1000_0000 + u64::from(to) * 0x20_0000
+    }
+
+    /// A device reads or writes.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Use {
+        pub pasid: Option<u32>,
+        pub page: u64,
+        pub access: Access,
+    }
+
+    impl Use {
+        pub fn addr(&self) -> u64 {
+            address(self.page) + 0x10
+        }
+    }
+
+    pub fn uses(pasids: Range<u32>) -> impl Strategy<Value = Use> {
+        let pasid = prop_oneof![1 => Just(None), 6 => pasids.prop_map(Some)];
+        (pasid, 0..PAGES, any::<bool>(), any::<bool>()).prop_map(|(pasid, page, write, privileged)| Use {
+            pasid,
+            page,
+            access: Access { read: !write, write, exec: false, privileged },
+        })
+    }
 }

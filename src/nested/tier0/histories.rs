@@ -4,20 +4,10 @@
 use proptest::prelude::*;
 
 use super::{nothing, smmuv3, vtd};
+use crate::iommu::testing::histories::{Leaf, PAGES, Use, address, is_large, leaf, target, uses};
 
-/// Pages that accesses and changes are about.
-const PAGES: u64 = 6;
 /// Processes of a guest.
 const PROCESSES: usize = 3;
-
-/// A page's entry.
-#[derive(Clone, Copy, Debug)]
-enum Leaf {
-    Unmapped,
-    ReadOnly(u8),
-    ReadWrite(u8),
-    Kernel(u8),
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -28,7 +18,7 @@ enum Step {
     /// The stream, or requests without PASID, are something else.
     Stream(u8),
     /// A device reads or writes.
-    Use { pasid: Option<u32>, page: u64, write: bool, privileged: bool },
+    Use(Use),
     /// An invalidation that nobody needs.
     Idle,
     /// The IOMMU goes off, and on again.
@@ -36,17 +26,9 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let leaf = (0..5u8, 0..8u8).prop_map(|(kind, to)| match kind {
-        0 => Leaf::Unmapped,
-        1 => Leaf::ReadOnly(to),
-        2 => Leaf::Kernel(to),
-        _ => Leaf::ReadWrite(to),
-    });
-    let pasid = prop_oneof![1 => Just(None), 6 => (1..4u32).prop_map(Some)];
     prop_oneof![
-        30 => (pasid, 0..PAGES, any::<bool>(), any::<bool>())
-            .prop_map(|(pasid, page, write, privileged)| Step::Use { pasid, page, write, privileged }),
-        10 => (0..PROCESSES, 0..PAGES, leaf).prop_map(|(process, page, leaf)| Step::Page(process, page, leaf)),
+        30 => uses(1..4).prop_map(Step::Use),
+        10 => (0..PROCESSES, 0..PAGES, leaf()).prop_map(|(process, page, leaf)| Step::Page(process, page, leaf)),
         4 => (1..4u32, prop::option::weighted(0.8, 0..PROCESSES)).prop_map(|(pasid, to)| Step::Bind(pasid, to)),
         1 => (0..8u8).prop_map(Step::Stream),
         2 => Just(Step::Idle),
@@ -54,28 +36,17 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Where a page of a process leads.
-fn target(process: usize, to: u8) -> u64 {
-    0x1_0000_0000 + process as u64 * 0x1000_0000 + u64::from(to) * 0x20_0000
-}
-
 mod of_smmuv3 {
     use super::smmuv3::{SID, Vm, cfgi_ste, tlbi};
     use super::*;
-    use crate::iommu::Access;
     use crate::nested::smmuv3::SmmuState;
     use crate::smmuv3::spec::command::{self as op, TlbiCommand0, TlbiCommand1};
     use crate::smmuv3::spec::ste::s1dss;
     use crate::smmuv3::testing::*;
     use crate::smmuv3::translate::{Invalidation, Translate};
 
-    /// Two blocks, and pages every other of which is in the same 64 KiB.
-    fn address(page: u64) -> u64 {
-        if page < 2 { 0x4000_0000 + (page << 21) } else { 0x1_0000 + page * 0x8000 }
-    }
-
     fn level(page: u64) -> u32 {
-        if page < 2 { 2 } else { 3 }
+        if is_large(page) { 2 } else { 3 }
     }
 
     fn asid_of(process: usize) -> u16 {
@@ -84,7 +55,7 @@ mod of_smmuv3 {
 
     fn by_range(asid: u16, page: u64) -> [u64; 2] {
         let [first, second] = tlbi(op::TLBI_NH_VA, asid, address(page));
-        let granules = if page < 2 { 512 } else { 1 };
+        let granules = if is_large(page) { 512 } else { 1 };
         let (scale, num) = if granules == 512 { (5, 15) } else { (0, 0) };
         [
             TlbiCommand0::from(first).with_scale(scale).with_num(num).bits(),
@@ -99,7 +70,7 @@ mod of_smmuv3 {
             Leaf::ReadWrite(n) => (user_rw(), n),
             Leaf::Kernel(n) => (kernel_rw(), n),
         };
-        vm.guest.map(tables, address(page), target(process, to), level(page), attributes);
+        vm.guest.map(tables, address(page), target(process as u64, to), level(page), attributes);
     }
 
     pub fn play(steps: &[(Step, u8)]) {
@@ -143,10 +114,7 @@ mod of_smmuv3 {
                     vm.send(&[tlbi(op::TLBI_NSNH_ALL, 0, 0)]);
                 }
                 Step::Idle => vm.send(&[cfgi_cd(how % 4), tlbi(op::TLBI_NH_ASID, (how % 5).into(), 0)]),
-                Step::Use { pasid, page, write, privileged } => {
-                    let access = Access { read: !write, write, exec: false, privileged };
-                    vm.check_request(&request(SID, pasid, address(page) + 0x10, access));
-                }
+                Step::Use(of) => vm.check_request(&request(SID, of.pasid, of.addr(), of.access)),
             }
         }
     }
@@ -159,19 +127,13 @@ mod of_smmuv3 {
 mod of_vtd {
     use super::vtd::{DID, Vm};
     use super::*;
-    use crate::iommu::Access;
     use crate::nested::vtd::VtdState;
     use crate::vtd::spec::context::ScalableContext1;
     use crate::vtd::testing::*;
     use crate::vtd::translate::Invalidation;
 
-    /// Two large pages, and small ones.
-    fn address(page: u64) -> u64 {
-        if page < 2 { 0x4000_0000 + (page << 21) } else { 0x1_0000 + page * 0x8000 }
-    }
-
     fn shift(page: u64) -> u32 {
-        if page < 2 { 21 } else { 12 }
+        if is_large(page) { 21 } else { 12 }
     }
 
     fn put(vm: &Vm, tables: &Tables, process: usize, page: u64, leaf: Leaf) {
@@ -183,7 +145,7 @@ mod of_vtd {
             Leaf::ReadWrite(n) => (user_rw(), n),
             Leaf::Kernel(n) => (kernel_rw(), n),
         };
-        vm.guest.map(tables, address(page), target(process, to), shift(page), flags);
+        vm.guest.map(tables, address(page), target(process as u64, to), shift(page), flags);
     }
 
     pub fn play(steps: &[(Step, u8)]) {
@@ -197,7 +159,7 @@ mod of_vtd {
             match *step {
                 Step::Page(process, page, leaf) => {
                     put(&vm, &tables[process], process, page, leaf);
-                    let mask = if page < 2 { 9 } else { 0 };
+                    let mask = if is_large(page) { 9 } else { 0 };
                     // Whoever uses the process.
                     let all: Vec<_> = (0..4)
                         .map(|pasid| match how % 3 {
@@ -238,10 +200,7 @@ mod of_vtd {
                     Invalidation::PasidDomain { did: u16::from(how % 5) },
                     pages(how % 4, address(u64::from(how % 6)), how % 10),
                 ]),
-                Step::Use { pasid, page, write, privileged } => {
-                    let access = Access { read: !write, write, exec: false, privileged };
-                    vm.check(pasid, address(page) + 0x10, access);
-                }
+                Step::Use(of) => vm.check(of.pasid, of.addr(), of.access),
             }
         }
     }

@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::iommu::testing::histories::{Leaf, PAGES, Use, address, is_large, leaf, target, uses};
 use crate::smmuv3::spec::pte::Pte;
 
 const SSIDS: u32 = 3;
 const PROCESSES: usize = 3;
-const PAGES: u64 = 6;
 
 /// Translation that caches nothing.
 pub(super) fn uncached(rig: &Rig, req: &DmaRequest) -> Result<Translation, Fault> {
@@ -25,14 +25,6 @@ pub(super) fn uncached(rig: &Rig, req: &DmaRequest) -> Result<Translation, Fault
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Leaf {
-    Unmapped,
-    ReadOnly(u8),
-    ReadWrite(u8),
-    Kernel(u8),
-}
-
 #[derive(Clone, Debug)]
 enum Step {
     /// A page of a process changes.
@@ -42,7 +34,7 @@ enum Step {
     /// The stream is translated, or bypasses, or aborts.
     Stream(u8),
     /// A device reads or writes.
-    Use { ssid: Option<u32>, page: u64, write: bool, privileged: bool },
+    Use(Use),
     /// An invalidation that nobody needs.
     Idle(Invalidation),
 }
@@ -57,30 +49,17 @@ fn invalidation() -> impl Strategy<Value = Invalidation> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let leaf = (0..5u8, 0..8u8).prop_map(|(kind, to)| match kind {
-        0 => Leaf::Unmapped,
-        1 => Leaf::ReadOnly(to),
-        2 => Leaf::Kernel(to),
-        _ => Leaf::ReadWrite(to),
-    });
-    let ssid = prop_oneof![1 => Just(None), 6 => (0..SSIDS).prop_map(Some)];
     prop_oneof![
-        30 => (ssid, 0..PAGES, any::<bool>(), any::<bool>())
-            .prop_map(|(ssid, page, write, privileged)| Step::Use { ssid, page, write, privileged }),
-        10 => (0..PROCESSES, 0..PAGES, leaf).prop_map(|(process, page, leaf)| Step::Page(process, page, leaf)),
+        30 => uses(0..SSIDS).prop_map(Step::Use),
+        10 => (0..PROCESSES, 0..PAGES, leaf()).prop_map(|(process, page, leaf)| Step::Page(process, page, leaf)),
         4 => (0..SSIDS, prop::option::weighted(0.8, 0..PROCESSES)).prop_map(|(ssid, to)| Step::Bind(ssid, to)),
         1 => (0..8u8).prop_map(Step::Stream),
         2 => invalidation().prop_map(Step::Idle),
     ]
 }
 
-/// Two blocks and four pages; every other page is in the same 64 KiB.
-fn address(page: u64) -> u64 {
-    if page < 2 { 0x4000_0000 + (page << 21) } else { 0x1_0000 + page * 0x8000 }
-}
-
 fn level(page: u64) -> u32 {
-    if page < 2 { 2 } else { 3 }
+    if is_large(page) { 2 } else { 3 }
 }
 
 fn asid_of(process: usize) -> u16 {
@@ -110,14 +89,14 @@ impl World {
 
     fn put(&self, process: usize, page: u64, leaf: Leaf) {
         let tables = &self.tables[process];
-        let to = |n: u8| 0x1_0000_0000 + (process as u64) * 0x1000_0000 + u64::from(n) * 0x20_0000;
-        let (attributes, target): (Pte, u64) = match leaf {
+        let to = |n| target(process as u64, n);
+        let (attributes, output): (Pte, u64) = match leaf {
             Leaf::Unmapped => return self.rig.guest.unmap(tables, address(page), level(page)),
             Leaf::ReadOnly(n) => (user_ro(), to(n)),
             Leaf::ReadWrite(n) => (user_rw(), to(n)),
             Leaf::Kernel(n) => (kernel_rw(), to(n)),
         };
-        self.rig.guest.map(tables, address(page), target, level(page), attributes);
+        self.rig.guest.map(tables, address(page), output, level(page), attributes);
     }
 
     fn bind(&self, ssid: u32, process: Option<usize>) {
@@ -147,9 +126,8 @@ impl World {
     }
 }
 
-fn use_of(ssid: Option<u32>, page: u64, write: bool, privileged: bool) -> DmaRequest {
-    let access = Access { read: !write, write, exec: false, privileged };
-    request(SID, ssid, address(page) + 0x10, access)
+fn use_of(of: &Use) -> DmaRequest {
+    request(SID, of.pasid, of.addr(), of.access)
 }
 
 /// The guest invalidates what it changes, by one command or another: nobody can tell that there are caches.
@@ -161,7 +139,7 @@ fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
             Step::Page(process, page, leaf) => {
                 world.put(*process, *page, *leaf);
                 let owner = asid_of(*process);
-                let size = 1 << if *page < 2 { 21 } else { 12 };
+                let size = 1 << if is_large(*page) { 21 } else { 12 };
                 rig.smmu.invalidate(&match how % 7 {
                     0 => asid(owner),
                     1 => Invalidation::NsnhAll,
@@ -175,8 +153,8 @@ fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
             Step::Bind(ssid, process) => world.bind(*ssid, *process),
             Step::Stream(kind) => world.stream(*kind),
             Step::Idle(what) => rig.smmu.invalidate(what),
-            Step::Use { ssid, page, write, privileged } => {
-                let req = use_of(*ssid, *page, *write, *privileged);
+            Step::Use(of) => {
+                let req = use_of(of);
                 let cached = rig.smmu.translate(&rig.guest.mem, &rig.streams, &req);
                 assert_eq!(cached, uncached(rig, &req), "step {n}");
             }
@@ -202,14 +180,14 @@ fn lazy(adversarial: bool, steps: &[(Step, u8)]) {
             Step::Bind(ssid, process) => world.bind(*ssid, *process),
             Step::Stream(kind) => world.stream(*kind),
             Step::Idle(what) => world.rig.smmu.invalidate(what),
-            Step::Use { ssid, page, write, privileged } => {
-                let req = use_of(*ssid, *page, *write, *privileged);
+            Step::Use(of) => {
+                let req = use_of(of);
                 let cached = world.rig.smmu.translate(&world.rig.guest.mem, &world.rig.streams, &req);
                 let now = uncached(&world.rig, &req);
                 let mut allowed = vec![now];
                 if let Some(process) = world.process(&req) {
-                    for leaf in world.past(process, *page).clone() {
-                        world.put(process, *page, leaf);
+                    for leaf in world.past(process, of.page).clone() {
+                        world.put(process, of.page, leaf);
                         match uncached(&world.rig, &req) {
                             Err(fault) if !adversarial || fault.kind != FaultKind::Permission => {}
                             answer => allowed.push(answer),

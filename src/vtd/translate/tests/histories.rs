@@ -4,9 +4,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::iommu::testing::histories::{Leaf, PAGES, Use, address, is_large, leaf, target, uses};
 
 const PASIDS: u32 = 4;
-const PAGES: u64 = 6;
 /// PASIDs 0 and 1 are of first stages, 2 of a second stage, 3 nested on that.
 const SECOND: u32 = 2;
 const NESTED_PASID: u32 = 3;
@@ -37,14 +37,6 @@ fn alike(cached: &Result<Translation, Fault>, other: &Result<Translation, Fault>
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Leaf {
-    Unmapped,
-    ReadOnly(u8),
-    ReadWrite(u8),
-    Kernel(u8),
-}
-
 #[derive(Clone, Debug)]
 enum Step {
     /// A page of a first stage (0 or 1, or 3: the nested one) changes.
@@ -54,7 +46,7 @@ enum Step {
     /// A PASID is bound anew, or goes.
     Bind(u32, bool),
     /// A device reads or writes.
-    Use { pasid: Option<u32>, page: u64, write: bool, privileged: bool },
+    Use(Use),
     /// An invalidation that nobody needs.
     Idle(Invalidation),
 }
@@ -71,19 +63,9 @@ fn invalidation() -> impl Strategy<Value = Invalidation> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let leaf = || {
-        (0..6u8, 0..8u8).prop_map(|(kind, to)| match kind {
-            0 => Leaf::Unmapped,
-            1 => Leaf::ReadOnly(to),
-            2 => Leaf::Kernel(to),
-            _ => Leaf::ReadWrite(to),
-        })
-    };
-    let pasid = prop_oneof![1 => Just(None), 6 => (0..PASIDS).prop_map(Some)];
     let first = prop::sample::select(vec![0, 1, NESTED_PASID]);
     prop_oneof![
-        30 => (pasid, 0..PAGES, any::<bool>(), any::<bool>())
-            .prop_map(|(pasid, page, write, privileged)| Step::Use { pasid, page, write, privileged }),
+        30 => uses(0..PASIDS).prop_map(Step::Use),
         10 => (first, 0..PAGES, leaf()).prop_map(|(pasid, page, leaf)| Step::Page(pasid, page, leaf)),
         5 => (0..PAGES, leaf()).prop_map(|(page, leaf)| Step::Second(page, leaf)),
         3 => (0..PASIDS, prop::bool::weighted(0.8)).prop_map(|(pasid, there)| Step::Bind(pasid, there)),
@@ -96,13 +78,8 @@ fn did(pasid: u32) -> u16 {
     [5, 6, 7, 7][pasid as usize]
 }
 
-/// Two large pages and four small ones; every other one is in the same 64 KiB.
-fn address(page: u64) -> u64 {
-    if page < 2 { 0x4000_0000 + (page << 21) } else { 0x1_0000 + page * 0x8000 }
-}
-
 fn shift(page: u64) -> u32 {
-    if page < 2 { 21 } else { 12 }
+    if is_large(page) { 21 } else { 12 }
 }
 
 struct World {
@@ -153,19 +130,19 @@ impl World {
     fn put(&self, pasid: u32, page: u64, leaf: Leaf) {
         let to = |n: u8| match pasid {
             // What is nested leads to the second stage's pages.
-            NESTED_PASID => address(u64::from(n) % 2 + if page < 2 { 0 } else { 2 + u64::from(n) % 2 }),
-            _ => 0x1_0000_0000 + u64::from(pasid) * 0x1000_0000 + u64::from(n) * 0x20_0000,
+            NESTED_PASID => address(u64::from(n) % 2 + if is_large(page) { 0 } else { 2 + u64::from(n) % 2 }),
+            _ => target(pasid.into(), n),
         };
         let second = pasid == SECOND;
-        let (flags, target) = match leaf {
+        let (flags, output) = match leaf {
             Leaf::Unmapped => (0, 0),
             Leaf::ReadOnly(n) => (if second { ss_ro() } else { user_ro() }, to(n)),
             Leaf::ReadWrite(n) => (if second { ss_rw() } else { user_rw() }, to(n)),
             Leaf::Kernel(n) => (if second { ss_rw() } else { kernel_rw() }, to(n)),
         };
         let at = self.rig.guest.entry(self.tables(pasid), address(page), shift(page));
-        let large = if flags != 0 && page < 2 { 1 << 7 } else { 0 };
-        self.rig.guest.mem.put(at, target | flags | large);
+        let large = if flags != 0 && is_large(page) { 1 << 7 } else { 0 };
+        self.rig.guest.mem.put(at, output | flags | large);
     }
 
     fn bind(&self, pasid: u32, there: bool) {
@@ -181,9 +158,8 @@ impl World {
     }
 }
 
-fn use_of(pasid: Option<u32>, page: u64, write: bool, privileged: bool) -> DmaRequest {
-    let access = Access { read: !write, write, exec: false, privileged };
-    request(pasid, address(page) + 0x10, access)
+fn use_of(of: &Use) -> DmaRequest {
+    request(of.pasid, of.addr(), of.access)
 }
 
 /// The guest invalidates what it changes, by one descriptor or another: nobody can tell that there are caches.
@@ -195,7 +171,7 @@ fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
             Step::Page(pasid, page, leaf) => {
                 world.put(*pasid, *page, *leaf);
                 let (pasid, did) = (*pasid, did(*pasid));
-                let address_mask = if *page < 2 { 9 } else { 0 };
+                let address_mask = if is_large(*page) { 9 } else { 0 };
                 rig.unit.invalidate(&match how % 6 {
                     0 => Invalidation::PasidIotlbAll { did, pasid },
                     1 => Invalidation::IotlbGlobal,
@@ -218,17 +194,17 @@ fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
                     0 => Invalidation::IotlbGlobal,
                     1 => Invalidation::IotlbDomain { did },
                     2 => second_pages(did, 0, 30),
-                    _ => second_pages(did, address(*page), if *page < 2 { 9 } else { 0 }),
+                    _ => second_pages(did, address(*page), if is_large(*page) { 9 } else { 0 }),
                 });
             }
             Step::Bind(pasid, there) => world.bind(*pasid, *there),
             Step::Idle(what) => rig.unit.invalidate(what),
-            Step::Use { pasid, page, write, privileged } => {
-                let req = use_of(*pasid, *page, *write, *privileged);
+            Step::Use(of) => {
+                let req = use_of(of);
                 let cached = rig.unit.translate(&rig.guest.mem, &rig.root, &req);
-                let pasid = pasid.unwrap_or(0);
-                if *write && cached.is_ok() && pasid != SECOND {
-                    let leaf = rig.guest.entry(world.tables(pasid), address(*page), shift(*page));
+                let pasid = of.pasid.unwrap_or(0);
+                if of.access.write && cached.is_ok() && pasid != SECOND {
+                    let leaf = rig.guest.entry(world.tables(pasid), address(of.page), shift(of.page));
                     assert_eq!(rig.guest.mem.get(leaf) & (A | D), A | D, "step {n}: a write without a trace");
                 }
                 let now = uncached(rig, &req);
@@ -256,16 +232,16 @@ fn lazy(adversarial: bool, steps: &[(Step, u8)]) {
             }
             Step::Bind(pasid, there) => world.bind(*pasid, *there),
             Step::Idle(what) => world.rig.unit.invalidate(what),
-            Step::Use { pasid, page, write, privileged } => {
-                let req = use_of(*pasid, *page, *write, *privileged);
+            Step::Use(of) => {
+                let req = use_of(of);
                 let cached = world.rig.unit.translate(&world.rig.guest.mem, &world.rig.root, &req);
                 let now = uncached(&world.rig, &req);
-                let pasid = pasid.unwrap_or(0);
-                let at = world.rig.guest.entry(world.tables(pasid), address(*page), shift(*page));
+                let pasid = of.pasid.unwrap_or(0);
+                let at = world.rig.guest.entry(world.tables(pasid), address(of.page), shift(of.page));
                 let present = world.rig.guest.mem.get(at);
                 let mut allowed = vec![now];
-                for leaf in world.past(pasid, *page).clone() {
-                    world.put(pasid, *page, leaf);
+                for leaf in world.past(pasid, of.page).clone() {
+                    world.put(pasid, of.page, leaf);
                     // A fault is never of the past.
                     allowed.extend(Some(uncached(&world.rig, &req)).filter(Result::is_ok));
                 }

@@ -136,6 +136,7 @@ fn forward(
     host: &dyn Host,
     mut batch: Vec<Waiting>,
     stats: &mut NestedStats,
+    device_cache_failed: &mut bool,
 ) -> Result<Forwarded, NotForwarded> {
     let mut forwarded = Forwarded::default();
     while !batch.is_empty() {
@@ -163,7 +164,7 @@ fn forward(
             }
             error if failed.device_cache => {
                 log::warn!("an invalidation of a device's own translation cache failed: {error}");
-                forwarded.device_cache_failed = true;
+                *device_cache_failed = true;
                 batch.drain(..=done);
             }
             error => return Err(NotForwarded { position: failed.position, error }),
@@ -188,11 +189,19 @@ pub struct Assigned<G, D> {
     pub(super) devices: Vec<Device<D>>,
     pub(super) batch: Vec<Waiting>,
     pub(super) stats: NestedStats,
+    /// A device did not do an invalidation of its own cache, and no [`Assigned::flush`] could say so yet.
+    device_cache_failed: bool,
 }
 
 impl<G, D> Assigned<G, D> {
     pub(super) fn none(guest: G) -> Self {
-        Self { guest, devices: Vec::new(), batch: Vec::new(), stats: NestedStats::default() }
+        Self {
+            guest,
+            devices: Vec::new(),
+            batch: Vec::new(),
+            stats: NestedStats::default(),
+            device_cache_failed: false,
+        }
     }
 
     /// No device is assigned.
@@ -228,17 +237,18 @@ impl<G, D> Assigned<G, D> {
         Some(self.devices.swap_remove(at).sid)
     }
 
-    /// Invalidations wait.
+    /// Invalidations wait, or what became of one.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.batch.is_empty()
+        !self.batch.is_empty() || self.device_cache_failed
     }
 
     /// Hands everything that waits to the hosts, what is of no device to each of them, and returns when it is done. Devices
     /// that are gone are let go; whether a device's own cache failed is for the guest's SYNC to report.
     ///
     /// # Errors
-    /// The first that was not done. It and all behind it are to be given again.
+    /// The first that was not done. It and all behind it are to be given again; a device's cache that failed before it is
+    /// reported then.
     pub fn flush(&mut self) -> Result<Forwarded, NotForwarded> {
         let batch = std::mem::take(&mut self.batch);
         let mut all = Forwarded::default();
@@ -249,11 +259,8 @@ impl<G, D> Assigned<G, D> {
                 known.any(|known| known.device == device && is_same(&known.host, &host))
             };
             let mine = batch.iter().filter(|waiting| waiting.device.is_none_or(is_behind)).copied().collect();
-            match forward(host.as_ref(), mine, &mut self.stats) {
-                Ok(new) => {
-                    all.gone.extend(new.gone);
-                    all.device_cache_failed |= new.device_cache_failed;
-                }
+            match forward(host.as_ref(), mine, &mut self.stats, &mut self.device_cache_failed) {
+                Ok(new) => all.gone.extend(new.gone),
                 Err(failed) => failures.push(failed),
             }
         }
@@ -263,6 +270,7 @@ impl<G, D> Assigned<G, D> {
         if let Some(first) = failures.into_iter().min_by_key(place) {
             return Err(first);
         }
+        all.device_cache_failed = std::mem::take(&mut self.device_cache_failed);
         all.streams = all.gone.iter().filter_map(|device| self.remove(*device)).collect();
         Ok(all)
     }

@@ -391,6 +391,22 @@ fn an_endpoint_that_fails_does_not_keep_the_rest_from_being_done() {
 }
 
 #[test]
+fn an_endpoint_that_failed_is_reported_after_a_later_command_that_failed_too() {
+    let mut scene = Scene::translating();
+    for (position, command) in [atc(SID), tlbi(op::TLBI_NH_VA, 1)].into_iter().enumerate() {
+        scene.streams.collect(command, position as u32);
+    }
+    let timed_out = Error::Failed { call: "IOMMU_HWPT_INVALIDATE", errno: libc::ETIMEDOUT };
+    scene.host.fail(Failure::Invalidate(0, timed_out));
+    scene.host.fail(Failure::Invalidate(0, io_error()));
+    assert_eq!(scene.streams.flush(), Err(NotForwarded { position: 1, error: io_error() }));
+    assert!(scene.streams.is_waiting());
+    scene.streams.collect(tlbi(op::TLBI_NH_VA, 1), 1);
+    assert!(scene.streams.flush().unwrap().device_cache_failed);
+    assert!(!scene.streams.is_waiting() && !scene.streams.flush().unwrap().device_cache_failed);
+}
+
+#[test]
 fn a_device_that_is_gone_is_let_go_and_the_others_are_served() {
     let mut scene = Scene::translating();
     scene.streams.add(&scene.guest.mem, scene.host.device(2, OTHER)).unwrap();

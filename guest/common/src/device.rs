@@ -145,6 +145,28 @@ enum Transport {
     Assigned(File),
 }
 
+/// BAR0 of a function, whose driver's file this is.
+fn map_registers(file: &File, prot: i32) -> io::Result<Mapping> {
+    Mapping::of_file(file, 0x10000.max(page_size()), prot, true, 0)
+}
+
+fn register_at(registers: &Mapping, offset: usize, width: usize) -> *mut u8 {
+    assert!(offset + width <= registers.len() && offset.is_multiple_of(width));
+    registers.at(offset) as *mut u8
+}
+
+fn read32(registers: &Mapping, offset: usize) -> u32 {
+    // SAFETY: inside BAR0, aligned.
+    let value = unsafe { ptr::read_volatile(register_at(registers, offset, 4).cast::<u32>()) };
+    barrier();
+    u32::from_le(value)
+}
+
+/// The offset of a register of engine `n`.
+fn of_engine(n: usize, offset: usize) -> usize {
+    0x1000 + 0x100 * n + offset
+}
+
 /// A function that this process is bound to, until dropped.
 #[derive(Debug)]
 pub struct Device {
@@ -176,9 +198,8 @@ impl Device {
             Transport::Uio(file) | Transport::Assigned(file) => file,
             Transport::Driver(context, ..) => context.file(),
         };
-        let registers =
-            Mapping::of_file(file, 0x10000.max(page_size()), libc::PROT_READ | libc::PROT_WRITE, true, 0)
-                .map_err(|e| format!("mapping BAR0 of {}: {e}", function.bdf))?;
+        let registers = map_registers(file, libc::PROT_READ | libc::PROT_WRITE)
+            .map_err(|e| format!("mapping BAR0 of {}: {e}", function.bdf))?;
         Self::begin(transport, registers, function, Some(pasid))
     }
 
@@ -234,16 +255,12 @@ impl Device {
     }
 
     fn register(&self, offset: usize, width: usize) -> *mut u8 {
-        assert!(offset + width <= self.registers.len() && offset.is_multiple_of(width));
-        self.registers.at(offset) as *mut u8
+        register_at(&self.registers, offset, width)
     }
 
     /// Reads a 32-bit register.
     pub fn read32(&self, offset: usize) -> u32 {
-        // SAFETY: inside BAR0, aligned.
-        let value = unsafe { ptr::read_volatile(self.register(offset, 4).cast::<u32>()) };
-        barrier();
-        u32::from_le(value)
+        read32(&self.registers, offset)
     }
 
     /// Writes a 32-bit register after everything before it.
@@ -270,12 +287,12 @@ impl Device {
 
     /// Reads a 32-bit register of engine `n`.
     pub fn read_engine(&self, n: usize, offset: usize) -> u32 {
-        self.read32(0x1000 + 0x100 * n + offset)
+        self.read32(of_engine(n, offset))
     }
 
     /// Writes a 32-bit register of engine `n`.
     pub fn write_engine(&self, n: usize, offset: usize, value: u32) {
-        self.write32(0x1000 + 0x100 * n + offset, value);
+        self.write32(of_engine(n, offset), value);
     }
 
     /// Lets a halted PASID work again.
@@ -559,22 +576,16 @@ impl Onlooker {
     /// # Errors
     /// The kernel's.
     pub fn new(file: &File) -> io::Result<Self> {
-        Ok(Self(Mapping::of_file(file, 0x10000.max(page_size()), libc::PROT_READ, true, 0)?))
-    }
-
-    fn read(&self, offset: usize) -> u32 {
-        // SAFETY: inside BAR0, aligned.
-        let value = unsafe { ptr::read_volatile((self.0.at(offset) as *const u8).cast::<u32>()) };
-        u32::from_le(value)
+        Ok(Self(map_registers(file, libc::PROT_READ)?))
     }
 
     /// Whether no engine works or waits any more, at last after `timeout`.
     pub fn sees_rest(&self, timeout: Duration) -> bool {
         const AT_WORK: u32 = 0b11; // running, waiting
         let deadline = Instant::now() + timeout;
-        let engines = Caps(self.read(register::CAPS)).engines();
+        let engines = Caps(read32(&self.0, register::CAPS)).engines();
         loop {
-            if (0..engines).all(|n| self.read(0x1000 + 0x100 * n + engine::STATUS) & AT_WORK == 0) {
+            if (0..engines).all(|n| read32(&self.0, of_engine(n, engine::STATUS)) & AT_WORK == 0) {
                 return true;
             }
             if Instant::now() > deadline {
@@ -640,7 +651,7 @@ impl<'d> Ring<'d> {
         let (d, n) = (self.device, self.engine);
         d.write_engine(n, engine::CTRL, 0);
         d.write_engine(n, engine::RESET, 1);
-        d.write64(0x1000 + 0x100 * n + engine::RING_BASE, self.base);
+        d.write64(of_engine(n, engine::RING_BASE), self.base);
         d.write_engine(n, engine::RING_SIZE, self.log2);
         d.write_engine(n, engine::RING_PASID, d.space().map_or(0, |pasid| VALID | pasid));
         d.write_engine(n, engine::FAULT_MODE, self.mode as u32);
@@ -749,7 +760,7 @@ impl<'d> Ring<'d> {
         (status & 4 != 0).then(|| Outcome {
             status: Status::Halted,
             cause: self.device.read_engine(self.engine, engine::FAULT_CAUSE),
-            address: self.device.read64(0x1000 + 0x100 * self.engine + engine::FAULT_ADDR),
+            address: self.device.read64(of_engine(self.engine, engine::FAULT_ADDR)),
             bytes: 0,
             result: 0,
         })

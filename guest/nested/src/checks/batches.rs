@@ -60,7 +60,8 @@ pub fn batched() -> CheckResult {
         ensure!(many_calls == ROUNDS * COMMANDS, "{many_calls} calls for {ROUNDS} times {COMMANDS}");
         (one, many) = (one.min(best_one), many.min(best_many));
         ratio = many.as_secs_f64() / one.as_secs_f64().max(1e-9);
-        if ratio >= ENOUGH {
+        // VT-d's kernel waits for each entry's invalidation by itself, in a batch too.
+        if ratio >= ENOUGH || !vmm.arm() {
             break;
         }
     }
@@ -69,7 +70,6 @@ pub fn batched() -> CheckResult {
         one.as_micros(),
         many.as_micros()
     );
-    // VT-d's kernel waits for each entry's invalidation by itself, in a batch too.
     ensure!(!vmm.arm() || ratio >= ENOUGH, "{text}: it is to be {ENOUGH} times at least");
     Ok(Report::new(text))
 }

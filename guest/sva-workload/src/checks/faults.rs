@@ -152,24 +152,35 @@ pub fn untouched_ring(context: &Context) -> CheckResult {
     Ok(Report::new(format!("{faults} faults: ring, record and target")).stalls(faults))
 }
 
-/// Large copies into untouched memory at an odd offset; content and checksum agree.
+/// Large copies into untouched memory at an odd offset; content and checksum agree. Up to 16 MiB the device asks for a page
+/// at a time; where it can ask for several, for those of the largest copy in groups.
 pub fn copy_sizes(context: &Context) -> CheckResult {
     const SIZES: [usize; 6] = [64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20];
+    const IN_GROUPS: usize = 64 << 20;
+    const AHEAD: u32 = 16;
     const ODD: usize = 40;
     small_pages();
     let device = context.device()?;
     let mut ring = Ring::new(&device, 0)?;
     let mut faults = 0;
     let mut best = String::new();
+    let groups = device.fault_mode() == FaultMode::AtsPri && device.has_paging_registers();
     for size in SIZES {
         let (from, to) = (Mapping::anonymous(size)?, Mapping::anonymous(size + page_size())?);
+        from.populate()?;
         from.scramble(0, size, size as u64);
         let expected = from.view(0, size, crc32c);
         let before = device.page_faults();
         let begin = Instant::now();
+        if groups && size == IN_GROUPS {
+            device.prefetch(0, AHEAD, false);
+        }
         let ticket = ring.submit(&Descriptor::copy(from.address(), to.at(ODD), size));
         let outcome = ring.wait(ticket, 2 * PATIENCE)?;
         let took = begin.elapsed();
+        if groups {
+            device.prefetch(0, 1, false);
+        }
         ensure!(outcome.status == Status::Ok, "{}: {}", bytes(size), describe(&outcome));
         let met = device.page_faults() - before;
         let pages = (ODD + size).div_ceil(page_size()) as u64;

@@ -7,7 +7,6 @@
 
 use super::access::{Aborted, Ahead, Initiator, Operation, Shared, Trouble, Wait};
 use super::counters::bump;
-use super::crc32c::Crc32c;
 use super::descriptor::{DESCRIPTOR_SIZE, Descriptor, Opcode, RECORD_SIZE, RECORD_STATUS, Status};
 use super::port::{Port, Width};
 use super::registers::{
@@ -423,9 +422,9 @@ impl Engine {
             self.work.phase = Phase::Destination;
             return Step::Moved(0);
         }
-        let mut crc = Crc32c::resume(u32::try_from(self.work.result).unwrap_or(0));
-        crc.update(self.work.buffer.get(..index(size)).unwrap_or(&[]));
-        self.work.result = u64::from(crc.value());
+        let so_far = u32::try_from(self.work.result).unwrap_or(0);
+        let data = self.work.buffer.get(..index(size)).unwrap_or(&[]);
+        self.work.result = u64::from(crc32c::crc32c_append(so_far, data));
         self.next_piece(size, shared);
         Step::Moved(size)
     }

@@ -8,7 +8,6 @@
 //! | [`map`]        | their addresses                                                      |
 //! | [`descriptor`] | descriptors and completion records                                   |
 //! | [`scatter`]    | ranges and scatter lists                                             |
-//! | [`crc32c`]     | the checksum                                                         |
 //! | [`halted`]     | the set of halted PASIDs                                             |
 //! | [`counters`]   | what is counted                                                      |
 //! | [`port`]       | the requests that leave the device, as a trait                       |
@@ -36,7 +35,6 @@
 pub mod access;
 pub mod atc;
 pub mod counters;
-pub mod crc32c;
 pub mod descriptor;
 pub mod engine;
 pub mod halted;

@@ -4,7 +4,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testdev::crc32c::Crc32c;
 
 const SOURCE_PAGES: u64 = 8;
 const LIST_SRC: u64 = 0x40_0000;
@@ -92,9 +91,8 @@ fn naive(job: &Job, port: &mut FakePort) -> (u64, u64, u32) {
             }
         }
         Opcode::Crc32c => {
-            let mut crc = Crc32c::default();
-            src.iter().for_each(|addr| crc.update(&port.peek(SPACE, *addr, 1)));
-            (u64::from(crc.value()), src.len() as u64, 1)
+            let data: Vec<u8> = src.iter().flat_map(|addr| port.peek(SPACE, *addr, 1)).collect();
+            (u64::from(crc32c::crc32c(&data)), src.len() as u64, 1)
         }
         Opcode::CompareAndSwap => {
             let (addr, size) = job.dst[0];

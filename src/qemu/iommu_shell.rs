@@ -24,6 +24,7 @@ use super::memory::{AddressSpace, MemoryRegion, OwnedRegion, RegionOps};
 use super::pci::PciBus;
 use super::pci_iommu::{DmaTranslation, PciDmaRequest, Requester};
 use super::qom::{DeviceImpl, Qom};
+use super::request;
 use super::vmstate::Migrate;
 use crate::iommu::deadlines::Deadlines;
 use crate::iommu::model::lock;
@@ -148,6 +149,8 @@ pub struct Core<M> {
     answers: Mutex<VecDeque<Effect>>,
     /// The machine does not run (yet): the bottom half waits until it does.
     rests: AtomicBool,
+    /// Endpoints are being told something, and what they answer at once is carried out then. Under the BQL.
+    tells: AtomicBool,
     /// Addresses have been translated for caches outside, which know them by bits that no invalidation names.
     aliased: AtomicBool,
     ports: Mutex<Ports>,
@@ -155,7 +158,7 @@ pub struct Core<M> {
     assigned: Mutex<AssignedDevices>,
 }
 
-/// An endpoint is told by the bottom half, not from inside an access.
+/// An endpoint is told by the bottom half, or when the access by which software spoke is done; not from inside a translation.
 fn is_for_endpoint(effect: &Effect) -> bool {
     matches!(effect, Effect::Resolved { .. } | Effect::PageResponse { .. } | Effect::AtsInvalidate { .. })
 }
@@ -173,17 +176,27 @@ impl<M: Model> Core<M> {
         }
     }
 
-    /// Takes effects in, behind those that are there already.
+    /// Takes effects in, behind those that are there already. The bottom half tells endpoints.
     pub fn accept(&self, effects: Effects) {
+        if self.take_in(effects) {
+            self.schedule();
+        }
+    }
+
+    /// Takes effects in, behind those that are there already. Whether some are for endpoints, to which [`deliver`] brings
+    /// them.
+    fn take_in(&self, effects: Effects) -> bool {
+        let mut for_endpoints = false;
         for effect in effects.0 {
             if is_for_endpoint(&effect) {
                 lock(&self.answers).push_back(effect);
-                self.schedule();
+                for_endpoints = true;
             } else {
                 lock(&self.effects).push_back(effect);
                 self.in_line.store(true, Ordering::SeqCst);
             }
         }
+        for_endpoints
     }
 
     /// The only effect, if it is not for an endpoint and nothing is before it: then it need not stand in line.
@@ -222,7 +235,12 @@ impl<M: Model> Core<M> {
 
     fn answered(&self, stream: StreamId, itag: u32) {
         lock(&self.deadlines).answered(itag);
-        self.put_off(self.model.device_tlb_done(&self.ram, stream, itag));
+        let effects = self.model.device_tlb_done(&self.ram, stream, itag);
+        if self.tells.load(Ordering::Relaxed) {
+            self.take_in(effects);
+        } else {
+            self.put_off(effects);
+        }
     }
 
     fn arm(&self) {
@@ -323,6 +341,7 @@ impl<M: Model> Shell<M> {
                 in_line: AtomicBool::new(false),
                 answers: Mutex::default(),
                 rests: AtomicBool::new(true),
+                tells: AtomicBool::new(false),
                 aliased: AtomicBool::new(false),
                 ports: Mutex::new(BTreeMap::new()),
                 listeners: Mutex::new(BTreeMap::new()),
@@ -373,13 +392,28 @@ fn carry_out<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
     }
 }
 
-/// Tells endpoints what there is for them by now; not what they set in motion by asking again.
+/// Tells endpoints what there is for them by now; not what they set in motion by asking again. Who calls this sees to what
+/// they answered.
 fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
+    let told = core.tells.swap(true, Ordering::Relaxed);
     let count = lock(&core.answers).len();
     for _ in 0..count {
         let answer = lock(&core.answers).pop_front();
         let Some(answer) = answer else { break };
         function::deliver(this, core, answer);
+    }
+    core.tells.store(told, Ordering::Relaxed);
+}
+
+/// Tells endpoints what a register write of software's has for them, so that neither waits for the main loop, and carries out
+/// what they answer. From inside a request of an endpoint, which may be the one to be told, the bottom half does it.
+fn deliver_at_once<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
+    if !request::is_being_made() && !core.rests.load(Ordering::Relaxed) {
+        deliver(this, core);
+        carry_out(this, core);
+    }
+    if core.has_work() {
+        core.schedule();
     }
 }
 
@@ -400,9 +434,10 @@ fn run<D: IommuDevice>(this: &Qom<D>) {
 fn work<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
     carry_out(this, core);
     deliver(this, core);
-    core.accept(core.model.run_pending(&core.ram));
+    core.take_in(core.model.run_pending(&core.ram));
     carry_out(this, core);
     deliver(this, core);
+    carry_out(this, core);
 }
 
 /// Endpoints may be late with their answers.
@@ -470,8 +505,11 @@ pub fn written<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, mut effects
         match core.alone(&mut effects) {
             Some(effect) => D::carry_out(this, core, effect),
             None => {
-                core.accept(effects);
+                let for_endpoints = core.take_in(effects);
                 carry_out(this, core);
+                if for_endpoints {
+                    deliver_at_once(this, core);
+                }
             }
         }
     }

@@ -33,6 +33,7 @@ pub mod pci_translated;
 pub mod property;
 pub mod qom;
 mod ram_map;
+mod request;
 pub mod smmuv3_interface;
 pub mod sysbus;
 pub mod vmstate;

@@ -11,6 +11,7 @@ use super::error::{Error, Result};
 use super::pci::PciDevice;
 use super::pci_iommu::{Pasids, PciDmaRequest, raw_pasid};
 use super::qom::{DeviceImpl, ObjectLike, Qom};
+use super::request;
 
 /// Why a request did not finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,8 +50,9 @@ impl DmaError {
     }
 }
 
-/// An endpoint that is told about its waiting requests. Called from the main loop under the BQL, never
-/// from inside a request or a register access.
+/// An endpoint that is told about its waiting requests. Called under the BQL, from the main loop or from an access by
+/// which software speaks to the IOMMU: never from inside a request of an endpoint, or an access to its registers. The IOMMU
+/// is at work meanwhile; requests are for later, in a bottom half.
 pub trait DmaClient: DeviceImpl<Parent = PciDevice> {
     /// The request `tag` waits no longer: ask again, or give it up if not `retry`.
     fn resolved(this: &Qom<Self>, tag: u64, retry: bool);
@@ -123,7 +125,8 @@ impl PciDevice {
         let raw = request.raw();
         let mut done = 0;
         // SAFETY: a live device; the buffer is the caller's promise.
-        let errno = unsafe { sys::pci_dma_rw_pasid(self.as_ptr(), &raw, buf, len, &mut done) };
+        let errno =
+            request::make(|| unsafe { sys::pci_dma_rw_pasid(self.as_ptr(), &raw, buf, len, &mut done) });
         (done, DmaError::from_errno(errno))
     }
 
@@ -139,8 +142,9 @@ impl PciDevice {
         let raw = PciDmaRequest { read: true, write: true, ..*request }.raw();
         let mut found = 0;
         // SAFETY: a live device and a place for the result.
-        let errno =
-            unsafe { sys::pci_dma_cmpxchg_pasid(self.as_ptr(), &raw, size, expected, desired, &mut found) };
+        let errno = request::make(|| unsafe {
+            sys::pci_dma_cmpxchg_pasid(self.as_ptr(), &raw, size, expected, desired, &mut found)
+        });
         DmaError::from_errno(errno).map(|()| found)
     }
 

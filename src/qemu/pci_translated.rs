@@ -9,6 +9,7 @@ use qemu_sys as sys;
 use super::bql::RcuGuard;
 use super::pci::PciDevice;
 use super::pci_dma::DmaError;
+use super::request;
 
 /// `PCI_AT_TRANSLATED` of QEMU's `hw/pci/pci.h`: the AT field of a translated request.
 const ADDRESS_TRANSLATED: u32 = 1;
@@ -93,9 +94,9 @@ impl PciDevice {
         let space = self.translated_space()?;
         fence(Ordering::SeqCst);
         // SAFETY: an address space of a live device; the buffer is the caller's promise.
-        let result = unsafe {
+        let result = request::make(|| unsafe {
             sys::address_space_rw(space, addr, self.translated_attributes(), buf, len as u64, write)
-        };
+        });
         if result == sys::MEMTX_OK { Ok(()) } else { Err(DmaError::NoMemory) }
     }
 }

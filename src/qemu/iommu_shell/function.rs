@@ -138,7 +138,7 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
                     };
                     core.ask(itag, || device.ats_invalidate(itag, pasids, addr, mask));
                 }
-                None => core.put_off(core.model.device_tlb_done(&core.ram, stream, itag)),
+                None => core.answered(stream, itag),
             }
         }
         // Carried out by the device itself.

@@ -152,6 +152,11 @@ impl Default for Context {
     }
 }
 
+/// `CMD_RESUME` with retry, for one stalled transaction.
+pub fn retry(stag: u64) -> [u64; 2] {
+    [0x44 | 1 << 12 | STREAM << 32, stag]
+}
+
 /// Tells the SMMU where a linear stream table is, and log2 of its entries, gives it two empty queues, each an address with
 /// log2 of its entries, and enables it.
 pub fn switch_on(
@@ -349,13 +354,10 @@ impl Rig {
     /// Gives a command to the SMMU whatever becomes of it. The error that it raised, after which the queue goes on: its
     /// slot becomes a `CMD_SYNC`, and `GERRORN` acknowledges (`IHI0070 §7.1`).
     pub fn give(&mut self, words: [u64; 2]) -> Result<Option<u32>> {
-        let index = u64::from(self.command) & ((1 << COMMANDS_LOG2) - 1);
-        let at = COMMANDS + 16 * index;
-        self.qtest.writeq(at, words[0])?;
-        self.qtest.writeq(at + 8, words[1])?;
         let before = self.command;
-        self.command = (self.command + 1) & ((2 << COMMANDS_LOG2) - 1);
-        self.qtest.writel(SMMU + register::CMDQ_PROD, self.command)?;
+        let at = COMMANDS + 16 * (u64::from(before) & ((1 << COMMANDS_LOG2) - 1));
+        let produced = self.lay(words)?;
+        self.qtest.writel(SMMU + register::CMDQ_PROD, produced)?;
         for _ in 0..100 {
             let (gerror, gerrorn) =
                 (self.qtest.readl(SMMU + register::GERROR)?, self.qtest.readl(SMMU + register::GERRORN)?);
@@ -383,6 +385,15 @@ impl Rig {
             self.qtest.step(100_000)?;
         }
         bail!("command {words:#x?} was not consumed")
+    }
+
+    /// Puts a command into the queue and leaves `CMDQ_PROD` alone. What is to be written there for it.
+    pub fn lay(&mut self, words: [u64; 2]) -> Result<u32> {
+        let at = COMMANDS + 16 * (u64::from(self.command) & ((1 << COMMANDS_LOG2) - 1));
+        self.qtest.writeq(at, words[0])?;
+        self.qtest.writeq(at + 8, words[1])?;
+        self.command = (self.command + 1) & ((2 << COMMANDS_LOG2) - 1);
+        Ok(self.command)
     }
 
     /// Writes registers that are closed while the SMMU translates.
@@ -417,8 +428,7 @@ impl Rig {
 
     /// `CMD_RESUME` with retry, for one stalled transaction.
     pub fn resume(&mut self, stag: u64) -> Result<()> {
-        let retry = 1 << 12;
-        self.command([0x44 | retry | STREAM << 32, stag])
+        self.command(retry(stag))
     }
 
     /// `CMD_RESUME` with abort.

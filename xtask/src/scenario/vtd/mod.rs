@@ -377,11 +377,17 @@ impl Rig {
 
     /// Appends a descriptor, and does not look what becomes of it.
     pub fn push(&mut self, words: [u64; 4]) -> Result<()> {
+        let tail = self.lay(words)?;
+        self.write64(register::IQT, tail)
+    }
+
+    /// Puts a descriptor into the queue and leaves the unit's tail alone. Where it has to go for that.
+    pub fn lay(&mut self, words: [u64; 4]) -> Result<u64> {
         let size = if self.setup.wide { 32 } else { 16 };
         let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).take(size).collect();
         self.qtest.write(QUEUE + self.tail, &bytes)?;
         self.tail = (self.tail + size as u64) % 4096;
-        self.write64(register::IQT, self.tail)
+        Ok(self.tail)
     }
 
     /// Gives a descriptor to the unit; fails when it is not consumed.

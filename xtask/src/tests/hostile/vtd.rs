@@ -27,6 +27,7 @@ const SCENES: &[(&str, Play)] = &[
     ("unplugged-in-mid-fault", unplugged_in_mid_fault),
     ("reset-in-mid-everything", reset),
     ("answers-to-nobody", answers_to_nobody),
+    ("answers-itself", answers_itself),
 ];
 
 /// The scenes.
@@ -308,6 +309,35 @@ fn unplugged_in_mid_fault(rig: &mut Rig) -> Result<String> {
     // The one on the root bus is none the worse.
     rig.must(&mut rig.endpoints[1].engine(0).slot(2), Descriptor::copy(A, B, 64))?;
     Ok("two answers and an invalidation for nobody; the queue goes on".into())
+}
+
+/// The endpoint's own DMA moves the queue's tail on, to the answer of its page request, an invalidation of what it keeps,
+/// and a wait for that: it hears of them in the middle of an access, and all come to their end.
+fn answers_itself(rig: &mut Rig) -> Result<String> {
+    const DOOR: u64 = HERE + 0x1000;
+    const TOLD: u64 = B + 0x800;
+    const ROUNDS: u32 = 4;
+    let mut asks = with_pages(rig)?;
+    rig.map(DOOR, UNIT | first::PAGE)?;
+    let source = rig.endpoint().source;
+    for (round, mode) in (1..=ROUNDS).zip([FaultMode::Wait, FaultMode::AtsPri].into_iter().cycle()) {
+        let page = HERE + 0x10_0000 * u64::from(round);
+        asks.submit(&mut rig.qtest, Descriptor::load(page))?;
+        let request = rig.wait_page_request()?;
+        rig.map(page, A | first::PAGE)?;
+        rig.lay(descriptor::response(&request, Response::Success))?;
+        rig.lay(descriptor::device_tlb_all(source))?;
+        let tail = rig.lay(descriptor::wait(TOLD, round))?;
+        let mut answers = rig.fresh_engine(1)?.mode(mode);
+        rig.must(&mut answers, Descriptor::store(DOOR + register::IQT, tail))?;
+        let done = asks.wait(&mut rig.qtest)?;
+        ensure!(done.is_ok(), "round {round}: {done:?}");
+        let told = rig.qtest.readl(TOLD)?;
+        ensure!(told == round, "round {round}: the wait descriptor wrote {told}");
+    }
+    let (sent, answered) = (rig.stat("page-requests")?, rig.stat("page-responses")?);
+    ensure!(sent == u64::from(ROUNDS) && answered == sent, "{sent} requests, {answered} responses");
+    Ok(format!("{ROUNDS} page requests answered by the device that sent them"))
 }
 
 /// A reset of the machine with page requests out, the queue in error, faults recorded and engines at work: everything is as

@@ -73,8 +73,8 @@ pub struct Machine {
 pub const UEFI_ARM: &str = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd";
 /// Where the x86 machine's firmware is.
 pub const FIRMWARE_DIRS_X86: [&str; 2] = ["/usr/share/seabios", "/usr/share/qemu"];
-/// What of it a machine without network cards and displays loads: BIOS, loader of a kernel, and what KVM's interrupts ask for.
-pub const FIRMWARE_X86: [&str; 3] = ["bios-256k.bin", "linuxboot_dma.bin", "kvmvapic.bin"];
+/// What of it a machine without network cards and displays loads: BIOS, loaders of a kernel, and what KVM's interrupts ask for.
+pub const FIRMWARE_X86: [&str; 4] = ["bios-256k.bin", "linuxboot_dma.bin", "pvh.bin", "kvmvapic.bin"];
 
 /// The QOM path of a unit.
 pub fn iommu_path(unit: u8) -> String {

@@ -100,6 +100,18 @@ pub fn image_in(model: Model) -> &'static str {
     }
 }
 
+/// What a machine boots of a build directory. A PC starts a kernel with PVH as it is, and saves the half second that an
+/// emulated CPU takes to unpack it.
+pub fn image_of(dir: &Path, model: Model) -> PathBuf {
+    let vmlinux = dir.join("vmlinux");
+    let config = || fs::read_to_string(dir.join(".config")).unwrap_or_default();
+    if model == Model::Vtd && vmlinux.is_file() && value(&config(), "PVH") == Some("y") {
+        vmlinux
+    } else {
+        dir.join(image_in(model))
+    }
+}
+
 /// What has to be installed before [`ensure`] can succeed.
 pub fn needs(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Vec<Need>> {
     if args.kernel.is_some() || args.kdir.is_some() || place::is_complete(&entry(model, page_size)?) {
@@ -125,7 +137,7 @@ pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Pa
     if let Some(dir) = &args.kdir {
         return from_tree(dir, model);
     }
-    Ok(build_dir(args, model, page_size)?.join(image_in(model)))
+    Ok(image_of(&build_dir(args, model, page_size)?, model))
 }
 
 /// The build directory of the unmodified kernel, its image made.
@@ -189,7 +201,7 @@ fn from_tree(dir: &Path, model: Model) -> Result<PathBuf> {
         ));
     }
     check_image(&image, model)?;
-    Ok(image)
+    Ok(image_of(dir, model))
 }
 
 /// Required symbols that are not built in: name, what the configuration says, what it is for.
@@ -245,13 +257,17 @@ pub fn check_image(image: &Path, model: Model) -> Result<()> {
     let way_out = format!("give the uncompressed image that QEMU boots: {}", image_in(model));
     let mut file = fs::File::open(image)
         .map_err(|e| advice(format!("kernel image {}: {e}", image.display()), way_out.clone()))?;
-    let (offset, magic): (u64, &[u8; 4]) = match model {
-        Model::Smmuv3 => (0x38, b"ARM\x64"),
-        Model::Vtd => (0x202, b"HdrS"),
+    let magics: &[(u64, &[u8; 4])] = match model {
+        Model::Smmuv3 => &[(0x38, b"ARM\x64")],
+        // A boot image, or ELF's e_machine and e_version.
+        Model::Vtd => &[(0x202, b"HdrS"), (0x12, b"\x3e\0\x01\0")],
     };
     let mut found = [0; 4];
-    let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut found));
-    if read.is_err() || &found != magic {
+    let mut has = |(offset, magic): &(u64, &[u8; 4])| {
+        let read = file.seek(SeekFrom::Start(*offset)).and_then(|_| file.read_exact(&mut found));
+        read.is_ok() && &found == *magic
+    };
+    if !magics.iter().any(&mut has) {
         return Err(advice(
             format!("{} is not a kernel image for {}", image.display(), model.kernel_arch()),
             way_out,

@@ -43,7 +43,7 @@ pub fn parts_for(args: &MachineArgs) -> Result<Parts> {
     let mut parts = parts(&args.source, args.model, args.page_size)?;
     if args.patched_kernel() && args.source.kernel.is_none() && args.source.kdir.is_none() {
         let build = patched::ensure(&args.source, args.model, args.page_size)?;
-        parts.kernel = build.join(kernel::image_in(args.model));
+        parts.kernel = kernel::image_of(&build, args.model);
     }
     if args.driver == Driver::SvaTestdev {
         parts.initrd = driver::initrd(args, &parts.initrd)?;

@@ -48,7 +48,7 @@ pub fn run(runner: &mut Runner) {
         }
         let build = patched::ensure(&args.source, args.model, args.page_size)?;
         // The patches' first three are for stalls as well.
-        args.source.kernel = Some(build.join(kernel::image_in(args.model)));
+        args.source.kernel = Some(kernel::image_of(&build, args.model));
         good(&demo_in(&args, "first-touch,kill-mid-dma,kill-mid-fault", &dir, 300)?, &dir)
     });
     runner.test("driver/page-requests", |r, dir| {

@@ -354,8 +354,7 @@ impl Rig {
     /// Gives a command to the SMMU whatever becomes of it. The error that it raised, after which the queue goes on: its
     /// slot becomes a `CMD_SYNC`, and `GERRORN` acknowledges (`IHI0070 §7.1`).
     pub fn give(&mut self, words: [u64; 2]) -> Result<Option<u32>> {
-        let before = self.command;
-        let at = COMMANDS + 16 * (u64::from(before) & ((1 << COMMANDS_LOG2) - 1));
+        let (before, at) = (self.command, self.next_command());
         let produced = self.lay(words)?;
         self.qtest.writel(SMMU + register::CMDQ_PROD, produced)?;
         for _ in 0..100 {
@@ -387,9 +386,14 @@ impl Rig {
         bail!("command {words:#x?} was not consumed")
     }
 
+    /// Where the next command goes.
+    fn next_command(&self) -> u64 {
+        COMMANDS + 16 * (u64::from(self.command) & ((1 << COMMANDS_LOG2) - 1))
+    }
+
     /// Puts a command into the queue and leaves `CMDQ_PROD` alone. What is to be written there for it.
     pub fn lay(&mut self, words: [u64; 2]) -> Result<u32> {
-        let at = COMMANDS + 16 * (u64::from(self.command) & ((1 << COMMANDS_LOG2) - 1));
+        let at = self.next_command();
         self.qtest.writeq(at, words[0])?;
         self.qtest.writeq(at + 8, words[1])?;
         self.command = (self.command + 1) & ((2 << COMMANDS_LOG2) - 1);

@@ -106,6 +106,11 @@ pub enum Wait {
     PageGroup(u16),
     /// Leave to send a page request.
     Credit,
+    /// A moment of [`Port::now`], to ask for a page again that was granted and is not there.
+    Pause {
+        /// The moment.
+        until: u64,
+    },
 }
 
 /// Why an access is not done.

@@ -374,9 +374,9 @@ impl Qom<TestDev> {
         let _alive = ObjectRef::new(self.parent());
         let done = self.with_model(|model, port| {
             let tick = model.tick(port);
-            (tick.more, model.take_interrupt())
+            (tick, model.take_interrupt())
         });
-        let Some((more, interrupt)) = done else { return };
+        let Some((tick, interrupt)) = done else { return };
         if self.is_gone() {
             return;
         }
@@ -386,11 +386,12 @@ impl Qom<TestDev> {
         if interrupt {
             self.parent().msix_notify(0);
         }
-        if more
+        let next = if tick.more { Some(main_loop::now().saturating_add(PAUSE_NS)) } else { tick.at };
+        if let Some(next) = next
             && !self.is_gone()
             && let Some(pause) = self.pause.get()
         {
-            pause.arm(main_loop::now().saturating_add(PAUSE_NS));
+            pause.arm(next);
         }
     }
 

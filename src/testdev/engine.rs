@@ -15,6 +15,12 @@ use super::registers::{
 use super::work::{Outcome, Phase, Work};
 use super::{PAGE_BYTES, PAGE_SIZE, add_wrapping, copy, index, offset_in_page};
 
+/// The first pause before a page is requested again that was granted and is not there; each further one is twice as
+/// long.
+const FIRST_PAUSE_NS: u64 = 10_000;
+/// No pause is longer: a page queue without room stays so for as long as its software takes.
+const MAX_PAUSE_NS: u64 = 10_000_000;
+
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -104,12 +110,13 @@ impl Engine {
             .with_cause(u32::from(self.cause as u8))
     }
 
-    /// Whether a step would do something now. `credit`: page requests may be sent, or fail at once.
+    /// Whether a step would do something at `now`. `credit`: page requests may be sent, or fail at once.
     #[must_use]
-    pub fn is_ready(&self, credit: bool) -> bool {
+    pub fn is_ready(&self, credit: bool, now: u64) -> bool {
         let free = match self.wait {
             None => true,
             Some(Wait::Credit) => credit,
+            Some(Wait::Pause { until }) => now >= until,
             Some(_) => false,
         };
         self.run && free && (self.work.phase != Phase::Fetch || self.head != self.tail)
@@ -223,15 +230,26 @@ impl Engine {
     }
 
     /// The response to a page request group; `failed` says why the access fails, if it does.
-    pub fn page_response(&mut self, group: u16, failed: Option<Cause>, shared: &mut Shared) {
+    pub fn page_response(&mut self, group: u16, failed: Option<Cause>, shared: &mut Shared, now: u64) {
         if self.wait != Some(Wait::PageGroup(group)) {
             return;
         }
         self.wait = None;
         match failed {
-            None => self.attempts = self.attempts.saturating_add(1),
+            None => self.asks_again(now),
             Some(cause) => self.fail(cause, self.wait_addr, shared),
         }
+    }
+
+    /// A page is granted: the access asks again, at once the first time, and after a pause if that did not help. A
+    /// queue without room grants everything (`IHI0070 §8.1`, `VTD §7.4`), and would be asked without end.
+    fn asks_again(&mut self, now: u64) {
+        if let Some(doublings) = self.attempts.checked_sub(1) {
+            let pause =
+                1u64.checked_shl(doublings.into()).map_or(MAX_PAUSE_NS, |n| n.saturating_mul(FIRST_PAUSE_NS));
+            self.wait = Some(Wait::Pause { until: now.saturating_add(pause.min(MAX_PAUSE_NS)) });
+        }
+        self.attempts = self.attempts.saturating_add(1);
     }
 
     fn give_up_wait(&mut self, shared: &mut Shared, port: &mut dyn Port) {
@@ -244,7 +262,7 @@ impl Engine {
 
     /// Takes one step. `budget`: the most bytes of data that it may finish, at least 1.
     pub fn step(&mut self, budget: u64, shared: &mut Shared, port: &mut dyn Port) -> Step {
-        if self.wait == Some(Wait::Credit) {
+        if matches!(self.wait, Some(Wait::Credit | Wait::Pause { .. })) {
             self.wait = None;
         }
         if !self.run || self.wait.is_some() {

@@ -50,6 +50,8 @@ pub struct FakePort {
     pub large: u64,
     /// Translations hold for every PASID.
     pub global: bool,
+    /// The guest's clock.
+    pub now: u64,
 }
 
 impl FakePort {
@@ -126,6 +128,10 @@ impl FakePort {
 }
 
 impl Port for FakePort {
+    fn now(&self) -> u64 {
+        self.now
+    }
+
     fn read(&mut self, request: &Request, buf: &mut [u8]) -> Result<(), PortError> {
         assert!(request.access.read && !request.access.write);
         self.admit(request, buf.len())?;

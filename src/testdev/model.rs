@@ -76,6 +76,8 @@ pub struct Written {
 pub struct Tick {
     /// There is more to do: call again.
     pub more: bool,
+    /// There will be more to do at this moment of [`Port::now`].
+    pub at: Option<u64>,
 }
 
 /// The device.
@@ -342,14 +344,19 @@ impl Device {
         if !self.enable || self.config.engines_off {
             return Tick::default();
         }
+        let now = port.now();
         let count = self.config.engines;
         for step in 0..count {
             let number = self.turn.wrapping_add(step).checked_rem(count).unwrap_or(0);
-            self.run_engine(usize::from(number), port);
+            self.run_engine(usize::from(number), now, port);
         }
         self.turn = self.turn.wrapping_add(1).checked_rem(count).unwrap_or(0);
         let credit = self.has_credit(port);
-        Tick { more: self.engines.iter().any(|engine| engine.is_ready(credit)) }
+        let pauses = self.engines.iter().filter_map(|engine| match engine.wait {
+            Some(Wait::Pause { until }) => Some(until),
+            _ => None,
+        });
+        Tick { more: self.engines.iter().any(|engine| engine.is_ready(credit, now)), at: pauses.min() }
     }
 
     /// Whether an engine that waits for leave to send a page request should try again.
@@ -358,10 +365,10 @@ impl Device {
         allowance == 0 || self.shared.groups.credit(allowance) != 0
     }
 
-    fn run_engine(&mut self, number: usize, port: &mut dyn Port) {
+    fn run_engine(&mut self, number: usize, now: u64, port: &mut dyn Port) {
         let credit = self.has_credit(port);
         let Some(engine) = self.engines.get(number) else { return };
-        if !engine.is_ready(credit) {
+        if !engine.is_ready(credit, now) {
             return;
         }
         let mut budget = u64::from(engine.burst);
@@ -373,7 +380,7 @@ impl Device {
                 Step::Moved(bytes) => budget = budget.saturating_sub(bytes),
                 Step::Blocked => {}
             }
-            let ready = self.engines.get(number).is_some_and(|engine| engine.is_ready(false));
+            let ready = self.engines.get(number).is_some_and(|engine| engine.is_ready(false, now));
             if budget == 0 || !ready {
                 return;
             }
@@ -423,8 +430,9 @@ impl Device {
                 Some(Cause::PageFailure)
             }
         };
+        let now = port.now();
         for engine in &mut self.engines {
-            engine.page_response(group, failed, &mut self.shared);
+            engine.page_response(group, failed, &mut self.shared, now);
         }
         self.settle(port);
         true
@@ -432,9 +440,10 @@ impl Device {
 
     /// The page request interface was reset: no response will come. Wants a tick.
     pub fn page_requests_lost(&mut self, port: &mut dyn Port) {
+        let now = port.now();
         for engine in &mut self.engines {
             if let Some(Wait::PageGroup(group)) = engine.wait {
-                engine.page_response(group, Some(Cause::PageFailure), &mut self.shared);
+                engine.page_response(group, Some(Cause::PageFailure), &mut self.shared, now);
             }
         }
         self.shared.groups.lose_all();

@@ -88,6 +88,9 @@ pub struct Invalidation {
 /// How requests leave the device. No request crosses a 4 KiB boundary; calls come under the BQL, from
 /// [`Device::tick`](super::Device::tick) and from register writes that cancel.
 pub trait Port {
+    /// The guest's clock, in nanoseconds.
+    fn now(&self) -> u64;
+
     /// Reads memory through the IOMMU.
     fn read(&mut self, request: &Request, buf: &mut [u8]) -> Result<(), PortError>;
 

@@ -260,7 +260,8 @@ fn save_engine(engine: &Engine, to: &mut Writer) {
     to.u32(*cancel_any);
     to.u32(*cancel_plain);
     let (kind, name) = match *wait {
-        None => (0, 0),
+        // A pause is short, and ends with the switch.
+        None | Some(Wait::Pause { .. }) => (0, 0),
         // The PASID is that of the phase.
         Some(Wait::Iommu { tag, pasid: _ }) => (1, tag),
         Some(Wait::PageGroup(group)) => (2, u64::from(group)),
@@ -319,7 +320,7 @@ fn check_waits(engines: &[Engine], shared: &Shared) -> Result<(), LoadError> {
             Wait::PageGroup(group) => {
                 shared.groups.get(group).is_some_and(|group| group.pasid == engine.space())
             }
-            Wait::Credit => true,
+            Wait::Credit | Wait::Pause { .. } => true,
         };
         let same_name = |other: &Engine| match (waits(other), wait) {
             (Some(Wait::Iommu { tag: other, .. }), Wait::Iommu { tag, .. }) => other == tag,

@@ -132,11 +132,20 @@ impl Rig {
     /// Ticks until there is nothing to do.
     fn run(&mut self) {
         for _ in 0..100_000 {
-            if !self.device.tick(&mut self.port).more {
+            if !self.tick() {
                 return;
             }
         }
         panic!("the device does not come to rest");
+    }
+
+    /// A tick; whether there is more to do, if only after a pause, which passes.
+    fn tick(&mut self) -> bool {
+        let tick = self.device.tick(&mut self.port);
+        if let (false, Some(at)) = (tick.more, tick.at) {
+            self.port.now = at;
+        }
+        tick.more || tick.at.is_some()
     }
 
     fn answer(&mut self, tag: u64, retry: bool) {

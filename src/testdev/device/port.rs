@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 
 use super::{Event, PRI_STATUS, PRI_STATUS_FAILURE, PRI_STATUS_UNEXPECTED, TestDev, lock};
 use crate::iommu::Access;
-use crate::qemu::{AtsAnswer, AtsError, DmaError, Pasids, PciDevice, PciDmaRequest, Qom};
+use crate::qemu::{AtsAnswer, AtsError, DmaError, Pasids, PciDevice, PciDmaRequest, Qom, main_loop};
 use crate::testdev::{
     AtsTranslation, Device, Invalidation, PAGE_SIZE, PageResponse, Port, PortError, Request, Width,
 };
@@ -231,6 +231,10 @@ impl Port for PciPort<'_> {
         self.check_plugged()?;
         let result = self.pci().translated_compare_exchange(addr, width.bytes(), expected, desired);
         result.map_err(translated_error)
+    }
+
+    fn now(&self) -> u64 {
+        main_loop::now()
     }
 
     fn page_request_allowance(&self) -> u32 {

@@ -114,6 +114,38 @@ fn success_without_a_page_ends_some_time() {
     }
     assert_eq!(rig.record(0, index).unwrap().cause, Cause::PageFailure as u32);
     assert_eq!(rig.device.counters().page_requests, 255);
+    // 10 pauses from 10 us to 5.12 ms, 244 of 10 ms.
+    assert_eq!(rig.port.now, 2_450_230_000);
+}
+
+#[test]
+fn a_page_that_stays_away_is_asked_for_after_a_pause() {
+    let mut rig = rig();
+    rig.port.set(SPACE, DST, Behaviour::Stall);
+    let index = rig.offer(0, descriptor(Opcode::Fill, 0, DST, 8));
+    rig.run();
+    rig.respond(PageResponse::Success);
+    rig.run();
+    assert_eq!((rig.port.now, rig.port.page_requests.len()), (0, 1), "the first time at once");
+    rig.respond(PageResponse::Success);
+    for now in [0, 9_999] {
+        rig.port.now = now;
+        let tick = rig.device.tick(&mut rig.port);
+        assert_eq!(tick, Tick { more: false, at: Some(10_000) });
+        assert_eq!((rig.port.page_requests.len(), rig.status(0) & 2), (0, 2), "it waits");
+    }
+    rig.port.now = 10_000;
+    rig.run();
+    assert_eq!(rig.port.page_requests.len(), 1);
+    // A switch ends the pause, and not the count.
+    rig.respond(PageResponse::Success);
+    rig.migrate(Config::default());
+    rig.run();
+    rig.respond(PageResponse::Success);
+    assert_eq!(rig.device.tick(&mut rig.port).at, Some(10_000 + 40_000));
+    rig.port.clear(SPACE, DST);
+    rig.run();
+    assert_eq!(rig.record(0, index).unwrap().status, 1);
 }
 
 #[test]

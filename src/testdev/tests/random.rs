@@ -173,7 +173,7 @@ proptest! {
             jobs.iter().map(|(job, a, b)| offer(&mut rig, 0, job, *a, *b)).collect();
         let results: Vec<_> = jobs.iter().map(|(job, ..)| naive(job, &mut expected)).collect();
         for round in 0..2000u32 {
-            let more = rig.device.tick(&mut rig.port).more;
+            let more = rig.tick();
             if (u32::from(migrate) >> (round % 16)) & 1 != 0 {
                 rig.migrate(config);
             }
@@ -304,7 +304,7 @@ proptest! {
                     descriptor.completion &= 0xffff_fff8;
                     rig.offer_as_is(number, descriptor);
                 }
-                Deed::Tick => drop(rig.device.tick(&mut rig.port)),
+                Deed::Tick => drop(rig.tick()),
                 Deed::Answer(which, retry) => {
                     let tags: Vec<u64> = rig.port.waiting.keys().copied().collect();
                     if !tags.is_empty() {

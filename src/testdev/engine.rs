@@ -229,15 +229,15 @@ impl Engine {
         true
     }
 
-    /// The response to a page request group; `failed` says why the access fails, if it does.
-    pub fn page_response(&mut self, group: u16, failed: Option<Cause>, shared: &mut Shared, now: u64) {
+    /// The response to a page request group: when it was granted, or why the access fails.
+    pub fn page_response(&mut self, group: u16, granted: Result<u64, Cause>, shared: &mut Shared) {
         if self.wait != Some(Wait::PageGroup(group)) {
             return;
         }
         self.wait = None;
-        match failed {
-            None => self.asks_again(now),
-            Some(cause) => self.fail(cause, self.wait_addr, shared),
+        match granted {
+            Ok(now) => self.asks_again(now),
+            Err(cause) => self.fail(cause, self.wait_addr, shared),
         }
     }
 

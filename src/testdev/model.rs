@@ -416,23 +416,22 @@ impl Device {
         }
         groups.end(group, Some(response));
         bump(&mut counters.page_responses);
-        let failed = match response {
+        let granted = match response {
             PageResponse::Success => {
                 bump(&mut counters.responses_success);
-                None
+                Ok(port.now())
             }
             PageResponse::Invalid => {
                 bump(&mut counters.responses_invalid);
-                Some(Cause::PageInvalid)
+                Err(Cause::PageInvalid)
             }
             PageResponse::Failure => {
                 bump(&mut counters.responses_failure);
-                Some(Cause::PageFailure)
+                Err(Cause::PageFailure)
             }
         };
-        let now = port.now();
         for engine in &mut self.engines {
-            engine.page_response(group, failed, &mut self.shared, now);
+            engine.page_response(group, granted, &mut self.shared);
         }
         self.settle(port);
         true
@@ -440,10 +439,9 @@ impl Device {
 
     /// The page request interface was reset: no response will come. Wants a tick.
     pub fn page_requests_lost(&mut self, port: &mut dyn Port) {
-        let now = port.now();
         for engine in &mut self.engines {
             if let Some(Wait::PageGroup(group)) = engine.wait {
-                engine.page_response(group, Some(Cause::PageFailure), &mut self.shared, now);
+                engine.page_response(group, Err(Cause::PageFailure), &mut self.shared);
             }
         }
         self.shared.groups.lose_all();

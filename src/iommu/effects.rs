@@ -79,6 +79,8 @@ pub enum Effect {
         /// Size of the range minus one; `u64::MAX` for everything.
         mask: u64,
     },
+    /// Send an event to all CPUs, as the instruction `SEV` does: those that wait for the IOMMU by `WFE` look again.
+    SendEvent,
     /// Whoever keeps remapped interrupts (irqchips, KVM routes) must ask for them again.
     IecNotify {
         /// Every interrupt; else those of the entries below.

@@ -12,6 +12,7 @@
 //! - What needs the BQL says so and checks it. Translation runs on any thread and never blocks.
 //! - A panic ends QEMU (`panic = "abort"`): none crosses into C.
 
+pub mod arm_events;
 pub mod bql;
 pub mod device;
 pub mod dl;

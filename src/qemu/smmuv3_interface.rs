@@ -34,7 +34,7 @@ pub trait ArmSmmuv3: DeviceImpl {
 }
 
 /// Whether KVM runs the guest.
-fn kvm_enabled() -> bool {
+pub(super) fn kvm_enabled() -> bool {
     // SAFETY: where there is such a symbol it is a `bool`, set when the accelerator was chosen.
     dl::symbol(c"kvm_allowed").is_some_and(|allowed| unsafe { allowed.cast::<bool>().read() })
 }

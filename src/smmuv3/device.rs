@@ -19,7 +19,7 @@ use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, function, iotlb_e
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, ClassInit, DeviceImpl, Error, IrqLine, Link,
     MemoryAttributes, MemoryRegion, Object, ObjectLike, OnOffAuto, OwnedRegion, PciBus, Qom, RegionOps,
-    Result, RunStateWatch, SmmuInfo, SysBusDevice, Text, Timer, dl, main_loop, properties, qom,
+    Result, RunStateWatch, SmmuInfo, SysBusDevice, Text, Timer, arm_events, dl, main_loop, properties, qom,
 };
 
 properties! {
@@ -42,7 +42,7 @@ properties! {
         /// See `Features::msi`.
         pub msi: OnOffAuto = OnOffAuto::Auto, c"msi", c"message-signalled interrupts";
         /// See `Features::sev`.
-        pub sev: OnOffAuto = OnOffAuto::Auto, c"sev", c"wake-up events at the end of CMD_SYNC";
+        pub sev: OnOffAuto = OnOffAuto::Auto, c"sev", c"wake-up events at the end of CMD_SYNC, and for a command queue that is not full any more: auto (if QEMU can send them), on, off";
         /// See `Features::two_level_contexts`.
         pub cd2l: OnOffAuto = OnOffAuto::Auto, c"cd2l", c"2-level CD tables";
         /// See `Features::va52`.
@@ -201,7 +201,13 @@ impl<V: Variant> SmmuDevice<V> {
         }
         f.range_invalidation = p.ril.get().unwrap_or(f.range_invalidation);
         f.msi = p.msi.get().unwrap_or(f.msi);
-        f.sev = p.sev.get().unwrap_or(f.sev);
+        f.sev = p.sev.get().unwrap_or(f.sev && arm_events::available());
+        if f.sev && !arm_events::available() {
+            return Err(Error::new(
+                "property 'sev' is on, which needs a QEMU that can send an event to its CPUs: one with this project's \
+                 patches, and not with KVM; set sev=off, or leave it out",
+            ));
+        }
         f.two_level_contexts = p.cd2l.get().unwrap_or(f.two_level_contexts && f.ssid_bits > 0);
         // 52-bit input addresses exist with the 64 KiB granule only, and 52-bit output.
         f.va52 = p.vax.get().unwrap_or(f.va52 && f.gran64k && f.oas == AddressSize::Bits52);
@@ -366,6 +372,7 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
                 // Those who ask for translations as they would with ATS do not depend on the guest's CMD_ATC_INV.
                 core.notify(stream, substream, addr, mask, true);
             }
+            Effect::SendEvent => arm_events::send_event(),
             // Nothing that an SMMU asks for; the rest is for endpoints.
             Effect::WriteMemory { .. }
             | Effect::IecNotify { .. }

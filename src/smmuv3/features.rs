@@ -148,7 +148,7 @@ pub struct Features {
     pub range_invalidation: bool,
     /// Message-signalled interrupts.
     pub msi: bool,
-    /// Wake-up events on `CMD_SYNC`.
+    /// Wake-up events for `CMD_SYNC` and for a command queue that is not full any more.
     pub sev: bool,
     /// Records of events are merged where streams allow it.
     pub event_merging: bool,

@@ -314,7 +314,8 @@ impl<V: Variant> IommuDevice for VtdDevice<V> {
             Effect::PulseIrq { .. }
             | Effect::Resolved { .. }
             | Effect::PageResponse { .. }
-            | Effect::AtsInvalidate { .. } => {}
+            | Effect::AtsInvalidate { .. }
+            | Effect::SendEvent => {}
         }
     }
 

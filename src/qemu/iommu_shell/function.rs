@@ -146,6 +146,7 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
         | Effect::WriteMsi { .. }
         | Effect::WriteMemory { .. }
         | Effect::UnmapNotify { .. }
+        | Effect::SendEvent
         | Effect::IecNotify { .. } => {}
     }
 }

@@ -47,6 +47,16 @@ impl<E: Engine> Smmu<E> {
     /// Consumes commands (`IHI0070 §4.1.2`) until the queue is empty, off or in error, a SYNC has to wait, or it was enough
     /// for one call.
     pub(super) fn run_commands(&self, state: &mut State, mem: &dyn GuestMemory, effects: &mut Effects) {
+        let mut event = false;
+        self.consume(state, mem, &mut event, effects);
+        if event && self.features.sev {
+            // One wakes whoever waits for any of them, and comes when `CMDQ_CONS` says why.
+            effects.push(Effect::SendEvent);
+        }
+    }
+
+    /// [`run_commands`](Self::run_commands), but for the wake-up event that is due if `event` is set.
+    fn consume(&self, state: &mut State, mem: &dyn GuestMemory, event: &mut bool, effects: &mut Effects) {
         let ring = state.registers.cmdq(&self.features);
         // Indexes that contradict each other do not make more of a queue than it is.
         let queued = self.queued(&state.registers, ring).min(ring.entries());
@@ -89,6 +99,8 @@ impl<E: Engine> Smmu<E> {
             }
             // §3.18: consumption is observable no later than what the command signals.
             let before = CmdqCons::from(state.registers.cmdq_cons);
+            // §4.1.2, IDR0.SEV: software that finds the queue full may wait by WFE until it is not.
+            *event |= ring.is_full(state.registers.cmdq_prod, before.rd());
             state.registers.cmdq_cons = before.with_rd(ring.next(cons)).bits();
             add_alone(&self.counters.commands, 1);
             match command {
@@ -120,7 +132,10 @@ impl<E: Engine> Smmu<E> {
                 }
                 Command::Resume { stream, stag, action } => self.resume(state, stream, stag, action, effects),
                 Command::StallTerm { stream } => self.terminate(state, Some(stream), effects),
-                Command::Sync(signal) => self.complete(state, signal, effects),
+                Command::Sync(signal) => {
+                    *event |= signal == Signal::Sev;
+                    self.complete(state, signal, effects);
+                }
             }
         }
         let left = self.queued(&state.registers, ring);

@@ -181,6 +181,10 @@ pub(super) fn sync_msi(addr: u64, data: u32) -> [u64; 2] {
     [first.bits(), Sync1::default().with_msi_addr(addr >> 2).bits()]
 }
 
+pub(super) fn sync_sev() -> [u64; 2] {
+    [Sync0::default().with_opcode(op::SYNC.into()).with_cs(2).bits(), 0]
+}
+
 pub(super) fn cfgi_all() -> [u64; 2] {
     let first = StreamCommand0::default().with_opcode(op::CFGI_STE_RANGE.into());
     [first.bits(), CfgiCommand1::default().with_range(31).bits()]

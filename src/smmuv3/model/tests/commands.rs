@@ -121,8 +121,7 @@ fn sync_signals() {
     let irq = pulse(reg::IRQ_SYNC);
     assert_eq!(rig.command(sync_msi(0x8_0000, 0x55)), [irq.clone(), msi((0x8_0000, 0x55))]);
     assert_eq!(rig.command(sync_msi(0, 0x55)), [irq], "no address, no MSI");
-    let sev = Sync0::default().with_opcode(op::SYNC.into()).with_cs(2).bits();
-    assert_eq!(rig.command([sev, 0]), []);
+    assert_eq!(rig.command(sync_sev()), [Effect::SendEvent]);
     assert_eq!(rig.smmu.stats().syncs, 4);
     // The address is cut to the output size.
     let effects = rig.command(sync_msi(0x00ff_0000_0000_1000, 1));
@@ -132,6 +131,79 @@ fn sync_signals() {
     let reserved = Sync0::default().with_opcode(op::SYNC.into()).with_cs(3).bits();
     rig.command([reserved, 0]);
     assert_eq!(rig.error(), CERROR_ILL);
+}
+
+/// §4.7.3, SIG_SEV: who sleeps in WFE until a SYNC is complete is woken when it is, and not before.
+#[test]
+fn a_sync_wakes_who_sleeps_until_it_is_complete() {
+    for adversarial in [false, true] {
+        let mut rig = Rig::with(Features { adversarial, ..Features::default() }, 6, 6);
+        rig.map(0x1000);
+        let Outcome::Translated { epoch, .. } = rig.translate(0x1000, None).0 else { panic!() };
+        let mut effects = rig.command(sync_sev());
+        while rig.smmu.needs_run() {
+            effects.extend(rig.run());
+        }
+        assert_eq!(effects, []);
+        assert!(!rig.is_drained());
+        assert!(rig.smmu.end(epoch));
+        assert_eq!(rig.run(), [Effect::SendEvent]);
+        assert!(rig.is_drained());
+        assert_eq!(rig.run(), [], "once");
+    }
+}
+
+/// Several SYNCs that complete together send one event, and one that fails sends none.
+#[test]
+fn one_event_serves_all_that_completes_at_once() {
+    let mut rig = Rig::new(6);
+    (0..3).for_each(|_| rig.put(sync_sev()));
+    assert_eq!(rig.kick(), [Effect::SendEvent]);
+    rig.put([0xff, 0]);
+    rig.put(sync_sev());
+    assert!(!rig.kick().contains(&Effect::SendEvent));
+}
+
+/// §4.1.2, IDR0.SEV: software that found the queue full sleeps until there is room.
+#[test]
+fn a_queue_that_was_full_wakes_who_waits_for_room() {
+    for log2size in 0..8u32 {
+        let mut rig = Rig::with(Features::default(), log2size, 4);
+        let entries = 1 << log2size;
+        (1..entries).for_each(|_| rig.put([op::PREFETCH_CONFIG.into(), 0]));
+        assert_eq!(rig.kick(), [], "size {log2size}: it was not full");
+        (0..entries).for_each(|_| rig.put([op::PREFETCH_CONFIG.into(), 0]));
+        assert_eq!(rig.kick(), [Effect::SendEvent], "size {log2size}");
+    }
+    // A SYNC at its head that has to wait keeps it full.
+    let mut rig = Rig::new(2);
+    rig.map(0x1000);
+    let Outcome::Translated { epoch, .. } = rig.translate(0x1000, None).0 else { panic!() };
+    rig.put(sync());
+    (0..3).for_each(|_| rig.put([op::PREFETCH_CONFIG.into(), 0]));
+    assert_eq!(rig.kick(), []);
+    assert!(rig.smmu.end(epoch));
+    assert_eq!(rig.run(), [Effect::SendEvent]);
+    // So does an error, until software has acknowledged it.
+    let mut rig = Rig::new(2);
+    rig.put([0xff, 0]);
+    (0..3).for_each(|_| rig.put([op::PREFETCH_CONFIG.into(), 0]));
+    assert!(!rig.kick().contains(&Effect::SendEvent));
+    rig.mem.put_all(CMDQ, &sync());
+    assert_eq!(rig.write(reg::GERRORN, 1), [Effect::SendEvent]);
+}
+
+/// Where no event can be sent, `IDR0.SEV` is 0 and none is.
+#[test]
+fn without_events_nobody_is_woken() {
+    let features = Features { sev: false, ..Features::default() };
+    assert_eq!(features.idr0() >> 14 & 1, 0);
+    assert_eq!(Features::default().idr0() >> 14 & 1, 1);
+    let mut rig = Rig::with(features, 2, 2);
+    assert_eq!(rig.command(sync_sev()), []);
+    (0..4).for_each(|_| rig.put(sync_sev()));
+    assert_eq!(rig.kick(), []);
+    assert_eq!(rig.smmu.stats().syncs, 5);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub fn cargo() -> Command {
 /// Cargo's target directory for the checkout.
 pub fn target_dir() -> Result<PathBuf> {
     let output = cargo()
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .args(["metadata", "--format-version=1", "--no-deps"])
         .current_dir(place::root())
         .stderr(Stdio::null())
         .output()
@@ -209,9 +209,10 @@ fn guest_programs(
     let way = guest_target(&step, arch, args)?;
     let target = way.target;
     // Checkouts share this directory, and Cargo goes by the files' times: another one's later build would pass for ours.
+    // Cargo looks up what the packages depend on even for this, and on a machine's first run has to ask the registry.
     let mut clean = cargo();
     clean
-        .args(["clean", "--quiet", "--offline", "--release", "--target", &target])
+        .args(["clean", "--quiet", "--release", "--target", &target])
         .args(programs.iter().chain(others).flat_map(|package| ["--package", package]))
         .env("CARGO_TARGET_DIR", &target_dir)
         .current_dir(place::root().join("guest"));

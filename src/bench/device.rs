@@ -42,7 +42,11 @@ mod register {
     pub const SUM: usize = 20;
     pub const TOLD: usize = 21;
     pub const HEARD: usize = 22;
-    pub const COUNT: usize = 23;
+    pub const TOLD_ADDRESS: usize = 23;
+    pub const TOLD_MASK: usize = 24;
+    pub const WIDEST: usize = 25;
+    pub const FORGOTTEN: usize = 26;
+    pub const COUNT: usize = 27;
 }
 
 properties! {
@@ -104,8 +108,12 @@ impl RegionOps for Registers {
     const IMPL_SIZES: core::ops::RangeInclusive<u32> = 8..=8;
 
     fn read(device: &Qom<Bench>, offset: u64, _size: u32) -> u64 {
-        if index(offset) == register::HEARD {
-            return device.consumer.get().and_then(Option::as_ref).map_or(0, IommuConsumer::heard);
+        let consumer = || device.consumer.get().and_then(Option::as_ref);
+        match index(offset) {
+            register::HEARD => return consumer().map_or(0, IommuConsumer::heard),
+            register::WIDEST => return consumer().map_or(0, IommuConsumer::widest),
+            register::FORGOTTEN => return consumer().map_or(0, |consumer| consumer.has_forgotten().into()),
+            _ => {}
         }
         device.registers.get(index(offset)).map_or(0, |register| register.load(Ordering::Relaxed))
     }
@@ -190,6 +198,8 @@ impl Qom<Bench> {
         let told = consumer.as_ref().and_then(|consumer| consumer.ask(self.get(register::BASE), false));
         let bits = told.map_or(0, |told| u64::from(told.read) | u64::from(told.write) << 1);
         self.set(register::TOLD, bits);
+        self.set(register::TOLD_ADDRESS, told.map_or(0, |told| told.translated));
+        self.set(register::TOLD_MASK, told.map_or(0, |told| told.mask));
     }
 
     fn rounds(&self, operation: Operation, seed: u64) -> Found {

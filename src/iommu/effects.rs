@@ -41,7 +41,8 @@ pub enum Effect {
         substream: Option<SubstreamId>,
         /// First input address.
         addr: u64,
-        /// Size of the range minus one; `u64::MAX` for everything.
+        /// Size of the range minus one; `u64::MAX` for everything. The device shell makes aligned ranges of it
+        /// ([`outside`](super::outside)).
         mask: u64,
     },
     /// Write one word to guest-physical memory: the status of an invalidation wait descriptor. It tells the guest that

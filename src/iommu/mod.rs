@@ -18,6 +18,7 @@ pub mod memory;
 pub(crate) mod micro_tlb;
 pub mod model;
 pub(crate) mod narrow;
+pub mod outside;
 pub mod request;
 pub mod sequence;
 mod set_cache;

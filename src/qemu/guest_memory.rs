@@ -28,6 +28,11 @@ impl GuestRam {
         Self { space, map: RamMap::follow(space) }
     }
 
+    /// The first and the last address of the piece of writable RAM that `addr` is in, if it is one of the large ones.
+    pub fn piece(&self, addr: u64) -> Option<(u64, u64)> {
+        self.map.piece(addr)
+    }
+
     /// The host address of guest-physical `addr`, and how many of `len` bytes follow it there. `None` if
     /// it is not RAM, or read-only and `write` is set. Valid until the read section ends.
     #[inline]

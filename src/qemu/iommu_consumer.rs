@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Translations as a device sees them that keeps what it was told until it hears otherwise, as QEMU's vhost does.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use qemu_sys as sys;
 
@@ -28,6 +28,12 @@ struct Notifier {
     /// First, so that what QEMU has is the whole.
     raw: sys::IOMMUNotifier,
     heard: AtomicU64,
+    /// Of what it has heard since it asked last: the largest size minus one.
+    widest: AtomicU64,
+    /// The address that it asked for last.
+    asked: AtomicU64,
+    /// What it has heard since covers that address.
+    forgotten: AtomicBool,
 }
 
 /// A listener to what an IOMMU takes back from one PCI function.
@@ -53,31 +59,41 @@ impl IommuConsumer {
         // SAFETY: a realized device; its address space and that one's root live as long as its bus.
         let root = unsafe { (*sys::pci_device_iommu_address_space(function.as_ptr())).root };
         // SAFETY: as above.
-        if !unsafe { (*root).is_iommu } {
-            return Err(Error::new("no IOMMU region is in front of this function"));
-        }
+        let region = unsafe { translating(root) }
+            .ok_or_else(|| Error::new("no IOMMU region is in front of this function"))?;
         let raw = sys::IOMMUNotifier {
             notify: Some(heard),
             notifier_flags: sys::IOMMUNotifierFlag::IOMMU_NOTIFIER_UNMAP,
             end: u64::MAX,
             ..Default::default()
         };
-        let notifier = Box::into_raw(Box::new(Notifier { raw, heard: AtomicU64::new(0) }));
+        let notifier = Box::into_raw(Box::new(Notifier {
+            raw,
+            heard: AtomicU64::new(0),
+            widest: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            forgotten: AtomicBool::new(true),
+        }));
         // SAFETY: an IOMMU region, and a notifier that stays where it is until `drop`.
         let taken = Error::catch(|error| unsafe {
-            sys::memory_region_register_iommu_notifier(root, notifier.cast(), error)
+            sys::memory_region_register_iommu_notifier(region, notifier.cast(), error)
         });
         if let Err(e) = taken {
             // SAFETY: QEMU did not take it.
             drop(unsafe { Box::from_raw(notifier) });
             return Err(e);
         }
-        Ok(Self { region: root.cast(), notifier })
+        Ok(Self { region: region.cast(), notifier })
     }
 
     /// Asks where `addr` goes, without making an access.
     pub fn ask(&self, addr: u64, write: bool) -> Option<Told> {
         bql::assert_locked();
+        // SAFETY: lives until `drop`.
+        let notifier = unsafe { &*self.notifier };
+        notifier.asked.store(addr, Ordering::Relaxed);
+        notifier.widest.store(0, Ordering::Relaxed);
+        notifier.forgotten.store(false, Ordering::Relaxed);
         let flag = if write { sys::IOMMUAccessFlags::IOMMU_WO } else { sys::IOMMUAccessFlags::IOMMU_RO };
         // SAFETY: a live IOMMU region: its class is that of IOMMU regions, whose `translate` is set.
         let entry = unsafe {
@@ -99,6 +115,18 @@ impl IommuConsumer {
         // SAFETY: lives until `drop`.
         unsafe { (*self.notifier).heard.load(Ordering::Relaxed) }
     }
+
+    /// Of what it was told to forget since it asked last: the largest size minus one.
+    pub fn widest(&self) -> u64 {
+        // SAFETY: lives until `drop`.
+        unsafe { (*self.notifier).widest.load(Ordering::Relaxed) }
+    }
+
+    /// Whether it was told to forget the address that it asked for last.
+    pub fn has_forgotten(&self) -> bool {
+        // SAFETY: lives until `drop`.
+        unsafe { (*self.notifier).forgotten.load(Ordering::Relaxed) }
+    }
 }
 
 impl Drop for IommuConsumer {
@@ -112,7 +140,35 @@ impl Drop for IommuConsumer {
     }
 }
 
-unsafe extern "C" fn heard(notifier: *mut sys::IOMMUNotifier, _entry: *mut sys::IOMMUTLBEntry) {
-    // SAFETY: ours, registered in `new`.
-    unsafe { (*notifier.cast::<Notifier>()).heard.fetch_add(1, Ordering::Relaxed) };
+/// The region that translates: the root of an address space, or one of those directly below it.
+///
+/// # Safety
+/// A live region, under the BQL.
+unsafe fn translating(root: *mut sys::MemoryRegion) -> Option<*mut sys::MemoryRegion> {
+    // SAFETY: the caller's promise; QEMU keeps a region's list of others in order under the BQL.
+    unsafe {
+        let mut region = root;
+        let mut next = (*root).subregions.tqh_first;
+        while !(*region).is_iommu {
+            region = next;
+            if region.is_null() {
+                return None;
+            }
+            next = (*region).subregions_link.tqe_next;
+        }
+        Some(region)
+    }
+}
+
+unsafe extern "C" fn heard(notifier: *mut sys::IOMMUNotifier, entry: *mut sys::IOMMUTLBEntry) {
+    // SAFETY: ours, registered in `new`; QEMU writes the first field alone, under the BQL, which this has.
+    let notifier = unsafe { &*notifier.cast::<Notifier>() };
+    // SAFETY: QEMU's, during the call.
+    let (addr, mask) = unsafe { ((*entry).iova, (*entry).addr_mask) };
+    notifier.heard.fetch_add(1, Ordering::Relaxed);
+    notifier.widest.fetch_max(mask, Ordering::Relaxed);
+    // As vhost's caches reckon: a size of 2^64 is 0 to them, and takes nothing away.
+    if notifier.asked.load(Ordering::Relaxed).wrapping_sub(addr) < mask.wrapping_add(1) {
+        notifier.forgotten.store(true, Ordering::Relaxed);
+    }
 }

@@ -28,12 +28,15 @@ use super::request;
 use super::vmstate::Migrate;
 use crate::iommu::deadlines::Deadlines;
 use crate::iommu::model::lock;
+use crate::iommu::outside::{Outside, largest_within};
 use crate::iommu::{DmaRequest, Effect, Effects, Model, Outcome, StreamId, SubstreamId, Translation};
 
 /// Rounds after which a machine that stops takes the rest along in its state: more than a full command queue takes.
 const FLUSHES: u32 = 256;
 /// Largest page that is reported where input and output are the same.
 const BYPASS_MASK: u64 = (1 << 30) - 1;
+/// The smallest answer to those who keep answers.
+const PAGE_MASK: u64 = 0xfff;
 /// The epoch of accesses that were not translated.
 const NO_EPOCH: u64 = u64::MAX;
 
@@ -151,8 +154,9 @@ pub struct Core<M> {
     rests: AtomicBool,
     /// Endpoints are being told something, and what they answer at once is carried out then. Under the BQL.
     tells: AtomicBool,
-    /// Addresses have been translated for caches outside, which know them by bits that no invalidation names.
-    aliased: AtomicBool,
+    /// What caches outside were answered: those that are told of unmapped addresses, and those that are told what a device
+    /// with ATS is told.
+    outside: [Outside; 2],
     ports: Mutex<Ports>,
     listeners: Mutex<Listeners>,
     assigned: Mutex<AssignedDevices>,
@@ -266,6 +270,10 @@ impl<M: Model> Core<M> {
 
     fn entry(&self, addr: u64, translation: &Translation) -> TlbEntry {
         let mask = if translation.page_mask == u64::MAX { BYPASS_MASK } else { translation.page_mask };
+        self.entry_of(addr, translation, mask)
+    }
+
+    fn entry_of(&self, addr: u64, translation: &Translation, mask: u64) -> TlbEntry {
         TlbEntry {
             target: self.space,
             iova: addr & !mask,
@@ -278,6 +286,29 @@ impl<M: Model> Core<M> {
         }
     }
 
+    /// The same for those who may keep it. vhost looks the beginning of the answer up in its list of RAM, and takes no more
+    /// of the answer than follows there: all of it has to be in one piece of RAM, or else it is a page.
+    fn kept_entry(&self, addr: u64, translation: &Translation) -> TlbEntry {
+        if self.model.is_alias(addr) {
+            self.outside.iter().for_each(|outside| outside.answers_alias(addr));
+        }
+        let whole = translation.page_mask;
+        if whole <= PAGE_MASK {
+            return self.entry_of(addr, translation, whole);
+        }
+        let mask = match self.ram.piece(translation.addr) {
+            Some((first, last)) => {
+                largest_within(translation.addr, whole.min(BYPASS_MASK), first, last).max(PAGE_MASK)
+            }
+            None => PAGE_MASK,
+        };
+        // All of what is not translated ends at once.
+        if mask < whole && whole != u64::MAX {
+            self.outside.iter().for_each(|outside| outside.answers_part(whole));
+        }
+        self.entry_of(addr, translation, mask)
+    }
+
     /// Tells those who listen that a range is gone, or gone from device-TLBs: of a stream, or of all.
     pub fn notify(
         &self,
@@ -287,12 +318,17 @@ impl<M: Model> Core<M> {
         mask: u64,
         device_tlb: bool,
     ) {
-        let mask = if self.aliased.load(Ordering::SeqCst) { u64::MAX } else { mask };
+        let [unmapped, device] = &self.outside;
+        let outside = if device_tlb { device } else { unmapped };
+        let ranges = outside.ranges(addr, mask, stream.is_none());
         let ports: Vec<_> = lock(&self.ports).values().copied().collect();
         let mut entry = TlbEntry::denied(0);
-        (entry.iova, entry.mask, entry.target, entry.pasid) = (addr & !mask, mask, self.space, pasid);
-        for port in ports {
-            port.notify(stream, &entry, device_tlb);
+        (entry.target, entry.pasid) = (self.space, pasid);
+        for range in ranges {
+            (entry.iova, entry.mask) = (range.addr, range.mask);
+            for port in &ports {
+                port.notify(stream, &entry, device_tlb);
+            }
         }
     }
 }
@@ -342,7 +378,7 @@ impl<M: Model> Shell<M> {
                 answers: Mutex::default(),
                 rests: AtomicBool::new(true),
                 tells: AtomicBool::new(false),
-                aliased: AtomicBool::new(false),
+                outside: Default::default(),
                 ports: Mutex::new(BTreeMap::new()),
                 listeners: Mutex::new(BTreeMap::new()),
                 assigned: Mutex::default(),

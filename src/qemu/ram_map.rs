@@ -112,6 +112,21 @@ impl RamMap {
         None
     }
 
+    /// The first and the last address of the piece that `addr` is in. `None`: none of the large ones, or they change now.
+    pub(super) fn piece(&self, addr: u64) -> Option<(u64, u64)> {
+        let version = self.version.load(Ordering::Acquire);
+        for window in &self.windows {
+            let size = window.size.load(Ordering::Relaxed);
+            let first = window.first.load(Ordering::Relaxed);
+            if addr.wrapping_sub(first) < size {
+                fence(Ordering::Acquire);
+                let is_stable = version & 1 == 0 && self.version.load(Ordering::Relaxed) == version;
+                return is_stable.then_some((first, first.saturating_add(size - 1)));
+            }
+        }
+        None
+    }
+
     fn told(&self) -> std::sync::MutexGuard<'_, Vec<Piece>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }

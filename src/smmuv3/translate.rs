@@ -429,7 +429,7 @@ pub fn has_tag(addr: u64) -> bool {
 
 /// The address with a top byte that says no more than bit 55. Every address that a walk can translate is
 /// either like this or has its top byte ignored.
-fn canonical(addr: u64) -> u64 {
+pub(super) fn canonical(addr: u64) -> u64 {
     const TOP: u64 = 0xff << 56;
     if is_upper(addr) { addr | TOP } else { addr & !TOP }
 }

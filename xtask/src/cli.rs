@@ -405,6 +405,8 @@ pub enum Suite {
     Matrix,
     /// Several SMMUs in one machine
     Units,
+    /// Devices whose work another program does, which keeps translations: vhost
+    Vhost,
     /// VT-d's interrupts: remapped, posted, forged, with and without x2APIC
     Interrupts,
     /// What no Linux does and the specification has, by registers and tables alone

@@ -2,7 +2,6 @@
 //! The PCI functions in front of an IOMMU: what each of them reaches, what they ask, and what they are told.
 
 use core::marker::PhantomData;
-use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -404,13 +403,10 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
             tag: None,
         };
         let core = &region.core;
-        if core.model.is_alias(addr) {
-            core.aliased.store(true, Ordering::SeqCst);
-        }
         if index == UNTRANSLATED
             && let Some(translation) = core.model.cached_translation(&req)
         {
-            return core.entry(addr, &translation);
+            return core.kept_entry(addr, &translation);
         }
         // Never with effects: nothing may be called back from here.
         let outcome = if index == TRANSLATED {
@@ -423,7 +419,7 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
         match outcome {
             Outcome::Translated { translation, epoch } => {
                 core.end(epoch);
-                core.entry(addr, &translation)
+                core.kept_entry(addr, &translation)
             }
             Outcome::Aborted | Outcome::Waiting => TlbEntry::denied(addr),
         }

@@ -9,7 +9,7 @@ use super::super::registers::Registers;
 use super::super::spec::command::{CERROR_ABT, CERROR_ATC_INV_SYNC, CERROR_ILL};
 use super::super::spec::registers::{CmdqCons, Cr2, IRQ_SYNC};
 use super::super::stats::{add, add_alone};
-use super::super::translate::{Invalidation, Pages};
+use super::super::translate::{Invalidation, Pages, canonical};
 use super::events::CMDQ_ERR;
 use super::{Engine, Smmu, State, resolve};
 use crate::iommu::effects::Notified;
@@ -267,12 +267,14 @@ fn notice(what: &Invalidation, ignored_bits: u32) -> Option<Effect> {
         Invalidation::Cd { .. } => return None,
         Invalidation::Va { pages: Pages { addr, size, .. }, .. }
         | Invalidation::Ipa { pages: Pages { addr, size, .. }, .. } => {
-            // The smallest aligned power of two that holds the range.
-            let least = if matches!(what, Invalidation::Va { .. }) { ones(ignored_bits) } else { 0 };
+            let (least, addr) = match what {
+                // The top byte of a command by VA says no more than bit 55, as in the caches.
+                Invalidation::Va { .. } => (ones(ignored_bits), canonical(addr)),
+                _ => (0, addr),
+            };
             let last = addr.saturating_add(size.saturating_sub(1)) | least;
             let addr = addr & !least;
-            let mask = ones(u64::BITS.saturating_sub((addr ^ last).leading_zeros()));
-            Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
+            Effect::UnmapNotify { stream: None, substream: None, addr, mask: last.saturating_sub(addr) }
         }
         _ => Effect::UNMAP_ALL,
     })

@@ -6,6 +6,7 @@
 //! models are judged from outside, by the specifications' words (`IHI0070`, `VTD`, `PCIe`, `docs/sva-testdev.md`),
 //! and not by their own constants.
 
+pub mod consumer;
 mod endpoint;
 mod function;
 pub mod smmuv3;

@@ -21,6 +21,7 @@ mod registers;
 mod snapshot;
 mod unit;
 mod units;
+mod vhost;
 
 use std::fs;
 use std::path::PathBuf;
@@ -158,6 +159,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         Suite::Boots,
         Suite::Matrix,
         Suite::Units,
+        Suite::Vhost,
         Suite::Interrupts,
         Suite::Snapshot,
         Suite::Controls,
@@ -187,6 +189,9 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     }
     if wants(Suite::Units) {
         units::run(&mut runner);
+    }
+    if wants(Suite::Vhost) {
+        vhost::run(&mut runner);
     }
     if wants(Suite::Interrupts) {
         interrupts::run(&mut runner);

@@ -59,14 +59,16 @@ fn invalidations_reach_the_caches_and_the_outside() {
     assert_eq!(rig.command([cd.bits(), 1]), []);
     let va = TlbiCommand0::default().with_opcode(op::TLBI_NH_VA.into()).with_asid(9);
     assert_eq!(rig.command([va.bits(), 0x1234_5000]), [unmap(None, 0x1234_5000, 0xfff)]);
-    // Three pages at 0x7000 are in one aligned 64 KiB, not in 32.
     let range = va.with_num(2).bits();
-    assert_eq!(rig.command([range, 0x7000 | 1 << 10]), [unmap(None, 0, 0xffff)]);
+    assert_eq!(rig.command([range, 0x7000 | 1 << 10]), [unmap(None, 0x7000, 0x2fff)]);
+    // The top byte of an address says no more than bit 55.
+    assert_eq!(rig.command([va.bits(), 0x5500_0000_1234_5000]), [unmap(None, 0x1234_5000, 0xfff)]);
+    assert_eq!(rig.command([va.bits(), 0x0080_0000_1234_5000]), [unmap(None, 0xff80_0000_1234_5000, 0xfff)]);
     rig.put(cfgi_all());
     rig.put(tlbi_asid(1));
     rig.put(tlbi_asid(2));
     assert_eq!(rig.kick(), [unmap(None, 0, u64::MAX)], "one notice serves all");
-    assert_eq!(rig.invalidations().len(), 7);
+    assert_eq!(rig.invalidations().len(), 9);
 }
 
 #[test]

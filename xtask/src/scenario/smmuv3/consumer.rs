@@ -5,20 +5,7 @@ use anyhow::{Result, ensure};
 
 use super::second::VMID;
 use super::{Context, Leaf, Rig};
-use crate::scenario::{Finding, place};
-
-/// Vendor and device of `iommu-bench`.
-pub const IDENTITY: u32 = 0x53b0_1234;
-
-/// Its registers.
-mod register {
-    pub const START: u64 = 0x00;
-    pub const BASE: u64 = 0x08;
-    pub const TOLD: u64 = 0xa8;
-    pub const HEARD: u64 = 0xb0;
-}
-/// `Operation::Ask`.
-const ASK: u64 = 4;
+use crate::scenario::{Finding, consumer, place};
 
 /// An intermediate address that stage 2 lets nobody write.
 const READ_ONLY: u64 = 0x8000_0000;
@@ -33,12 +20,8 @@ impl Rig {
         self.map_second(READ_ONLY, place::DATA, false)
     }
 
-    /// What it is told of an address: bit 0 reads, bit 1 writes are allowed.
     fn ask(&mut self, address: u64) -> Result<u64> {
-        let bar = self.endpoint.bar;
-        self.qtest.writeq(bar + register::BASE, address)?;
-        self.qtest.writeq(bar + register::START, ASK)?;
-        self.qtest.readq(bar + register::TOLD)
+        Ok(consumer::ask(&mut self.qtest, &self.endpoint, address)?.allowed)
     }
 }
 
@@ -63,12 +46,11 @@ pub fn invalidation(rig: &mut Rig) -> Result<Finding> {
     rig.two_stages()?;
     let told = rig.ask(place::DATA)?;
     ensure!(told == 0b11, "a page that both stages let be written: {told:#b}");
-    let heard = |rig: &mut Rig| rig.qtest.readq(rig.endpoint.bar + register::HEARD);
-    let before = heard(rig)?;
+    let before = consumer::heard(&mut rig.qtest, &rig.endpoint)?.times;
     // CMD_TLBI_NH_ALL, CMD_SYNC.
     rig.command([0x10 | VMID << 32, 0])?;
     rig.command([0x46, 0])?;
     rig.settle()?;
-    let times = heard(rig)? - before;
+    let times = consumer::heard(&mut rig.qtest, &rig.endpoint)?.times - before;
     Ok(Finding { correct: times != 0, seen: format!("hears of it {times} times") })
 }

@@ -17,7 +17,7 @@ pub use second::Ats;
 pub use tables::{Leaf, Tables, page};
 
 use super::function::IDENTITY as ENDPOINT;
-use super::{Capability, Completion, Descriptor, Engine, Function, place};
+use super::{Capability, Completion, Descriptor, Engine, Function, consumer as keeper, place};
 use crate::cli::{MachineArgs, Model};
 use crate::qtest::Qtest;
 use crate::vm::{Machine, Parts};
@@ -206,7 +206,7 @@ impl Rig {
     pub fn start_consumer(args: &MachineArgs, parts: &Parts, dir: &Path, name: &str) -> Result<Self> {
         let mut machine = super::machine(args, parts, 0);
         machine.benches = 1;
-        Self::start_machine(machine, consumer::IDENTITY, dir, name)
+        Self::start_machine(machine, keeper::IDENTITY, dir, name)
     }
 
     /// The same with a function in the endpoint's place that `args` bring with them, by its vendor and device.

@@ -130,13 +130,24 @@ impl Rig {
         name: &str,
         endpoints: u8,
     ) -> Result<Self> {
-        let mut qtest = Qtest::start(super::machine(args, parts, endpoints), dir, name)?;
+        let qtest = Qtest::start(super::machine(args, parts, endpoints), dir, name)?;
+        Self::start_in(qtest, endpoints, super::function::IDENTITY)
+    }
+
+    /// The same with a function in the endpoint's place that keeps what the unit told it: `iommu-bench`.
+    pub fn start_consumer(args: &MachineArgs, parts: &Parts, dir: &Path, name: &str) -> Result<Self> {
+        let mut machine = super::machine(args, parts, 0);
+        machine.benches = 1;
+        Self::start_in(Qtest::start(machine, dir, name)?, 1, super::consumer::IDENTITY)
+    }
+
+    fn start_in(mut qtest: Qtest, endpoints: u8, identity: u32) -> Result<Self> {
         let (cap, ecap) = (qtest.readq(UNIT + register::CAP)?, qtest.readq(UNIT + register::ECAP)?);
         if cap == 0 || cap == u64::MAX {
             bail!("no VT-d unit at {UNIT:#x}");
         }
         let endpoints = (0..u64::from(endpoints))
-            .map(|n| Function::start(&mut qtest, Model::Vtd, n))
+            .map(|n| Function::start_other(&mut qtest, Model::Vtd, n, identity))
             .collect::<Result<Vec<_>>>()?;
         let mut pages = Pages::new(place::TABLES);
         let first = Tree::new(&mut pages, entry::first::FORMAT, 4)?;

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,6 +14,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::advice::advice;
 use crate::place;
+
+/// What finished steps have taken in all, in milliseconds.
+static BUILT: AtomicU64 = AtomicU64::new(0);
+
+/// How long this program has been building and fetching: the sum of all finished steps.
+pub fn built() -> Duration {
+    Duration::from_millis(BUILT.load(Ordering::Relaxed))
+}
 
 /// One step of the set-up: a line on the terminal and a log file.
 pub struct Step {
@@ -55,7 +64,9 @@ impl Step {
     pub fn finish(mut self, detail: &str) {
         self.done = true;
         self.bar.finish_and_clear();
-        let secs = self.started.elapsed().as_secs_f32();
+        let took = self.started.elapsed();
+        BUILT.fetch_add(u64::try_from(took.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let secs = took.as_secs_f32();
         eprintln!(
             "  {}    {:<34} {detail} {}",
             style("ok").green(),

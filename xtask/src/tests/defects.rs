@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::{Runner, Verdict, plain_machine, plain_vtd};
-use crate::cli::{Implementation, MachineArgs};
+use crate::cli::{Implementation, MachineArgs, Suite};
 use crate::scenario::{Defect, Finding, smmuv3, vtd};
 use crate::setup;
 use crate::vm::Parts;
@@ -17,7 +17,7 @@ use crate::vm::Parts;
 type Start<R> = fn(&MachineArgs, &Parts, &Path, &str) -> Result<R>;
 
 /// The suite; `--json` gets the list of rows `{id, c, rust}`.
-pub fn run(runner: &mut Runner, own_file: bool) {
+pub fn run(runner: &mut Runner) {
     let mut rows: Vec<Value> = Vec::new();
     let mut smmu = plain_machine(&runner.source);
     smmu.iommu.push("stage=nested".into());
@@ -33,7 +33,7 @@ pub fn run(runner: &mut Runner, own_file: bool) {
     });
     let text = format!("{:#}\n", Value::Array(rows));
     let _ = fs::write(runner.dir.join("defects.json"), &text);
-    if let Some(file) = runner.json.as_ref().filter(|_| own_file)
+    if let Some(file) = runner.json.as_ref().filter(|_| runner.runs_alone(Suite::Defects))
         && let Err(e) = fs::write(file, &text)
     {
         runner.record("defects/json", Err(anyhow::anyhow!("writing {}: {e}", file.display())), 0.0);

@@ -4,6 +4,7 @@
 mod avocado;
 mod bench;
 mod boots;
+mod budget;
 mod conformance;
 mod controls;
 mod defects;
@@ -59,6 +60,7 @@ struct Entry {
 /// Runs tests and keeps the score.
 pub struct Runner {
     entries: Vec<Entry>,
+    suites: Vec<Suite>,
     only: Option<String>,
     /// Where logs go.
     pub dir: PathBuf,
@@ -82,6 +84,16 @@ impl Runner {
         let result = body(self, dir);
         let seconds = started.elapsed().as_secs_f32();
         self.record(name, result, seconds);
+    }
+
+    /// Whether a suite runs.
+    fn wants_suite(&self, suite: Suite) -> bool {
+        self.suites.iter().any(|wanted| [suite, Suite::All].contains(wanted))
+    }
+
+    /// Whether a suite is the only one that was asked for.
+    fn runs_alone(&self, suite: Suite) -> bool {
+        self.suites == [suite]
     }
 
     /// Whether `--only` lets this test through.
@@ -135,104 +147,91 @@ pub fn plain_vtd(source: &SourceArgs) -> MachineArgs {
     args
 }
 
+/// A suite, how many minutes of a whole test command it may take where everything is built, and what runs it.
+struct Row {
+    suite: Suite,
+    minutes: f32,
+    run: fn(&mut Runner),
+}
+
+const fn row(suite: Suite, minutes: f32, run: fn(&mut Runner)) -> Row {
+    Row { suite, minutes, run }
+}
+
+/// The suites in the order in which they run.
+const SUITES: &[Row] = &[
+    row(Suite::Lint, 2.0, lint::run),
+    row(Suite::Unit, 4.0, unit::run),
+    row(Suite::Nested, 3.0, nested::run),
+    row(Suite::QemuQtests, 0.5, qtests::run),
+    row(Suite::Boots, 1.5, boots::run),
+    row(Suite::Matrix, 8.0, matrix::run),
+    row(Suite::Units, 1.5, units::run),
+    row(Suite::Vhost, 2.0, vhost::run),
+    row(Suite::Interrupts, 1.0, interrupts::run),
+    row(Suite::Registers, 1.0, registers::run),
+    row(Suite::Endpoint, 1.0, endpoint::run),
+    row(Suite::Conformance, 1.0, conformance::run),
+    row(Suite::Bench, 2.0, bench::run),
+    row(Suite::Snapshot, 1.0, snapshot::run),
+    row(Suite::Hostile, 0.5, hostile::run),
+    row(Suite::Controls, 1.0, controls::run),
+    row(Suite::Defects, 0.5, defects::run),
+    row(Suite::Driver, 2.0, driver::run),
+    row(Suite::Avocado, 0.5, avocado::run),
+    row(Suite::Messages, 0.5, messages::run),
+];
+
 /// `test`: returns the exit code.
 pub fn command(cmd: &TestCmd) -> Result<u8> {
     let started = Instant::now();
     let mut runner = Runner {
         entries: Vec::new(),
+        suites: cmd.suites.clone(),
         only: cmd.only.clone(),
         dir: place::results("test")?,
         source: cmd.source.clone(),
         more: cmd.more,
         json: cmd.json.clone(),
     };
-    // CI on a clean clone: everything that can be missing is made before the first test, under its own name.
-    let all = cmd.suites.contains(&Suite::All);
-    let wants = |suite: Suite| all || cmd.suites.contains(&suite);
-    if wants(Suite::Lint) {
-        lint::run(&mut runner);
+    for Row { suite, minutes, run } in SUITES {
+        if !runner.wants_suite(*suite) {
+            continue;
+        }
+        // CI on a clean clone: what can be missing is made before the first guest boots, under its own name.
+        if boots_guests(*suite) && !runner.entries.iter().any(|e| e.name == SET_UP) {
+            runner.test(SET_UP, |r, _| {
+                let parts = r.parts(Model::Smmuv3, PageSize::K4)?;
+                Ok(Verdict::Pass(demo::shown(&parts.plugin)))
+            });
+        }
+        let clock = budget::Clock::start();
+        run(&mut runner);
+        budget::check(&mut runner, *suite, *minutes, &clock);
     }
-    if wants(Suite::Unit) {
-        unit::run(&mut runner, wants(Suite::Nested));
-    }
-    let guests = [
-        Suite::Boots,
-        Suite::Matrix,
-        Suite::Units,
-        Suite::Vhost,
-        Suite::Interrupts,
-        Suite::Snapshot,
-        Suite::Controls,
-        Suite::QemuQtests,
-        Suite::Driver,
-        Suite::Avocado,
-        Suite::Messages,
-        Suite::Nested,
-    ];
-    if guests.into_iter().any(wants) {
-        runner.test("setup/smmuv3", |r, _| {
-            let parts = r.parts(Model::Smmuv3, PageSize::K4)?;
-            Ok(Verdict::Pass(demo::shown(&parts.plugin)))
-        });
-    }
-    if wants(Suite::Nested) {
-        nested::run(&mut runner);
-    }
-    if wants(Suite::QemuQtests) {
-        qtests::run(&mut runner);
-    }
-    if wants(Suite::Boots) {
-        boots::run(&mut runner);
-    }
-    if wants(Suite::Matrix) {
-        matrix::run(&mut runner);
-    }
-    if wants(Suite::Units) {
-        units::run(&mut runner);
-    }
-    if wants(Suite::Vhost) {
-        vhost::run(&mut runner);
-    }
-    if wants(Suite::Interrupts) {
-        interrupts::run(&mut runner);
-    }
-    if wants(Suite::Registers) {
-        registers::run(&mut runner);
-    }
-    if wants(Suite::Endpoint) {
-        endpoint::run(&mut runner);
-    }
-    if wants(Suite::Conformance) {
-        conformance::run(&mut runner);
-    }
-    if wants(Suite::Bench) {
-        bench::run(&mut runner);
-    }
-    if wants(Suite::Snapshot) {
-        snapshot::run(&mut runner);
-    }
-    if wants(Suite::Hostile) {
-        hostile::run(&mut runner);
-    }
-    if wants(Suite::Controls) {
-        controls::run(&mut runner);
-    }
-    if wants(Suite::Defects) {
-        defects::run(&mut runner, cmd.suites == [Suite::Defects]);
-    }
-    if wants(Suite::Driver) {
-        driver::run(&mut runner);
-    }
-    if wants(Suite::Avocado) {
-        avocado::run(&mut runner);
-    }
-    if wants(Suite::Messages) {
-        messages::run(&mut runner);
-    }
-    finish(&runner, started, cmd.suites == [Suite::Defects])
+    finish(&runner, started)
 }
 
-fn finish(runner: &Runner, started: Instant, own_file: bool) -> Result<u8> {
+/// The name of the test that makes what guests are booted with.
+const SET_UP: &str = "setup/smmuv3";
+
+/// Whether a suite boots guests. The others come before the first of these, or need QEMU and the plugin alone.
+fn boots_guests(suite: Suite) -> bool {
+    !matches!(
+        suite,
+        Suite::All
+            | Suite::Lint
+            | Suite::Unit
+            | Suite::Registers
+            | Suite::Endpoint
+            | Suite::Conformance
+            | Suite::Bench
+            | Suite::Hostile
+            | Suite::Defects
+    )
+}
+
+fn finish(runner: &Runner, started: Instant) -> Result<u8> {
     let (passed, failed, skipped) = (runner.count("passed"), runner.count("failed"), runner.count("skipped"));
     let seconds = started.elapsed().as_secs_f32();
     let result = json!({
@@ -249,7 +248,7 @@ fn finish(runner: &Runner, started: Instant, own_file: bool) -> Result<u8> {
     });
     let text = format!("{result:#}\n");
     let _ = fs::write(runner.dir.join("result.json"), &text);
-    if let Some(file) = runner.json.as_ref().filter(|_| !own_file) {
+    if let Some(file) = runner.json.as_ref().filter(|_| !runner.runs_alone(Suite::Defects)) {
         fs::write(file, &text).with_context(|| format!("writing {}", file.display()))?;
     }
     println!("\nlogs: {}   {seconds:.0} s", demo::shown(&runner.dir));

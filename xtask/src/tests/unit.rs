@@ -9,14 +9,15 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use super::{Runner, Verdict};
+use crate::cli::Suite;
 use crate::place;
 use crate::setup::rust;
 
 /// Every crate's tests, on this machine; without those of nested translation if their own suite runs them.
-pub fn run(runner: &mut Runner, nested_elsewhere: bool) {
+pub fn run(runner: &mut Runner) {
     let root = place::root();
     let mut arguments = vec!["--workspace", "--lib", "--bins", "--tests"];
-    if nested_elsewhere {
+    if runner.wants_suite(Suite::Nested) {
         arguments.extend(["--", "--skip", "nested::tier0"]);
     }
     cargo_test(runner, "unit", &root, &arguments, &[]);

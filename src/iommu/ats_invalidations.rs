@@ -2,6 +2,8 @@
 //! Invalidations that endpoints with translation caches have been asked for, and have not answered yet
 //! (`PCIe §10.3`).
 
+use std::collections::VecDeque;
+
 use super::effects::{Effect, Effects};
 use super::request::{StreamId, SubstreamId};
 use super::state::{LoadError, Reader, limit, limit32, pair};
@@ -26,7 +28,7 @@ pub struct AtsInvalidation {
 pub(crate) enum Answer {
     /// An invalidation that was waited for.
     Expected,
-    /// One that nobody waits for any more.
+    /// One that nobody waits for any more, or that the endpoint has answered by giving everything up.
     Late,
     /// None.
     Unexpected,
@@ -36,6 +38,8 @@ pub(crate) enum Answer {
 #[derive(Debug, Default)]
 pub(crate) struct AtsInvalidations {
     outstanding: Vec<(u32, AtsInvalidation)>,
+    /// Of those that an endpoint [gave up](Self::give_up), the last ones: an answer may be on its way all the same.
+    given_up: VecDeque<(u32, StreamId)>,
     /// Those endpoints are to be asked again, as nobody knows whether they were.
     ask_again: bool,
     next_itag: u32,
@@ -71,11 +75,32 @@ impl AtsInvalidations {
         if let Some(at) = self.outstanding.iter().position(asked) {
             self.outstanding.remove(at);
             Answer::Expected
+        } else if let Some(at) = self.given_up.iter().position(|known| *known == (itag, stream)) {
+            self.given_up.remove(at);
+            Answer::Late
         } else if is_before(itag, self.first_itag) {
             Answer::Late
         } else {
             Answer::Unexpected
         }
+    }
+
+    /// An endpoint was reset or goes away: it has forgotten its translations, which answers whatever it was asked. Whether
+    /// it was asked anything.
+    pub fn give_up(&mut self, stream: StreamId) -> bool {
+        let before = self.outstanding.len();
+        let given_up = &mut self.given_up;
+        self.outstanding.retain(|(itag, what)| {
+            let kept = what.stream != stream;
+            if !kept {
+                given_up.push_back((*itag, stream));
+            }
+            kept
+        });
+        while self.given_up.len() > Self::MOST {
+            self.given_up.pop_front();
+        }
+        self.outstanding.len() != before
     }
 
     /// Nobody waits any longer for the answer to one that is still in flight. What it was about.
@@ -90,6 +115,7 @@ impl AtsInvalidations {
         self.first_itag = self.next_itag;
         self.ask_again = !unanswered.is_empty();
         self.outstanding.clear();
+        self.given_up.clear();
         for what in unanswered {
             self.outstanding.push((self.next_itag, *what));
             self.next_itag = self.next_itag.wrapping_add(1);
@@ -187,6 +213,28 @@ mod tests {
         flight.ask_again(&mut effects);
         assert_eq!(effects.0, [ask(3, &page(7))], "asked anew, once");
         assert_eq!(flight.unanswered(), [page(7)]);
+    }
+
+    #[test]
+    fn an_endpoint_that_gives_up_has_answered() {
+        let mut flight = AtsInvalidations::default();
+        let mut effects = Effects::default();
+        for stream in [8, 9, 8] {
+            flight.send(page(stream), &mut effects);
+        }
+        assert!(flight.give_up(8) && !flight.give_up(8));
+        assert_eq!(flight.unanswered(), [page(9)]);
+        assert_eq!(flight.timed_out(0), None);
+        // What it had said before arrives after all: it is no answer to nothing.
+        assert_eq!(flight.answered(8, 0), Answer::Late);
+        assert_eq!(flight.answered(8, 0), Answer::Unexpected, "twice");
+        assert_eq!(flight.answered(9, 2), Answer::Unexpected, "another endpoint's");
+        assert_eq!(flight.answered(9, 1), Answer::Expected);
+        for _ in 0..10 * AtsInvalidations::MOST {
+            flight.send(page(8), &mut effects);
+            flight.give_up(8);
+        }
+        assert_eq!(flight.given_up.len(), AtsInvalidations::MOST);
     }
 
     #[test]

@@ -129,7 +129,10 @@ pub trait Model: Send + Sync {
     }
 
     /// An endpoint gives requests up that wait: those of `stream`, of one address space or of all (`None`), with one tag or
-    /// with any (`None`). No [`Effect::Resolved`](super::Effect::Resolved) will follow. Under the BQL.
+    /// with any (`None`). No [`Effect::Resolved`](super::Effect::Resolved) will follow. An endpoint that gives all of them up
+    /// was reset or goes away: it has forgotten its translations too, which answers every
+    /// [`Effect::AtsInvalidate`](super::Effect::AtsInvalidate), and no page request group of its is answered any more. Under
+    /// the BQL.
     fn cancel(&self, _stream: StreamId, _substream: Option<Option<SubstreamId>>, _tag: Option<u64>) {}
 
     /// The requests that `stream` waits with: address space and tag of each.

@@ -231,8 +231,8 @@ impl<M: Model> Core<M> {
     }
 
     /// Asks an endpoint to forget something. It may answer at once, and must before its deadline.
-    fn ask(&self, itag: u32, invalidate: impl FnOnce()) {
-        lock(&self.deadlines).asked(itag, main_loop::now());
+    fn ask(&self, itag: u32, stream: StreamId, invalidate: impl FnOnce()) {
+        lock(&self.deadlines).asked(itag, stream, main_loop::now());
         invalidate();
         self.arm();
     }

@@ -575,7 +575,8 @@ impl<E: Engine> Model for Smmu<E> {
             self.inbox.lock().cancel(|report| report.stall.is_some_and(|waiter| given_up(&waiter))),
         );
         add(&self.counters.stalls_cancelled, count);
-        if state.stalls.line_length() != 0 {
+        let answers = substream.is_none() && tag.is_none() && state.ats_invalidations.give_up(stream);
+        if answers || state.stalls.line_length() != 0 {
             self.pending.want();
         }
     }

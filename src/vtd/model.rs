@@ -29,7 +29,7 @@ use crate::iommu::model::{Pending, lock};
 use crate::iommu::narrow::{low8, low16};
 use crate::iommu::{
     AtsInvalidation, AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest,
-    StreamId, Translation,
+    StreamId, SubstreamId, Translation,
 };
 use crate::nested::vtd::AssignedDevices;
 use crate::nested::{self, Assignment, DeviceId};
@@ -507,6 +507,13 @@ impl<E: Engine> Model for Vtd<E> {
     fn unassign(&self, device: DeviceId) -> Effects {
         lock(&self.state).assigned.remove(device);
         Effects::default()
+    }
+
+    fn cancel(&self, stream: StreamId, substream: Option<Option<SubstreamId>>, tag: Option<u64>) {
+        // Nothing waits for a page of its; only an endpoint that was reset or goes away has something to give up.
+        if substream.is_none() && tag.is_none() && lock(&self.state).device_tlbs.give_up(stream) {
+            self.pending.want();
+        }
     }
 
     fn reset(&self) {

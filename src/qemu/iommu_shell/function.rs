@@ -135,7 +135,7 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
                     } else {
                         Pasids::One(substream)
                     };
-                    core.ask(itag, || device.ats_invalidate(itag, pasids, addr, mask));
+                    core.ask(itag, stream, || device.ats_invalidate(itag, pasids, addr, mask));
                 }
                 None => core.answered(stream, itag),
             }
@@ -243,8 +243,16 @@ impl<D: IommuDevice> PciIommu for D {
             Pasids::Any => None,
             Pasids::One(pasid) => Some(pasid),
         };
-        // Answers that are on their way are not to arrive any more either.
+        // A device that was reset, or goes away.
+        let gives_all_up = substream.is_none() && tag.is_none();
+        if gives_all_up {
+            lock(&core.deadlines).gave_up(stream);
+        }
+        // What is on its way is not to arrive any more either.
         lock(&core.answers).retain(|answer| match answer {
+            Effect::PageResponse { stream: of, .. } | Effect::AtsInvalidate { stream: of, .. } => {
+                !gives_all_up || *of != stream
+            }
             Effect::Resolved { stream: of, substream: space, tag: name, .. } => {
                 *of != stream
                     || substream.is_some_and(|substream| substream != *space)
@@ -354,6 +362,14 @@ impl<D: IommuDevice> PciIommu for D {
         listener: Option<PageListener>,
     ) {
         let Some(core) = this.shell().core() else { return };
+        if listener.is_none() {
+            // The next one to listen has not asked for what is still on its way.
+            let gone = stream(bus, devfn);
+            lock(&core.answers).retain(|answer| match answer {
+                Effect::PageResponse { stream, substream, .. } => *stream != gone || *substream != pasid,
+                _ => true,
+            });
+        }
         let (bus, devfn) = key(bus, devfn);
         let mut listeners = lock(&core.listeners);
         match listener {

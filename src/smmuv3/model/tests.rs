@@ -22,6 +22,7 @@ use crate::iommu::{Access, AtsTranslation, Permissions};
 mod assigned;
 mod commands;
 mod counting;
+mod departure;
 mod events;
 mod guest;
 mod linux;

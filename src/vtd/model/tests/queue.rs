@@ -256,3 +256,20 @@ fn the_mutation_acknowledges_and_does_nothing() {
     assert!(rig.is_drained());
     assert_eq!(rig.invalidations().is_empty(), cfg!(feature = "mutation-drop-tlbi"));
 }
+
+/// An endpoint that is reset, or unplugged, has forgotten its translations: it owes no answer, and no wait descriptor waits
+/// for one. What it had said before arrives late, and is no answer to nothing.
+#[test]
+fn an_endpoint_that_leaves_has_answered() {
+    let mut rig = Rig::new();
+    rig.submit(&[device_page(0x18, 3, 0x1000), device_page(0x20, 3, 0x1000), wait(1)]);
+    rig.vtd.cancel(0x18, Some(Some(3)), None);
+    rig.vtd.cancel(0x18, None, Some(1));
+    assert_eq!(rig.vtd.device_tlb_done(&rig.mem, 0x20, 1).0, []);
+    rig.vtd.cancel(0x18, None, None);
+    assert!(rig.vtd.needs_run());
+    assert_eq!(rig.run(), [status(1)]);
+    assert_eq!(rig.vtd.device_tlb_done(&rig.mem, 0x18, 0).0, []);
+    assert_eq!(rig.vtd.device_tlb_late(&rig.mem, 0).0, []);
+    assert_eq!((rig.read(reg::FSTS), rig.is_drained()), (0, true));
+}

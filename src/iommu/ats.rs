@@ -28,7 +28,7 @@ impl AtsTranslation {
     /// Log2 of the smallest page that an answer can be about.
     pub const PAGE_LOG2: u8 = 12;
 
-    /// No translation: the page is to be asked for by a page request.
+    /// No translation, of a page of 4 KiB: it is to be asked for by a page request.
     pub const NONE: Self = Self {
         addr: 0,
         log2size: Self::PAGE_LOG2,

@@ -109,10 +109,10 @@ impl Command {
             op::PREFETCH_CONFIG | op::PREFETCH_ADDR => Self::Nothing,
             op::CFGI_STE => Self::Configuration(Invalidation::Ste { sid: stream }),
             op::CFGI_STE_RANGE => Self::Configuration(ste_range(stream, low8(cfgi.range()))),
-            op::CFGI_CD => {
+            op::CFGI_CD if f.stage1 => {
                 Self::Configuration(Invalidation::Cd { sid: stream, ssid: low32(head.substream_id()) })
             }
-            op::CFGI_CD_ALL => Self::Configuration(Invalidation::CdAll { sid: stream }),
+            op::CFGI_CD_ALL if f.stage1 => Self::Configuration(Invalidation::CdAll { sid: stream }),
             op::TLBI_NSNH_ALL => Self::Translations(Invalidation::NsnhAll),
             op::TLBI_NH_ALL..=op::TLBI_NH_VAA if f.stage1 => stage1(f, opcode, [first, second])?,
             op::TLBI_EL2_ALL..=op::TLBI_EL2_VAA if f.hyp => el2(f, e2h, opcode, [first, second])?,
@@ -217,7 +217,13 @@ fn el2(f: &Features, e2h: bool, opcode: u8, command: [u64; 2]) -> Result<Command
 
 /// `TLBI_S2_IPA`, `TLBI_S12_VMALL` (`IHI0070 §4.4.3`).
 fn stage2(f: &Features, opcode: u8, command: [u64; 2]) -> Result<Command, Illegal> {
-    let pages = if opcode == op::TLBI_S2_IPA { Some(pages(f, command)?) } else { None };
+    let pages = if opcode == op::TLBI_S2_IPA {
+        let pages = pages(f, command)?;
+        // §4.1.6: address bits above 55 are taken as zero.
+        Some(Pages { addr: pages.addr & ones(56), ..pages })
+    } else {
+        None
+    };
     let [first, _] = command;
     Ok(match (vmid(f, first), pages) {
         (None, _) => Command::Nothing,

@@ -13,7 +13,7 @@ pub use second::SecondStage;
 use super::fault::{Fault, FaultAction, FaultClass, FaultKind};
 use super::features::{AddressSize, Features};
 use super::spec::cd::{Cd0, Cd1, Cd2, Cd3};
-use super::spec::ste::{Ste0, Ste1, Ste2, Ste3, config, eats, s1dss};
+use super::spec::ste::{Ste0, Ste1, Ste2, Ste3, config, eats, instcfg, s1dss};
 use super::walk;
 use crate::iommu::{Access, DmaRequest, GuestMemory, Permissions, Translation};
 
@@ -241,6 +241,29 @@ impl StreamContext {
         let mut checked = self.effective_access(f, access);
         checked.privileged |= self.world() == StreamWorld::El2;
         checked
+    }
+
+    /// What requests that come marked as `access` may do with a page of these permissions, for those who keep the answer and
+    /// do not ask again: reads that `STE.INSTCFG` or the request itself makes instruction fetches need the permission to
+    /// execute, fetches that it makes data that to read (`IHI0070 §5.2`, `§13.1.4`). Atomics and writes are data.
+    #[must_use]
+    #[inline(always)]
+    pub fn granted(&self, f: &Features, access: Access, allowed: Permissions) -> Permissions {
+        let is_plain = self.ste1().instcfg() & instcfg::DATA == 0 && !access.exec;
+        if is_plain { allowed } else { self.granted_by_kind(f, access, allowed) }
+    }
+
+    #[cold]
+    fn granted_by_kind(&self, f: &Features, access: Access, allowed: Permissions) -> Permissions {
+        let Permissions { read, write, exec } = allowed;
+        match if f.attr_perms_override { self.ste1().instcfg() } else { 0 } {
+            instcfg::DATA => Permissions { read, write, exec: read },
+            // An atomic.
+            instcfg::INSTRUCTION if access.write && access.read => allowed,
+            instcfg::INSTRUCTION => Permissions { read: exec, write, exec },
+            _ if access.exec && !access.write => Permissions { read: exec, write, exec },
+            _ => allowed,
+        }
     }
 
     /// The access as events show it: writes are data, and `STE.PRIVCFG` and `STE.INSTCFG` override

@@ -111,7 +111,7 @@ enum Cached {
     Hit(Translation),
     /// A page that does not allow the access. It is read again, so that a guest that allows more sees no
     /// spurious fault; an adversarial SMMU takes the entry at its word.
-    Forbidden(Stage),
+    Forbidden(Stage, PagePerms),
     /// No page, or a clean one that is to be written: a walk makes it dirty.
     Miss,
 }
@@ -140,7 +140,7 @@ impl Translator {
         }
         match self.cached(&context, req, now) {
             Cached::Hit(translation) => Some(translation),
-            Cached::Forbidden(_) | Cached::Miss => None,
+            Cached::Forbidden(..) | Cached::Miss => None,
         }
     }
 
@@ -203,18 +203,23 @@ impl Translator {
             StreamAction::Bypass => (config::bypass(&self.features, context, req), Lookup::Unused),
             action => match (self.cached(context, req, now), action) {
                 (Cached::Hit(translation), _) => (Ok(translation), Lookup::Hit),
-                (Cached::Forbidden(Stage::First), _) if self.features.adversarial => {
+                (Cached::Forbidden(Stage::First, _), _) if self.features.adversarial => {
                     let kind = FaultKind::Permission;
                     (Err(walk::translation_fault(kind, &self.features, context, req)), Lookup::Hit)
                 }
-                (Cached::Forbidden(Stage::Second), StreamAction::SecondStage)
+                (Cached::Forbidden(Stage::Second, perms), StreamAction::SecondStage)
                     if self.features.adversarial =>
                 {
                     let kind = FaultKind::Permission;
-                    (Err(walk::second_stage_fault(kind, &self.features, context, req, req.addr)), Lookup::Hit)
+                    let mut fault = walk::second_stage_fault(kind, &self.features, context, req, req.addr);
+                    let checked = context.checked_access(&self.features, req.access);
+                    fault.request.access = perms.refused(req.access, checked);
+                    (Err(fault), Lookup::Hit)
                 }
                 // What stage 2 refuses under stage 1 has an IPA, which is not cached.
-                (Cached::Forbidden(_) | Cached::Miss, _) => (self.walk(mem, context, req, now), Lookup::Miss),
+                (Cached::Forbidden(..) | Cached::Miss, _) => {
+                    (self.walk(mem, context, req, now), Lookup::Miss)
+                }
             },
         }
     }
@@ -248,7 +253,7 @@ impl Translator {
         let Some((page, perms)) = self.cached_page(context, req.addr, now) else { return Cached::Miss };
         match walk::check(perms, &self.features, context, req.access) {
             Ok(perm) => Cached::Hit(translation(req.addr, page.output, page.log2size, perm)),
-            Err(Refusal::Permission(stage)) => Cached::Forbidden(stage),
+            Err(Refusal::Permission(stage)) => Cached::Forbidden(stage, perms),
             Err(Refusal::Clean) => Cached::Miss,
         }
     }
@@ -262,7 +267,9 @@ impl Translator {
     ) -> Result<Translation, Fault> {
         let mapping = self.walk_page(mem, context, req, now, &|_| true)?;
         let privileged = context.checked_access(&self.features, req.access).privileged;
-        Ok(translation(req.addr, mapping.addr, mapping.log2size, mapping.perms.permissions(privileged)))
+        let allowed = mapping.perms.permissions(privileged);
+        let perm = context.granted(&self.features, req.access, allowed);
+        Ok(translation(req.addr, mapping.addr, mapping.log2size, perm))
     }
 
     /// Walks the tables, [if](walk::walk_if) stage 1 is `useful`, and keeps what was found.
@@ -353,6 +360,7 @@ impl Translate for Translator {
     }
 
     fn reset(&self) {
+        self.fragments.store(0, Ordering::SeqCst);
         self.sequence.invalidate(|at| {
             self.contexts.invalidate_all(at);
             self.translation_caches().for_each(|cache| cache.invalidate_all(at));

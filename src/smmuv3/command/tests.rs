@@ -85,7 +85,9 @@ fn reserved_bits_are_ignored() {
         op::TLBI_NH_ALL | op::TLBI_S12_VMALL => (0x0000_ffff_0000_00ff, 0),
         op::TLBI_NH_ASID => (0xffff_ffff_0000_00ff, 0),
         op::TLBI_NH_VA => (0xffff_ffff_03f1_f0ff, 0xffff_ffff_ffff_ff01),
-        op::TLBI_NH_VAA | op::TLBI_S2_IPA => (0x0000_ffff_03f1_f0ff, 0xffff_ffff_ffff_ff01),
+        op::TLBI_NH_VAA => (0x0000_ffff_03f1_f0ff, 0xffff_ffff_ffff_ff01),
+        // §4.1.6: bits above 55 of an IPA are taken as zero.
+        op::TLBI_S2_IPA => (0x0000_ffff_03f1_f0ff, 0x00ff_ffff_ffff_ff01),
         op::RESUME => (0xffff_ffff_0000_34ff, 0xffff),
         op::SYNC => (0xffff_ffff_0fc0_30ff, 0x00ff_ffff_ffff_fffc),
         _ => unreachable!(),
@@ -137,7 +139,8 @@ fn translations() {
         let of = |asid| just(Invalidation::Va { regime: vm, asid, pages });
         assert_eq!(decode(tags | 0x12, addr | tail), of(Some(0xbeef)));
         assert_eq!(decode(tags | 0x13, addr | tail), of(None));
-        assert_eq!(decode(tags | 0x2a, addr | tail), just(Invalidation::Ipa { vmid: 0x77, pages }));
+        let ipa = Pages { addr: pages.addr & 0x00ff_ffff_ffff_ffff, ..pages };
+        assert_eq!(decode(tags | 0x2a, addr | tail), just(Invalidation::Ipa { vmid: 0x77, pages: ipa }));
     }
     // Without TG the other range fields are RES0.
     assert_eq!(decode(0x12 | 31 << 12 | 3 << 20, addr | 3 << 8), Ok(va(Some(0), addr, 4096, None, None)));
@@ -314,4 +317,53 @@ fn answers_to_page_requests() {
     assert!(decoded(0, 3 << 12).is_err(), "a reserved answer");
     let none = Features { pri: false, ..Features::default() };
     assert!(Command::decode(&none, false, [u64::from(op::PRI_RESP), 0]).is_err());
+}
+
+/// Every command of what is not there is illegal, and of what is there none is (`IHI0070 §4.3` to `§4.7`).
+#[test]
+fn commands_of_what_is_not_there() {
+    let all = Features { hyp: true, ..Features::default() };
+    let no_pri = Features { pri: false, ..all };
+    let no_ats = Features { ats: false, ats_split: false, pri: false, ..all };
+    let no_stage_1 = Features { stage1: false, hyp: false, ssid_bits: 0, ats_split: false, ..all };
+    let no_stage_2 = Features { stage2: false, ats_split: false, ..all };
+    let no_el2 = Features { hyp: false, ..all };
+    let no_stalls = Features { stall: StallModel::Off, ..all };
+    let no_substreams = Features { ssid_bits: 0, ..all };
+    let el2 = [op::TLBI_EL2_ALL, op::TLBI_EL2_ASID, op::TLBI_EL2_VA, op::TLBI_EL2_VAA];
+    let first = [op::TLBI_NH_ALL, op::TLBI_NH_ASID, op::TLBI_NH_VA, op::TLBI_NH_VAA];
+    let of_first = [&[op::CFGI_CD, op::CFGI_CD_ALL], &first[..], &el2].concat();
+    let cases: [(Features, &[u8]); 8] = [
+        (all, &[]),
+        (no_substreams, &[]),
+        (no_pri, &[op::PRI_RESP]),
+        (no_ats, &[op::ATC_INV, op::PRI_RESP]),
+        (no_stage_1, &of_first),
+        (no_stage_2, &[op::TLBI_S12_VMALL, op::TLBI_S2_IPA]),
+        (no_el2, &el2),
+        (no_stalls, &[op::RESUME, op::STALL_TERM]),
+    ];
+    let known = legal().into_iter().map(|row| row.0).chain(el2).collect::<Vec<_>>();
+    for (f, absent) in cases {
+        f.validate().unwrap();
+        for opcode in &known {
+            let result = Command::decode(&f, false, [u64::from(*opcode), 0]);
+            assert_eq!(result.is_err(), absent.contains(opcode), "opcode {opcode:#04x} of {f:?}");
+        }
+    }
+}
+
+/// §4.1.6: bits above 55 of an IPA are taken as zero, of ranges too; those of a VA count.
+#[test]
+fn high_bits_of_an_ipa() {
+    for words in
+        [[0, 0x4000_0000], [17 << 12, 0x4000_0000 | 1 << 10], [3 << 20, 0x4000_0000 | 2 << 10 | 3 << 8]]
+    {
+        let [first, second] = words;
+        let decoded = |opcode: u8, high: u64| decode(first | u64::from(opcode), second | high);
+        assert_eq!(decoded(op::TLBI_S2_IPA, 0xff << 56), decoded(op::TLBI_S2_IPA, 0));
+        assert!(decoded(op::TLBI_S2_IPA, 0).is_ok());
+        assert_ne!(decoded(op::TLBI_S2_IPA, 1 << 55), decoded(op::TLBI_S2_IPA, 0));
+        assert_ne!(decoded(op::TLBI_NH_VA, 0xff << 56), decoded(op::TLBI_NH_VA, 0));
+    }
 }

@@ -3,6 +3,7 @@
 //! follow (`IHI0070 §3.9.1.3`).
 
 use super::{Answer, StreamAction, StreamContext, TableSource, Translator};
+use crate::iommu::narrow::low8;
 use crate::iommu::sequence::Moment;
 use crate::iommu::translator::{Lookup, Origin, counter};
 use crate::iommu::{Access, AtsTranslation, DmaRequest, GuestMemory, SubstreamId, Translation};
@@ -30,7 +31,7 @@ impl Translator {
             .settle(|now| self.ats_attempt(mem, tables, &req, now), || self.counters.count(counter::RETRIES));
         self.counters.answered(answer.origin, answer.result.is_err());
         match answer.result {
-            Err(fault) if fault.kind.is_recoverable() => Ok(AtsTranslation::NONE),
+            Err(fault) if fault.kind.is_recoverable() => Ok(self.nothing()),
             result => result,
         }
     }
@@ -125,10 +126,19 @@ impl Translator {
         Ok(Translation::one_to_one(req.addr))
     }
 
+    /// No translation, of the smallest page there is: no answer is about less than the endpoint's smallest translation unit,
+    /// which software sets to that (`PCIe §10.2.3.2`, `§10.5.1.3`; `IHI0070 §3.9.1`).
+    fn nothing(&self) -> AtsTranslation {
+        AtsTranslation {
+            log2size: low8(self.features.smallest_granule_log2().into()),
+            ..AtsTranslation::NONE
+        }
+    }
+
     /// Stage 1 is skipped: every address is its own translation.
     fn identity(&self, req: &DmaRequest) -> AtsTranslation {
         if !self.features.oas.contains(req.addr) {
-            return AtsTranslation::NONE;
+            return self.nothing();
         }
         AtsTranslation {
             addr: req.addr & !super::size_mask(IDENTITY_LOG2),
@@ -205,7 +215,7 @@ impl Translator {
         };
         let write = allowed.write && req.access.write;
         if !read && !write {
-            return AtsTranslation::NONE;
+            return self.nothing();
         }
         AtsTranslation {
             addr,

@@ -6,6 +6,7 @@ mod ats;
 mod ats_stage2;
 mod el2;
 mod histories;
+mod kept;
 mod nested_histories;
 mod stage2;
 mod threads;

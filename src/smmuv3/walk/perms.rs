@@ -97,6 +97,15 @@ impl PagePerms {
         Self(self.0 & !(Self::CLEAN | Self::CLEAN << Self::FIRST))
     }
 
+    /// A refused request as its record shows it: an atomic that may write and may not read is refused as a read
+    /// (`IHI0070 §13.1.1`). A writable-clean page may be written.
+    #[must_use]
+    pub(in super::super) const fn refused(self, access: Access, checked: Access) -> Access {
+        let allowed = self.dirtied().permissions(checked.privileged);
+        let only_reads = checked.read && checked.write && allowed.write && !allowed.read;
+        Access { write: access.write && !only_reads, ..access }
+    }
+
     const fn denies(self, access: Access) -> bool {
         let allowed = self.dirtied().permissions(access.privileged);
         (access.write && !allowed.write)
@@ -154,10 +163,10 @@ pub fn check(
     context: &StreamContext,
     access: Access,
 ) -> Result<Permissions, Refusal> {
-    let access = context.checked_access(f, access);
-    match refuses(perms, access) {
+    let checked = context.checked_access(f, access);
+    match refuses(perms, checked) {
         Some(refusal) => Err(refusal),
-        None => Ok(perms.permissions(access.privileged)),
+        None => Ok(context.granted(f, access, perms.permissions(checked.privileged))),
     }
 }
 

@@ -150,7 +150,13 @@ impl Walk<'_> {
         let mut perms = PagePerms::of_second(pte, update_dirty, self.f.xnx);
         match perms::refuses(perms, purpose.access) {
             None => {}
-            Some(Refusal::Permission(_)) => return fault(FaultKind::Permission),
+            Some(Refusal::Permission(_)) => {
+                let mut fault = self.second_fault(FaultKind::Permission, ipa, purpose);
+                if purpose.class == FaultClass::Input {
+                    fault.request.access = perms.refused(self.req.access, purpose.access);
+                }
+                return Err(fault);
+            }
             Some(Refusal::Clean) => {
                 wanted = wanted.with_s2ap1(1);
                 perms = perms.dirtied();

@@ -216,3 +216,34 @@ fn events_that_may_be_merged() {
         merges(rig.ask(None, 1 << 50, READ).map(|_| ()), FaultKind::AddressSize);
     }
 }
+
+/// No answer is about less than the smallest granule, which is what software makes of the endpoint's smallest translation
+/// unit: neither pages nor refusals, whoever refuses.
+#[test]
+fn no_answer_is_smaller_than_the_smallest_granule() {
+    for (gran4k, gran16k, gran64k, smallest) in [
+        (true, true, true, 12u8),
+        (true, false, false, 12),
+        (false, true, true, 14),
+        (false, true, false, 14),
+        (false, false, true, 16),
+    ] {
+        let f = Features { gran4k, gran16k, gran64k, va52: gran64k, ..Features::default() };
+        f.validate().unwrap();
+        let rig = Rig::with_features(f);
+        stream(&rig, |ste1| ste1);
+        let tables = rig.guest.tables(smallest.into(), 48);
+        rig.guest.set_cd(&rig.contexts, 1, &cd(&tables, 5));
+        let none = AtsTranslation { log2size: smallest, ..AtsTranslation::NONE };
+        assert_eq!(rig.ats(Some(1), VA, READ_WRITE), Ok(none), "no page");
+        rig.guest.map(&tables, VA & !size_mask(smallest), 1 << 40, 3, user_rw());
+        assert_eq!(rig.ats(Some(1), VA, READ_WRITE), Ok(answer(1 << 40, smallest, true, true)));
+        rig.guest.map(&tables, VA & !size_mask(smallest), 1 << 40, 3, kernel_rw());
+        rig.smmu.invalidate(&asid(5));
+        assert_eq!(rig.ats(Some(1), VA, READ_WRITE), Ok(none), "no permission");
+        assert_eq!(rig.ats(Some(1), 1 << 52, READ_WRITE), Ok(none), "beyond the tables");
+        stream(&rig, |ste1| ste1.with_s1dss(s1dss::BYPASS));
+        assert_eq!(rig.ats(None, 1 << 48, READ_WRITE), Ok(none), "beyond memory");
+        assert!(rig.ats(None, VA, READ_WRITE).is_ok_and(|answer| answer.log2size >= smallest));
+    }
+}

@@ -279,3 +279,43 @@ fn tables_of_stage_2_stay_until_they_are_invalidated_in_an_adversarial_smmu() {
         }
     }
 }
+
+/// §13.1.1: an atomic that stage 2 refuses for want of read permission alone is recorded as a read, also where the page is
+/// writable-clean; every other refused atomic as a write.
+#[test]
+fn a_refused_atomic_is_recorded_as_what_it_lacks() {
+    use crate::smmuv3::testing::ATOMIC;
+    for (stage, adversarial, cached) in [NESTED, ALONE].into_iter().flat_map(|stage| {
+        [(stage, false, false), (stage, true, false), (stage, false, true), (stage, true, true)]
+    }) {
+        let vm = Vm::new(adversarial);
+        let with_dbm = |ste2: Ste2| ste2.with_s2ha(1).with_s2hd(1);
+        let addr = if stage == ALONE { IPA } else { VA };
+        let ste = ste_stage1(vm.rig.contexts.base, 8, s1fmt::LINEAR, s1dss::BYPASS);
+        vm.set_ste(NESTED, &edit_ste2(with_stage2(ste, &vm.second, VMID), with_dbm));
+        vm.set_ste(ALONE, &edit_ste2(with_stage2(Default::default(), &vm.second, VMID), with_dbm));
+        for (page, rnw) in [
+            (s2_rw().with_s2ap0(0), 1),
+            (s2_clean().with_s2ap0(0), 1),
+            (s2_ro(), 0),
+            (s2_ro().with_s2ap0(0), 0),
+        ] {
+            vm.map(IPA, PA, page);
+            vm.forget(Invalidation::Vmid { vmid: VMID });
+            if cached {
+                // Whichever is allowed puts the page into the caches.
+                let _ = (vm.ask(stage, addr, READ), vm.ask(stage, addr, WRITE));
+            }
+            let fault = vm.ask(stage, addr, ATOMIC).unwrap_err();
+            assert_eq!((fault.kind, fault.stage2), (FaultKind::Permission, true));
+            let record = crate::smmuv3::event::encode(&fault);
+            assert_eq!(record[1] >> 35 & 1, rnw, "{page:?} {stage} {adversarial} {cached}");
+        }
+    }
+    // Stage 1 has no page that may be written and not read.
+    let rig = Rig::new(false);
+    let tables = rig.process(1, 5);
+    rig.guest.map(&tables, VA, IPA, 3, user_ro());
+    let fault = rig.ask(Some(1), VA, ATOMIC).unwrap_err();
+    assert_eq!(crate::smmuv3::event::encode(&fault)[1] >> 35 & 1, 0);
+}

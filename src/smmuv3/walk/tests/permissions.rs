@@ -162,8 +162,10 @@ proptest! {
                 prop_assert!(again.is_ok());
                 prop_assert!(!second.write || dirty_before);
                 // And no wider than what a walk for each kind of access would grant.
+                // What a fetch reads, it fetches.
+                let reads = if second.exec && !second.write { FETCH } else { READ };
                 for (bit, access) in [
-                    (granted.read, READ),
+                    (granted.read, reads),
                     (granted.write, WRITE),
                     (granted.exec, FETCH),
                 ] {

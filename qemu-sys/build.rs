@@ -160,7 +160,7 @@ mod generate {
         "LOG_.*|CPU_LOG_.*",
         "qemu_loglevel",
         "rcu_gp_(ctr|event)",
-        "qdev_prop_(bool|uint8|uint16|uint32|uint64|int32|int64|usize|string|on_off_auto|link|size|bit|bit64)",
+        "qdev_prop_(bool|uint8|uint16|uint32|uint64|int32|int64|usize|string|on_off_auto|oas_mode|ssidsize_mode|link|size|bit|bit64)",
         "vmstate_(pci_device|msix|info_(uint8|uint16|uint32|uint64|bool|buffer))",
         "error_(fatal|abort|warn)",
         "address_space_(memory|io)",

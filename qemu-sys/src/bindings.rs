@@ -7245,6 +7245,12 @@ unsafe extern "C" {
         errp: *mut *mut Error,
     );
 }
+unsafe extern "C" {
+    pub static qdev_prop_ssidsize_mode: PropertyInfo;
+}
+unsafe extern "C" {
+    pub static qdev_prop_oas_mode: PropertyInfo;
+}
 #[repr(C)]
 #[derive(Copy, Clone)]
 pub struct SysBusDeviceClass {

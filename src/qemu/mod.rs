@@ -57,7 +57,7 @@ pub use pci_dma::{DmaClient, DmaError};
 pub use pci_iommu::{
     AtsRequest, DmaTranslation, PageListener, PageRequest, Pasids, PciDmaRequest, PciIommu, Requester,
 };
-pub use property::{Link, OnOffAuto, Property, Text};
+pub use property::{Link, OasMode, OnOffAuto, Property, SsidSizeMode, Switch, Text, Word};
 pub use qom::{ClassInit, Device, DeviceImpl, Object, ObjectLike, ObjectRef, Qom};
 pub use smmuv3_interface::{ARM_SMMUV3_INTERFACE, ArmSmmuv3, SmmuInfo};
 pub use sysbus::{IrqLine, SysBusDevice};

@@ -17,11 +17,12 @@
 //! ```
 
 use core::cell::UnsafeCell;
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_char, c_int};
 use core::marker::PhantomData;
 
 use qemu_sys as sys;
 
+use super::bql;
 use super::qom::{DeviceImpl, ObjectLike};
 
 /// The value of a property, in the place where QEMU writes it. Zeroed memory is a valid value.
@@ -45,9 +46,11 @@ pub enum Default {
     Unsigned(u64),
     /// `on`, `off` or `auto`.
     OnOffAuto(OnOffAuto),
+    /// The first word of an enumeration.
+    First,
 }
 
-/// A kind of property: `bool`, `u8` to `u64`, [`OnOffAuto`], [`Text`], [`Link`].
+/// A kind of property: `bool`, `u8` to `u64`, [`OnOffAuto`], [`Text`], [`Link`], and QEMU's enumerations.
 ///
 /// # Safety
 /// `Storage` is what QEMU's `info` reads and writes, and is valid when zeroed.
@@ -168,6 +171,107 @@ impl Property<OnOffAuto> {
             _ => OnOffAuto::Auto,
         }
     }
+
+    /// Puts the device's choice where the user left it to the device, so that a reader sees what holds. From `realize`.
+    pub fn settle(&self, choice: bool) {
+        bql::assert_locked();
+        let choice = if choice { OnOffAuto::On } else { OnOffAuto::Off };
+        // SAFETY: under the BQL, before the device is realized: nobody else reads or writes, see `Sync` above.
+        unsafe { *self.0.get() = choice.raw() };
+    }
+}
+
+/// A kind of property that switches a feature on or off. Two device types can share a table in which one has booleans, and the
+/// other has properties that leave the feature as the type has it.
+pub trait Switch: PropertyKind + Sized {
+    /// The default: nothing was said, or `off`.
+    const UNSET: Self::Default;
+
+    /// What was said, if anything.
+    fn choice(property: &Property<Self>) -> Option<bool>;
+}
+
+impl Switch for OnOffAuto {
+    const UNSET: Self = Self::Auto;
+
+    fn choice(property: &Property<Self>) -> Option<bool> {
+        match property.get() {
+            Self::On => Some(true),
+            Self::Off => Some(false),
+            Self::Auto => None,
+        }
+    }
+}
+
+impl Switch for bool {
+    const UNSET: Self = false;
+
+    fn choice(property: &Property<Self>) -> Option<bool> {
+        Some(property.get())
+    }
+}
+
+/// A kind of property that is a word. Two device types can share a table in which one has QEMU's enumerations, and the other
+/// has texts, which it judges itself.
+pub trait Word: PropertyKind<Default = ()> + Sized {
+    /// The word, if it was set.
+    fn word(property: &Property<Self>) -> Option<&str>;
+}
+
+impl Word for Text {
+    fn word(property: &Property<Self>) -> Option<&str> {
+        property.get()
+    }
+}
+
+/// Kinds of properties that are one of several words, the first of which is the default.
+macro_rules! enumerations {
+    ($($(#[$doc:meta])* $name:ident: $info:ident;)+) => {$(
+        $(#[$doc])*
+        pub struct $name;
+
+        // SAFETY: the accessors are those of a C enumeration, which QEMU asserts to be as large as an `int`; zero is its
+        // first word.
+        unsafe impl PropertyKind for $name {
+            type Storage = c_int;
+            type Default = ();
+
+            fn info() -> *const sys::PropertyInfo {
+                &raw const sys::$info
+            }
+
+            fn default((): ()) -> Default {
+                Default::First
+            }
+        }
+
+        impl Word for $name {
+            fn word(property: &Property<Self>) -> Option<&str> {
+                // SAFETY: nobody writes at the same time, see `Sync` above.
+                let number = unsafe { *property.0.get() };
+                // SAFETY: QEMU's table of the words, which it checked the value by.
+                unsafe { word(&sys::$info, number) }
+            }
+        }
+    )+};
+}
+enumerations! {
+    /// The output address size of an SMMU: `auto`, or bits.
+    OasMode: qdev_prop_oas_mode;
+    /// The size of SubstreamIDs: `auto`, or bits.
+    SsidSizeMode: qdev_prop_ssidsize_mode;
+}
+
+/// A word of an enumeration; nothing for a number that it does not have.
+///
+/// # Safety
+/// `info` is of an enumeration, and its table is QEMU's.
+unsafe fn word(info: &sys::PropertyInfo, number: c_int) -> Option<&'static str> {
+    // SAFETY: the caller's promise.
+    let table = unsafe { &*info.enum_table };
+    let index = usize::try_from(number).ok().filter(|_| number < table.size)?;
+    // SAFETY: within the table, whose strings live for ever.
+    unsafe { CStr::from_ptr(*table.array.add(index)) }.to_str().ok()
 }
 
 /// The kind of a property that is a string.
@@ -258,21 +362,21 @@ unsafe impl PropertyTable for () {
 /// Declares a structure of properties: see [`crate::qemu::property`].
 #[macro_export]
 macro_rules! __qemu_properties {
-    ($(#[$doc:meta])* $vis:vis struct $name:ident {
+    ($(#[$doc:meta])* $vis:vis struct $name:ident $(<$param:ident: $bound:path>)? {
         $($(#[$field_doc:meta])* $field_vis:vis $field:ident: $kind:ty = $default:expr, $key:expr, $text:expr;)*
     }) => {
         $(#[$doc])*
-        $vis struct $name {
+        $vis struct $name $(<$param: $bound>)? {
             $($(#[$field_doc])* $field_vis $field: $crate::qemu::property::Property<$kind>,)*
         }
 
         // SAFETY: only properties, and each line of the table is made from its field.
-        unsafe impl $crate::qemu::property::PropertyTable for $name {
+        unsafe impl $(<$param: $bound>)? $crate::qemu::property::PropertyTable for $name $(<$param>)? {
             const TABLE: &'static [$crate::qemu::property::Definition] = &[
                 $($crate::qemu::property::Definition {
                     name: $key,
                     description: $text,
-                    offset: ::core::mem::offset_of!($name, $field),
+                    offset: ::core::mem::offset_of!(Self, $field),
                     info: <$kind as $crate::qemu::property::PropertyKind>::info,
                     default: || <$kind as $crate::qemu::property::PropertyKind>::default($default),
                     link_type: <$kind as $crate::qemu::property::PropertyKind>::LINK_TYPE,
@@ -305,6 +409,7 @@ pub(super) fn build<T: DeviceImpl>(base: usize) -> &'static [sys::Property] {
             Default::None => {}
             Default::Bool(value) => raw.defval.u = u64::from(value),
             Default::Unsigned(value) => raw.defval.u = value,
+            Default::First => raw.defval.i = 0,
             Default::OnOffAuto(value) => raw.defval.i = i64::from(value.raw().0),
         }
         raw

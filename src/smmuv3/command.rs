@@ -134,7 +134,9 @@ impl Command {
                     },
                 }
             }
-            op::RESUME | op::STALL_TERM if f.stall == StallModel::Off => return illegal,
+            op::RESUME | op::STALL_TERM if f.stall == StallModel::Off => {
+                return if f.leniency.commands { Ok(Self::Nothing) } else { illegal };
+            }
             op::RESUME => {
                 let resume = Resume0::from(first);
                 Self::Resume {
@@ -162,6 +164,12 @@ impl Command {
                     _ => return illegal,
                 })
             }
+            op::TLBI_EL3_ALL | op::TLBI_EL3_VA | op::TLBI_EL2_ALL..=op::TLBI_EL2_VAA
+                if f.leniency.commands =>
+            {
+                Self::Nothing
+            }
+            op::ATC_INV | op::PRI_RESP if f.leniency.commands => Self::Nothing,
             // Reserved, or of what is not there: a stage, EL2, Secure state, ATS, PRI, MPAM, DPT.
             _ => return illegal,
         })
@@ -298,7 +306,7 @@ fn pages(f: &Features, [first, second]: [u64; 2]) -> Result<Pages, Illegal> {
         1 if granule_log2 == 14 => None,
         level => Some(level),
     };
-    if level.is_none() && head.num() == 0 && head.scale() == 0 {
+    if level.is_none() && head.num() == 0 && head.scale() == 0 && !f.leniency.commands {
         return Err(Illegal(first));
     }
     let granules = head.num().saturating_add(1);

@@ -11,24 +11,27 @@ use core::ops::RangeInclusive;
 use std::sync::OnceLock;
 
 use super::features::{AddressSize, Features, Httu, StallModel};
+use super::leniency::Leniency;
 use super::model::Smmu;
 use super::spec::pmcg::{self, IRQ_OVERFLOW};
 use crate::iommu::{Effect, Effects};
 use crate::qemu::host_iommu::Wishes;
 use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, function, iotlb_entries};
+use crate::qemu::property::Default as PropertyDefault;
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, ClassInit, DeviceImpl, Error, IrqLine, Link,
-    MemoryAttributes, MemoryRegion, Object, ObjectLike, OnOffAuto, OwnedRegion, PciBus, Qom, RegionOps,
-    Result, RunStateWatch, SmmuInfo, SysBusDevice, Text, Timer, arm_events, dl, main_loop, properties, qom,
+    MemoryAttributes, MemoryRegion, OasMode, Object, ObjectLike, OnOffAuto, OwnedRegion, PciBus, Qom,
+    RegionOps, Result, RunStateWatch, SmmuInfo, SsidSizeMode, SysBusDevice, Text, Timer, Word, arm_events,
+    dl, main_loop, properties, qom,
 };
 
 properties! {
     /// What a user or a board sets.
-    pub struct SmmuProperties {
+    pub struct SmmuProperties<K: Kinds> {
         /// See `Features::ssid_bits`.
-        pub ssidsize: Text = (), c"ssidsize", c"bits of SubstreamIDs (PASIDs): auto, or 0 to 20";
+        pub ssidsize: K::SsidSize = (), c"ssidsize", c"bits of SubstreamIDs (PASIDs): auto, or 0 to 20";
         /// See `Features::oas`.
-        pub oas: Text = (), c"oas", c"output address size in bits: auto (that of the CPUs), 32, 36, 40, 42, 44, 48, 52";
+        pub oas: K::Oas = (), c"oas", c"output address size in bits: auto (that of the CPUs), 32, 36, 40, 42, 44, 48, 52";
         /// See `Features::stall`.
         pub stall: Text = (), c"stall", c"stalling of faulting transactions: off, on (the guest chooses), force";
         /// See `Features::httu`.
@@ -80,7 +83,13 @@ properties! {
         /// A host's SMMU translates for assigned devices.
         pub accel: bool = false, c"accel", c"a host SMMU translates for assigned devices (vfio-pci with iommufd)";
         /// See `IommuDevice::doorbell`.
-        pub msi_gpa: u64 = 0x0809_0040, c"msi-gpa", c"where message-signalled interrupts of assigned devices go";
+        pub msi_gpa: u64 = 0, c"msi-gpa", c"where message-signalled interrupts of assigned devices go; 0: the virt board's translation service";
+        /// Present for command lines of QEMU's own model.
+        pub cmdqv: OnOffAuto = OnOffAuto::Auto, c"cmdqv", c"command queues of a host SMMU in guests' hands: auto and off, there are none";
+        /// See `Leniency::commands`.
+        pub lenient_commands: bool = false, c"lenient-commands", c"commands for what is not there do nothing";
+        /// See `Leniency::privilege`.
+        pub lenient_privilege: bool = false, c"lenient-privilege", c"pages for privileged requests alone are for all";
         /// The bus that it translates for.
         pub primary_bus: Link<PciBus> = (), c"primary-bus", c"PCI root bus that it translates for";
         /// Where its tables and queues are.
@@ -96,8 +105,16 @@ properties! {
     }
 }
 
+/// What the two types' properties are that are enumerations in QEMU's own model.
+pub trait Kinds: Send + Sync + 'static {
+    /// `oas`.
+    type Oas: Word;
+    /// `ssidsize`.
+    type SsidSize: Word;
+}
+
 /// What sets the two types apart.
-pub trait Variant: Send + Sync + 'static {
+pub trait Variant: Kinds {
     /// Name of the QOM type.
     const TYPE_NAME: &'static CStr;
     /// Name of the type of its translating regions.
@@ -106,6 +123,8 @@ pub trait Variant: Send + Sync + 'static {
     const DESCRIPTION: &'static CStr;
     /// Whether `oas=auto` and `hyp=auto` follow the CPUs.
     const FOLLOWS_CPU: bool;
+    /// Defaults that differ from the table's.
+    const DEFAULTS: &'static [(&'static CStr, PropertyDefault)];
     /// Features where no property says otherwise.
     fn features() -> Features;
 }
@@ -118,25 +137,44 @@ impl Variant for Rich {
     const REGION_TYPE_NAME: &'static CStr = c"arm-smmuv3-rs-iommu-memory-region";
     const DESCRIPTION: &'static CStr = c"Arm SMMUv3 with substreams, stall, ATS and page requests";
     const FOLLOWS_CPU: bool = true;
+    const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = &[];
 
     fn features() -> Features {
         Features::default()
     }
 }
 
+/// Errors name the way out, which QEMU's enumerations do not.
+impl Kinds for Rich {
+    type Oas = Text;
+    type SsidSize = Text;
+}
+
 /// `arm-smmuv3-rs-compat`.
 pub struct Compat;
+
+impl Kinds for Compat {
+    type Oas = OasMode;
+    type SsidSize = SsidSizeMode;
+}
 
 impl Variant for Compat {
     const TYPE_NAME: &'static CStr = c"arm-smmuv3-rs-compat";
     const REGION_TYPE_NAME: &'static CStr = c"arm-smmuv3-rs-compat-iommu-memory-region";
     const DESCRIPTION: &'static CStr = c"Arm SMMUv3 with the defaults of arm-smmuv3";
     const FOLLOWS_CPU: bool = false;
+    const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = &[
+        (c"lenient-commands", PropertyDefault::Bool(true)),
+        (c"lenient-privilege", PropertyDefault::Bool(true)),
+    ];
 
     fn features() -> Features {
         Features::compat()
     }
 }
+
+/// `GITS_TRANSLATER` of the virt board.
+const DOORBELL: u64 = 0x0809_0040;
 
 /// Interrupt outputs, in the boards' order. The last one is of the performance counters.
 const IRQS: usize = IRQ_OVERFLOW + 1;
@@ -169,7 +207,7 @@ impl<V: Variant> SmmuDevice<V> {
         if !f.stage1 {
             f.ssid_bits = 0;
         }
-        if let Some(value) = p.ssidsize.get().filter(|value| *value != "auto") {
+        if let Some(value) = V::SsidSize::word(&p.ssidsize).filter(|value| *value != "auto") {
             f.ssid_bits = value.parse::<u8>().ok().filter(|bits| *bits <= 20).ok_or_else(|| {
                 Error::new(format!(
                     "property 'ssidsize' is '{value}', but must be auto or from 0 to 20; 20 serves every PASID, \
@@ -177,7 +215,7 @@ impl<V: Variant> SmmuDevice<V> {
                 ))
             })?;
         }
-        let oas = p.oas.get().map(AddressSize::parse).transpose()?.flatten();
+        let oas = V::Oas::word(&p.oas).map(AddressSize::parse).transpose()?.flatten();
         match oas {
             Some(oas) => f.oas = oas,
             None if V::FOLLOWS_CPU => {
@@ -224,6 +262,12 @@ impl<V: Variant> SmmuDevice<V> {
                 "property 'accel' is on, which has no streams of EL2, but 'hyp' is on; set hyp=off, or accel=off",
             ));
         }
+        if p.cmdqv.get() == OnOffAuto::On {
+            return Err(Error::new(
+                "property 'cmdqv' is on, but must be auto or off: this model hands no command queues of a host's SMMU to \
+                 guests; set cmdqv=off",
+            ));
+        }
         f.stall_max = p.stall_max.get();
         f.adversarial = p.adversarial.get();
         f.event_merging = p.event_merging.get().unwrap_or(f.event_merging);
@@ -233,6 +277,7 @@ impl<V: Variant> SmmuDevice<V> {
         // What a host's SMMU does for assigned devices nobody here could count.
         f.pmu = p.pmu.get().unwrap_or(f.pmu && !p.accel.get());
         f.pmu_msi = p.pmu_msi.get();
+        f.leniency = Leniency { commands: p.lenient_commands.get(), privilege: p.lenient_privilege.get() };
         f.validate()?;
         Ok(f)
     }
@@ -273,12 +318,13 @@ fn cpu_address_size() -> Option<AddressSize> {
 
 impl<V: Variant> DeviceImpl for SmmuDevice<V> {
     type Parent = SysBusDevice;
-    type Properties = SmmuProperties;
+    type Properties = SmmuProperties<V>;
 
     const TYPE_NAME: &'static CStr = V::TYPE_NAME;
     const DESCRIPTION: &'static CStr = V::DESCRIPTION;
     const INTERFACES: &'static [&'static CStr] = &[ARM_SMMUV3_INTERFACE];
     const HOTPLUGGABLE: bool = false;
+    const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = V::DEFAULTS;
 
     fn new() -> Self {
         Self {
@@ -397,7 +443,10 @@ impl<V: Variant> IommuDevice for SmmuDevice<V> {
     const HAS_DOORBELL: bool = true;
 
     fn doorbell(this: &Qom<Self>) -> u64 {
-        this.properties().msi_gpa.get()
+        match this.properties().msi_gpa.get() {
+            0 => DOORBELL,
+            given => given,
+        }
     }
 
     fn min_page_size(model: &Smmu) -> u64 {

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::leniency::Leniency;
 use super::spec::id::{Idr0, Idr1, Idr3, Idr5};
 
 /// Size of physical addresses.
@@ -197,6 +198,8 @@ pub struct Features {
     pub pmu_msi: bool,
     /// Cache all that may be cached, and forget no more than asked.
     pub adversarial: bool,
+    /// What passes although the specification refuses it.
+    pub leniency: Leniency,
 }
 
 impl Default for Features {
@@ -243,6 +246,7 @@ impl Default for Features {
             // A board has to give the group a DeviceID; virt describes the wired interrupt.
             pmu_msi: false,
             adversarial: false,
+            leniency: Leniency::default(),
         }
     }
 }
@@ -448,6 +452,7 @@ impl Features {
             pri: false,
             attr_perms_override: false,
             pmu: false,
+            leniency: Leniency::all(),
             ..Self::default()
         }
     }

@@ -8,6 +8,7 @@ pub mod device;
 pub mod event;
 pub mod fault;
 pub mod features;
+pub mod leniency;
 pub mod model;
 pub mod pmcg;
 pub mod queue;

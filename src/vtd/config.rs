@@ -231,7 +231,7 @@ impl Context {
     /// Page walks of this PASID may update flags: they are coherent.
     #[must_use]
     pub fn walks_snoop(&self, f: &Features) -> bool {
-        f.coherent && self.pasid1().pwsnp() != 0
+        f.coherent && self.pasid1().pwsnp() != 0 || f.leniency.flag_updates
     }
 
     /// Supervisor requests obey `R/W` of first-stage entries.

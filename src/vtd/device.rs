@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use super::features::Features;
 use super::interrupt_window;
+use super::leniency::Leniency;
 use super::model::Vtd;
 use crate::iommu::Effect;
 use crate::qemu::host_iommu::Wishes;
@@ -20,19 +21,19 @@ use crate::qemu::property::Default as PropertyDefault;
 use crate::qemu::{
     AddressSpace, ClassInit, DeviceImpl, Error, INTEL_IOMMU_INTERFACE, IntelIommu, IntelIommuInfo,
     MemoryAttributes, MemoryRegion, MsiMessage, ObjectLike, OnOffAuto, PciBus, PciDmaRequest, Property, Qom,
-    Requester, Result, TlbEntry, X86Iommu, properties, qom, x86_iommu,
+    Requester, Result, Switch, TlbEntry, X86Iommu, properties, qom, x86_iommu,
 };
 
 properties! {
     /// What a user or a board sets, besides `intremap`, `device-iotlb` and `dma-translation`, which every IOMMU of
-    /// a PC has.
-    pub struct VtdProperties {
+    /// a PC has. `S` is what switches are that QEMU's own model has, too.
+    pub struct VtdProperties<S: Switch> {
         /// See `Features::aw_bits`.
         pub aw_bits: u8 = 48, c"aw-bits", c"bits of second-stage addresses: 39, 48 or 57";
         /// See `Features::scalable`.
-        pub scalable: OnOffAuto = OnOffAuto::Auto, c"scalable-mode", c"scalable mode";
+        pub scalable: S = S::UNSET, c"scalable-mode", c"scalable mode";
         /// See `Features::first_stage`.
-        pub fsts: OnOffAuto = OnOffAuto::Auto, c"fsts", c"first-stage translation";
+        pub fsts: S = S::UNSET, c"fsts", c"first-stage translation";
         /// See `Features::second_stage`.
         pub ssts: OnOffAuto = OnOffAuto::Auto, c"ssts", c"second-stage translation in scalable mode";
         /// See `Features::nested`.
@@ -42,11 +43,11 @@ properties! {
         /// See `Features::fs5lp`.
         pub fs5lp: OnOffAuto = OnOffAuto::Auto, c"fs5lp", c"first-stage 5-level paging";
         /// See `Features::fs1gp`.
-        pub fs1gp: OnOffAuto = OnOffAuto::Auto, c"fs1gp", c"first-stage 1 GiB pages";
+        pub fs1gp: S = S::UNSET, c"fs1gp", c"first-stage 1 GiB pages";
         /// See `Features::pasid_bits`.
         pub pasid_bits: u8 = 20, c"pasid-bits", c"bits of PASIDs: 0 to 20";
         /// See `Features::page_requests`.
-        pub svm: OnOffAuto = OnOffAuto::Auto, c"svm", c"page requests";
+        pub svm: S = S::UNSET, c"svm", c"page requests";
         /// See `Features::supervisor_requests`.
         pub srs: OnOffAuto = OnOffAuto::Auto, c"supervisor-requests", c"supervisor requests";
         /// See `Features::execute_requests`.
@@ -64,9 +65,9 @@ properties! {
         /// See `Features::abort_dma`.
         pub abort_dma: OnOffAuto = OnOffAuto::Auto, c"abort-dma", c"abort-DMA mode";
         /// See `Features::snoop_control`.
-        pub snoop_control: OnOffAuto = OnOffAuto::Auto, c"snoop-control", c"snoop control";
+        pub snoop_control: S = S::UNSET, c"snoop-control", c"snoop control";
         /// See `Features::caching_mode`.
-        pub caching_mode: OnOffAuto = OnOffAuto::Auto, c"caching-mode", c"caching mode";
+        pub caching_mode: S = S::UNSET, c"caching-mode", c"caching mode";
         /// See `Features::eim`.
         pub eim: OnOffAuto = OnOffAuto::Auto, c"eim", c"32-bit APIC-IDs";
         /// See `Features::posted_interrupts`.
@@ -87,6 +88,18 @@ properties! {
         pub version: u32 = 0, c"version", c"without effect";
         /// Present for machine versions of QEMU's own model: bit 62 of table entries is never a reserved one here.
         pub stale_tm: bool = false, c"stale-tm", c"without effect";
+        /// See `Leniency::ioapic_source`.
+        pub lenient_ioapic: bool = false, c"lenient-ioapic", c"the source of the IOAPIC's interrupts is not verified";
+        /// See `Leniency::irte_values`.
+        pub lenient_irte: bool = false, c"lenient-irte", c"reserved values in interrupt remapping table entries pass";
+        /// See `Leniency::compatibility_format`.
+        pub lenient_msi: bool = false, c"lenient-msi", c"interrupts in compatibility format pass, whatever CFIS and EIME";
+        /// See `Leniency::extended_mode`.
+        pub lenient_eime: bool = false, c"lenient-eime", c"software may set IRTA.EIME without ECAP.EIM";
+        /// See `Leniency::scalable_entries`.
+        pub lenient_entries: bool = false, c"lenient-entries", c"reserved bits of scalable mode entries pass";
+        /// See `Leniency::flag_updates`.
+        pub lenient_flags: bool = false, c"lenient-flags", c"incoherent page walks set accessed and dirty flags";
     }
 }
 
@@ -106,6 +119,10 @@ pub trait Variant: Send + Sync + 'static {
     const SATC: bool;
     /// `accel=auto`: as QEMU's own model, on where there is a first stage.
     const ACCEL_BY_FSTS: bool;
+    /// `no-write=auto`: as QEMU's own model, on where there are page requests.
+    const NO_WRITE_BY_SVM: bool;
+    /// What switches are that QEMU's own model has, too.
+    type Switch: Switch;
     /// Features where no property says otherwise.
     fn features() -> Features;
 }
@@ -121,6 +138,8 @@ impl Variant for Rich {
     const DEVICE_IOTLB: bool = true;
     const SATC: bool = true;
     const ACCEL_BY_FSTS: bool = false;
+    const NO_WRITE_BY_SVM: bool = false;
+    type Switch = OnOffAuto;
 
     fn features() -> Features {
         Features::default()
@@ -137,14 +156,25 @@ impl Variant for Compat {
     const DEFAULTS: &'static [(&'static CStr, PropertyDefault)] = &[
         (c"pasid-bits", PropertyDefault::Unsigned(0)),
         (c"device-tlb-timeout", PropertyDefault::Unsigned(0)),
+        (c"fault-records", PropertyDefault::Unsigned(1)),
+        (c"fs1gp", PropertyDefault::Bool(true)),
+        (c"lenient-ioapic", PropertyDefault::Bool(true)),
+        (c"lenient-irte", PropertyDefault::Bool(true)),
+        (c"lenient-msi", PropertyDefault::Bool(true)),
+        (c"lenient-eime", PropertyDefault::Bool(true)),
+        (c"lenient-entries", PropertyDefault::Bool(true)),
+        (c"lenient-flags", PropertyDefault::Bool(true)),
     ];
     const DEVICE_IOTLB: bool = false;
     const SATC: bool = false;
     const ACCEL_BY_FSTS: bool = true;
+    const NO_WRITE_BY_SVM: bool = true;
+    /// Management software gives them as JSON's booleans.
+    type Switch = bool;
 
     fn features() -> Features {
         // What QEMU's own says without KVM.
-        Features { no_write: true, eim: false, ..Features::compat() }
+        Features { eim: false, ..Features::compat() }
     }
 }
 
@@ -159,45 +189,51 @@ pub struct VtdDevice<V: Variant> {
     variant: PhantomData<V>,
 }
 
-/// A property that may leave a feature as it is, what it is set to, and the feature.
-type Switch<'a> = (&'a Property<OnOffAuto>, fn(&mut Features) -> &mut bool);
+/// What a property says of a feature, if it does not leave it as it is, and the feature.
+type Choice = (Option<bool>, fn(&mut Features) -> &mut bool);
 
 impl<V: Variant> VtdDevice<V> {
-    fn switches(p: &VtdProperties) -> [Switch<'_>; 20] {
+    fn choices(p: &VtdProperties<V::Switch>) -> [Choice; 20] {
         [
-            (&p.scalable, |f| &mut f.scalable),
-            (&p.fsts, |f| &mut f.first_stage),
-            (&p.ssts, |f| &mut f.second_stage),
-            (&p.nested, |f| &mut f.nested),
-            (&p.pass_through, |f| &mut f.pass_through),
-            (&p.fs5lp, |f| &mut f.fs5lp),
-            (&p.fs1gp, |f| &mut f.fs1gp),
-            (&p.svm, |f| &mut f.page_requests),
-            (&p.srs, |f| &mut f.supervisor_requests),
-            (&p.ers, |f| &mut f.execute_requests),
-            (&p.nwfs, |f| &mut f.no_write),
-            (&p.eafs, |f| &mut f.extended_accessed),
-            (&p.ssads, |f| &mut f.second_stage_dirty),
-            (&p.rid_pasid, |f| &mut f.rid_pasid),
-            (&p.rid_priv, |f| &mut f.rid_priv),
-            (&p.abort_dma, |f| &mut f.abort_dma),
-            (&p.snoop_control, |f| &mut f.snoop_control),
-            (&p.caching_mode, |f| &mut f.caching_mode),
-            (&p.eim, |f| &mut f.eim),
-            (&p.posted_interrupts, |f| &mut f.posted_interrupts),
+            (V::Switch::choice(&p.scalable), |f| &mut f.scalable),
+            (V::Switch::choice(&p.fsts), |f| &mut f.first_stage),
+            (choice(&p.ssts), |f| &mut f.second_stage),
+            (choice(&p.nested), |f| &mut f.nested),
+            (choice(&p.pass_through), |f| &mut f.pass_through),
+            (choice(&p.fs5lp), |f| &mut f.fs5lp),
+            (V::Switch::choice(&p.fs1gp), |f| &mut f.fs1gp),
+            (V::Switch::choice(&p.svm), |f| &mut f.page_requests),
+            (choice(&p.srs), |f| &mut f.supervisor_requests),
+            (choice(&p.ers), |f| &mut f.execute_requests),
+            (choice(&p.nwfs), |f| &mut f.no_write),
+            (choice(&p.eafs), |f| &mut f.extended_accessed),
+            (choice(&p.ssads), |f| &mut f.second_stage_dirty),
+            (choice(&p.rid_pasid), |f| &mut f.rid_pasid),
+            (choice(&p.rid_priv), |f| &mut f.rid_priv),
+            (choice(&p.abort_dma), |f| &mut f.abort_dma),
+            (V::Switch::choice(&p.snoop_control), |f| &mut f.snoop_control),
+            (V::Switch::choice(&p.caching_mode), |f| &mut f.caching_mode),
+            (choice(&p.eim), |f| &mut f.eim),
+            (choice(&p.posted_interrupts), |f| &mut f.posted_interrupts),
         ]
+    }
+
+    fn leniency(p: &VtdProperties<V::Switch>) -> Leniency {
+        Leniency {
+            ioapic_source: p.lenient_ioapic.get(),
+            irte_values: p.lenient_irte.get(),
+            compatibility_format: p.lenient_msi.get(),
+            extended_mode: p.lenient_eime.get(),
+            scalable_entries: p.lenient_entries.get(),
+            flag_updates: p.lenient_flags.get(),
+        }
     }
 
     fn features(this: &Qom<Self>) -> Result<Features> {
         let p = this.properties();
-        if !this.parent().translates_dma() {
-            return Err(Error::new(
-                "property 'dma-translation' is off, but must be on: this model has no unit that only remaps interrupts",
-            ));
-        }
         let apply = |f: &mut Features| {
-            for (property, feature) in Self::switches(p) {
-                if let Some(value) = choice(property) {
+            for (choice, feature) in Self::choices(p) {
+                if let Some(value) = choice {
                     *feature(f) = value;
                 }
             }
@@ -210,6 +246,8 @@ impl<V: Variant> VtdDevice<V> {
         f.page_request_limit = p.page_request_limit.get();
         f.device_tlb = this.parent().has_device_iotlb();
         f.interrupt_remapping = this.parent().remaps_interrupts();
+        f.dma_translation = this.parent().translates_dma();
+        f.leniency = Self::leniency(p);
         let accel = choice(&p.accel) == Some(true);
         if accel {
             f = f.for_assigned_devices();
@@ -219,6 +257,9 @@ impl<V: Variant> VtdDevice<V> {
         if f.scalable && !f.first_stage && choice(&p.ssts).is_none() {
             f.second_stage = true;
         }
+        if V::NO_WRITE_BY_SVM {
+            f.no_write = f.page_requests;
+        }
         f = f.consistent();
         // What was asked for explicitly is there or is an error.
         apply(&mut f);
@@ -226,22 +267,20 @@ impl<V: Variant> VtdDevice<V> {
         if accel {
             f.validate_for_assigned_devices()?;
         }
+        // QEMU's own model says what became of `auto`.
+        p.eim.settle(f.eim);
         Ok(f)
     }
 }
 
 /// What the user wants, if anything.
 fn choice(property: &Property<OnOffAuto>) -> Option<bool> {
-    match property.get() {
-        OnOffAuto::On => Some(true),
-        OnOffAuto::Off => Some(false),
-        OnOffAuto::Auto => None,
-    }
+    OnOffAuto::choice(property)
 }
 
 impl<V: Variant> DeviceImpl for VtdDevice<V> {
     type Parent = X86Iommu;
-    type Properties = VtdProperties;
+    type Properties = VtdProperties<V::Switch>;
 
     const TYPE_NAME: &'static CStr = V::TYPE_NAME;
     const DESCRIPTION: &'static CStr = V::DESCRIPTION;
@@ -336,7 +375,7 @@ impl<V: Variant> IommuDevice for VtdDevice<V> {
 
     fn nests(this: &Qom<Self>) -> bool {
         let p = this.properties();
-        let by_fsts = V::ACCEL_BY_FSTS && choice(&p.fsts) == Some(true);
+        let by_fsts = V::ACCEL_BY_FSTS && V::Switch::choice(&p.fsts) == Some(true);
         choice(&p.accel).unwrap_or(by_fsts)
     }
 

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::leniency::Leniency;
 use super::spec::capability::{Cap, Ecap};
 
 /// Where the fault recording registers begin; a multiple of 16.
@@ -75,6 +76,12 @@ pub struct Features {
     pub adversarial: bool,
     /// Page requests that are taken before the queue counts as full, however large it is; 0: as many as fit.
     pub page_request_limit: u16,
+    /// DMA remapping; without it the unit remaps interrupts alone.
+    pub dma_translation: bool,
+    /// `CAP.ZLR`. Requests of no bytes do not come up in QEMU.
+    pub zero_length_reads: bool,
+    /// What passes although the specification refuses it.
+    pub leniency: Leniency,
 }
 
 impl Default for Features {
@@ -111,6 +118,9 @@ impl Default for Features {
             max_address_mask: 52,
             adversarial: false,
             page_request_limit: 0,
+            dma_translation: true,
+            zero_length_reads: true,
+            leniency: Leniency::default(),
         }
     }
 }
@@ -167,6 +177,9 @@ impl Features {
             snoop_control: false,
             posted_interrupts: false,
             max_address_mask: 18,
+            fault_records: 1,
+            zero_length_reads: false,
+            leniency: Leniency::all(),
             ..Self::default()
         }
     }
@@ -215,6 +228,7 @@ impl Features {
             (self.execute_requests, "execute-requests", pasids),
             (self.page_requests, "svm", device_tlb),
             (self.page_requests, "svm", scalable),
+            (self.page_requests, "svm", (self.dma_translation, "dma-translation", "set dma-translation=on")),
             (self.no_write, "no-write", device_tlb),
             (self.eim, "eim", remapping),
             (self.posted_interrupts, "posted-interrupts", remapping),
@@ -237,6 +251,7 @@ impl Features {
     /// Switches off what cannot be without something that is off, so that switching one property off needs no second.
     #[must_use]
     pub fn consistent(mut self) -> Self {
+        self.scalable &= self.dma_translation;
         self.first_stage &= self.scalable;
         self.second_stage &= self.scalable;
         if !self.scalable {
@@ -308,7 +323,7 @@ impl Features {
             3 => 57,
             _ => return None,
         };
-        if bits <= self.aw_bits { Some(bits) } else { None }
+        if bits <= self.aw_bits && self.dma_translation { Some(bits) } else { None }
     }
 
     /// `VER_REG`, `VTD §11.4.1`: version 1.0, as QEMU's own model says.
@@ -325,12 +340,14 @@ impl Features {
             48 => 0b0110,
             _ => 0b1110,
         };
+        // None: software leaves DMA remapping alone (`VTD §11.4.2`).
+        let sagaw = if self.dma_translation { sagaw } else { 0 };
         Cap::default()
             .with_nd(6)
             .with_cm(self.caching_mode.into())
             .with_sagaw(sagaw)
             .with_mgaw(u64::from(self.aw_bits).saturating_sub(1))
-            .with_zlr(1)
+            .with_zlr(self.zero_length_reads.into())
             .with_fro(FAULT_RECORD_OFFSET >> 4)
             .with_sslps(0b11)
             .with_psi(1)
@@ -343,6 +360,12 @@ impl Features {
             .with_fs5lp(self.fs5lp.into())
             .with_esrtps(1)
             .bits()
+    }
+
+    /// QEMU's own model says `SRS` where it has the second stage alone, to which privilege means nothing. Linux sets `SRE`
+    /// of PASID table entries by it.
+    fn supervisor_in_name(&self) -> bool {
+        self.leniency.scalable_entries && self.scalable && !self.first_stage
     }
 
     /// `ECAP_REG`.
@@ -361,7 +384,7 @@ impl Features {
             .with_nest(self.nested.into())
             .with_prs(self.page_requests.into())
             .with_ers(self.execute_requests.into())
-            .with_srs(self.supervisor_requests.into())
+            .with_srs((self.supervisor_requests || self.supervisor_in_name()).into())
             .with_nwfs(self.no_write.into())
             .with_eafs(self.extended_accessed.into())
             .with_pss(u64::from(self.pasid_bits).saturating_sub(1))

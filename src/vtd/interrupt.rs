@@ -49,6 +49,22 @@ impl Interrupt {
     }
 }
 
+/// Who sent an interrupt request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its source-id.
+    pub id: u16,
+    /// It is the IOAPIC.
+    pub ioapic: bool,
+}
+
+impl From<u16> for Source {
+    /// A PCI function.
+    fn from(id: u16) -> Self {
+        Self { id, ioapic: false }
+    }
+}
+
 /// What becomes of an interrupt request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remapped {
@@ -86,7 +102,7 @@ pub fn remap(
     cache: &dyn EntryCache,
     f: &Features,
     gate: InterruptGate,
-    source: u16,
+    source: Source,
     (addr, data): (u64, u32),
 ) -> Result<Remapped, Blocked> {
     if gate.enabled() == 0 {
@@ -98,7 +114,8 @@ pub fn remap(
     }
     if request.format() == 0 {
         // §5.1.2.1: in extended mode they are always blocked.
-        return if gate.compatibility() != 0 && gate.extended() == 0 {
+        let passes = gate.compatibility() != 0 && gate.extended() == 0;
+        return if passes || f.leniency.compatibility_format {
             Ok(Remapped::Passed)
         } else {
             Err(Blocked::new(FaultReason::CompatibilityInterrupt, 0))
@@ -137,12 +154,13 @@ pub fn remap(
     } else {
         None
     };
-    if high.svt() == 3 || posting.is_none() && has_reserved(low, high, extended) {
+    if high.svt() == 3 || posting.is_none() && has_reserved(f, low, high, extended) {
         return blocked(FaultReason::IrteReserved);
     }
     // What cannot be is not kept: software may mend it without a word.
     cache.remember(number, [low.bits(), high.bits()]);
-    if !is_source(high, source) {
+    let unverified = source.ioapic && f.leniency.ioapic_source;
+    if !unverified && !is_source(high, source.id) {
         return blocked(FaultReason::InterruptSource);
     }
     if let Some(posting) = posting {
@@ -176,14 +194,13 @@ fn read_entry(mem: &dyn GuestMemory, at: u64) -> Result<(Irte0, Irte1), MemoryEr
 }
 
 /// Reserved fields and values of an entry for remapped interrupts (`VTD §9.10`). `IM` is one without `CAP.PI`.
-fn has_reserved(low: Irte0, high: Irte1, extended: bool) -> bool {
+fn has_reserved(f: &Features, low: Irte0, high: Irte1, extended: bool) -> bool {
     let destination = if extended { 0 } else { low.dst() & !0xff00 };
-    destination != 0
-        || low.reserved_31_24() != 0
+    let values = destination != 0 || low.im() != 0 || matches!(low.dlm(), 3 | 6);
+    low.reserved_31_24() != 0
         || low.reserved_14_12() != 0
-        || low.im() != 0
-        || matches!(low.dlm(), 3 | 6)
         || high.reserved() != 0
+        || values && !f.leniency.irte_values
 }
 
 /// Whether the entry is for this requester.

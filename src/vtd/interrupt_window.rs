@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::interrupt::Source as Sender;
 use super::model::{InterruptOutcome, Vtd};
 use crate::iommu::narrow::{low16, low32};
 use crate::qemu::iommu_shell::Core;
@@ -18,7 +19,7 @@ const BASE: u64 = 0xfee0_0000;
 /// Bytes of the range.
 const SIZE: u64 = 0x10_0000;
 /// The source-id that q35's DMAR table gives to the IOAPIC: bus 0xff, device and function 0.
-const IOAPIC: u16 = 0xff00;
+const IOAPIC: Sender = Sender { id: 0xff00, ioapic: true };
 
 /// Whether the address of a message is an interrupt's; its upper half is part of the destination.
 pub fn is_message(addr: u64) -> bool {
@@ -32,13 +33,13 @@ pub fn contains(addr: u64) -> bool {
 
 /// The message that an interrupt request becomes each time, if it does. Without a source it is the IOAPIC's.
 pub fn remapped(core: &Core<Vtd>, message: MsiMessage, source: Option<u16>) -> Option<MsiMessage> {
-    match remap(core, message, source.unwrap_or(IOAPIC), false) {
+    match remap(core, message, source.map_or(IOAPIC, Sender::from), false) {
         InterruptOutcome::Deliver(addr, data) => Some(MsiMessage { addr, data }),
         InterruptOutcome::Posted | InterruptOutcome::Blocked => None,
     }
 }
 
-fn remap(core: &Core<Vtd>, message: MsiMessage, source: u16, report: bool) -> InterruptOutcome {
+fn remap(core: &Core<Vtd>, message: MsiMessage, source: Sender, report: bool) -> InterruptOutcome {
     let message = (message.addr, message.data);
     let (outcome, effects) = core.model.remap_interrupt(&core.ram, source, message, report, bql::is_locked());
     core.put_off(effects);
@@ -95,9 +96,9 @@ enum Source {
 }
 
 impl Source {
-    fn id(&self) -> u16 {
+    fn sender(&self) -> Sender {
         match self {
-            Self::Function(source) => low16(source.stream().into()),
+            Self::Function(source) => low16(source.stream().into()).into(),
             Self::Ioapic => IOAPIC,
         }
     }
@@ -123,7 +124,7 @@ impl BusRegion for InterruptWindow {
         if attrs.translated {
             return false;
         }
-        match remap(&self.core, message, self.source.id(), true) {
+        match remap(&self.core, message, self.source.sender(), true) {
             InterruptOutcome::Deliver(addr, data) => {
                 x86_iommu::send_msi(MsiMessage { addr, data });
                 true

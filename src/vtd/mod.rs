@@ -12,6 +12,7 @@ pub mod features;
 pub mod interrupt;
 #[cfg(all(feature = "qemu", not(test)))]
 pub mod interrupt_window;
+pub mod leniency;
 pub mod model;
 pub mod page_request;
 pub mod queue;

@@ -190,7 +190,10 @@ impl<E: Engine> Vtd<E> {
     fn command(&self, state: &mut State, mem: &dyn GuestMemory, command: Global, effects: &mut Effects) {
         let f = &self.features;
         let before = state.registers.status();
-        let mut status = before.with_te(command.te()).with_qie(command.qie());
+        let mut status = before.with_qie(command.qie());
+        if f.dma_translation {
+            status = status.with_te(command.te());
+        }
         if f.interrupt_remapping {
             status = status.with_ire(command.ire()).with_cfi(command.cfi());
         }

@@ -236,7 +236,7 @@ pub mod masks {
         if !f.interrupt_remapping {
             return 0;
         }
-        pages(f) | 0xf | if f.eim { 0x800 } else { 0 }
+        pages(f) | 0xf | if f.eim || f.leniency.extended_mode { 0x800 } else { 0 }
     }
 
     /// `PQA`.

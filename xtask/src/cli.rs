@@ -203,6 +203,9 @@ pub struct MachineArgs {
     /// Whose model of it
     #[arg(long = "impl", value_enum, default_value = "rust")]
     pub implementation: Implementation,
+    /// With QEMU's own on the command line: ours in its place (replace=on)
+    #[arg(skip)]
+    pub replace: bool,
     /// The SMMU's stall model
     #[arg(long, value_enum)]
     pub stall: Option<Stall>,
@@ -413,6 +416,8 @@ pub enum Suite {
     Registers,
     /// The endpoint's side of ATS and page requests, by registers alone
     Endpoint,
+    /// With replace=on: properties and leniencies of QEMU's own models
+    Compat,
     /// Registers, commands and events against the letter of the specification
     Conformance,
     /// No translation and no invalidation is slower than with QEMU's own models

@@ -132,6 +132,11 @@ impl Qtest {
         self.ask(&format!("memset {addr:#x} {len:#x} {byte:#x}")).map(drop)
     }
 
+    /// Raises or lowers an input of a device.
+    pub fn set_irq(&mut self, path: &str, input: u32, high: bool) -> Result<()> {
+        self.ask(&format!("set_irq_in {path} unnamed-gpio-in {input} {}", u8::from(high))).map(drop)
+    }
+
     /// Lets virtual time pass, in nanoseconds: nothing else moves the clock.
     pub fn step(&mut self, nanoseconds: u64) -> Result<()> {
         self.ask(&format!("clock_step {nanoseconds}")).map(drop)

@@ -231,13 +231,15 @@ impl Machine {
             }
         }
         if self.needs_plugin() {
-            c.add(&["-device-plugin", &self.parts.plugin.display().to_string()]);
+            let replace = if self.args.replace { ",replace=on" } else { "" };
+            c.add(&["-device-plugin", &format!("{}{replace}", self.parts.plugin.display())]);
         }
     }
 
     /// QEMU's own model without our endpoints is QEMU as it is.
     fn needs_plugin(&self) -> bool {
-        self.args.implementation == Implementation::Rust || self.args.endpoints > 0 || self.benches > 0
+        let ours = self.args.implementation == Implementation::Rust || self.args.replace;
+        ours || self.args.endpoints > 0 || self.benches > 0
     }
 
     fn iommu(&self, c: &mut Words, unit: u8) -> Result<()> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 use super::*;
+use crate::smmuv3::leniency::Leniency;
 
 fn decode(first: u64, second: u64) -> Result<Command, Illegal> {
     Command::decode(&Features::default(), false, [first, second])
@@ -365,5 +366,46 @@ fn high_bits_of_an_ipa() {
         assert!(decoded(op::TLBI_S2_IPA, 0).is_ok());
         assert_ne!(decoded(op::TLBI_S2_IPA, 1 << 55), decoded(op::TLBI_S2_IPA, 0));
         assert_ne!(decoded(op::TLBI_NH_VA, 0xff << 56), decoded(op::TLBI_NH_VA, 0));
+    }
+}
+
+/// What QEMU's own model passes over (docs/replace.md), and what it refuses, too.
+#[test]
+fn lenient_commands() {
+    let poor =
+        Features { leniency: Leniency { commands: true, ..Leniency::default() }, ..Features::compat() };
+    let strict = Features { leniency: Leniency::default(), ..poor };
+    let passed = [
+        op::TLBI_EL3_ALL,
+        op::TLBI_EL3_VA,
+        op::TLBI_EL2_ALL,
+        op::TLBI_EL2_ASID,
+        op::TLBI_EL2_VA,
+        op::TLBI_EL2_VAA,
+        op::ATC_INV,
+        op::PRI_RESP,
+        op::RESUME,
+        op::STALL_TERM,
+    ];
+    for opcode in 0..=u8::MAX {
+        let words = [u64::from(opcode), 0];
+        let (lenient, refused) =
+            (Command::decode(&poor, false, words), Command::decode(&strict, false, words));
+        if passed.contains(&opcode) {
+            assert_eq!(lenient, Ok(Command::Nothing), "{opcode:#x}");
+            assert!(refused.is_err(), "{opcode:#x}");
+        } else {
+            assert_eq!(lenient, refused, "{opcode:#x}");
+        }
+    }
+    // A range of nothing is a granule.
+    let words = [u64::from(op::TLBI_NH_VA), 0x5000 | 1 << 10];
+    assert!(Command::decode(&strict, false, words).is_err());
+    assert_eq!(Command::decode(&poor, false, words), Ok(va(Some(0), 0x5000, 4096, Some(12), None)));
+    // What is there is done.
+    let rich = Features { leniency: Leniency::all(), hyp: true, ..Features::default() };
+    for opcode in [op::TLBI_EL2_ALL, op::ATC_INV, op::RESUME, op::STALL_TERM] {
+        let done = Command::decode(&rich, false, [u64::from(opcode), 0]);
+        assert!(done.is_ok_and(|command| command != Command::Nothing), "{opcode:#x}");
     }
 }

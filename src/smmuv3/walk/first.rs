@@ -150,7 +150,7 @@ impl Walk<'_> {
                 return Err(self.first_stage_fault(FaultKind::AccessFlag));
             }
         }
-        let mut perms = perms::of_leaf(pte, update_dirty, limits, self.context);
+        let mut perms = perms::of_leaf(self.f, pte, update_dirty, limits, self.context);
         match perms::refuses(perms, self.access) {
             None => {}
             Some(Refusal::Permission(_)) => return Err(self.first_stage_fault(FaultKind::Permission)),

@@ -187,6 +187,7 @@ pub(super) fn refuses(perms: PagePerms, access: Access) -> Option<Refusal> {
 /// With dirty state update, a descriptor with `DBM` counts as writable (`AP[2]` as 0) in everything that follows
 /// from it; where table attributes make it read-only it is just that (`IHI0070 §3.13.3.1`).
 pub(super) fn of_leaf(
+    f: &Features,
     pte: Pte,
     update_dirty: bool,
     limits: TableLimits,
@@ -201,7 +202,7 @@ pub(super) fn of_leaf(
     let writable = (pte.ap2() == 0 || modifiable) && !limits.read_only;
     let clean = writable && pte.ap2() != 0;
 
-    let read = pte.ap1() != 0 && !limits.no_unprivileged;
+    let read = pte.ap1() != 0 && !limits.no_unprivileged || f.leniency.privilege;
     let write = read && writable;
     let no_exec = pte.uxn() != 0 || limits.no_unprivileged_exec || (wxn && write);
     // What EL0 may write, EL1 may not execute.

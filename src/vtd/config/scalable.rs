@@ -151,17 +151,41 @@ fn context_entry(
     if entry0.p() == 0 {
         return Err(qualified(FaultReason::ScalableContextNotPresent));
     }
-    let reserved = entry0.reserved() != 0
-        || entry1.reserved() != 0
-        || third != 0
+    let unsupported = third != 0
         || fourth != 0
         || (entry0.dte() != 0 && !f.device_tlb)
         || (entry0.paside() != 0 && f.pasid_bits == 0)
         || (entry0.pre() != 0 && !f.page_requests)
         || (entry1.rid_pasid() != 0 && !f.rid_pasid)
-        || (entry1.rid_priv() != 0 && !f.rid_priv)
-        || beyond_host(f, entry0.pasiddirptr() << 12);
-    if reserved { Err(qualified(FaultReason::ScalableContextReserved)) } else { Ok((entry0, entry1)) }
+        || (entry1.rid_priv() != 0 && !f.rid_priv);
+    let reserved = entry0.reserved() != 0
+        || entry1.reserved() != 0
+        || beyond_host(f, entry0.pasiddirptr() << 12)
+        || unsupported && !f.leniency.scalable_entries;
+    if reserved {
+        Err(qualified(FaultReason::ScalableContextReserved))
+    } else if unsupported {
+        Ok(without_unsupported(f, entry0, entry1))
+    } else {
+        Ok((entry0, entry1))
+    }
+}
+
+/// The entry without what it asks for and is not there.
+fn without_unsupported(
+    f: &Features,
+    entry0: ScalableContext0,
+    entry1: ScalableContext1,
+) -> (ScalableContext0, ScalableContext1) {
+    let only = |there: bool, field: u64| if there { field } else { 0 };
+    let entry0 = entry0
+        .with_dte(only(f.device_tlb, entry0.dte()))
+        .with_paside(only(f.pasid_bits != 0, entry0.paside()))
+        .with_pre(only(f.page_requests, entry0.pre()));
+    let entry1 = entry1
+        .with_rid_pasid(only(f.rid_pasid, entry1.rid_pasid()))
+        .with_rid_priv(only(f.rid_priv, entry1.rid_priv()));
+    (entry0, entry1)
 }
 
 /// The PASID table entry's words that matter, and whether any entry on the way disables fault processing.
@@ -193,18 +217,30 @@ fn pasid_entry(
     if entry0.p() == 0 {
         return Err(fault(FaultReason::PasidNotPresent, fpd, req));
     }
-    if rest != [0; 5] || has_reserved(f, entry0, middle.into(), high.into()) {
+    let reserved = rest != [0; 5] || has_reserved(f, entry0, middle.into(), high.into());
+    if reserved && !f.leniency.scalable_entries || is_out_of_reach(f, entry0, high.into()) {
         return Err(fault(FaultReason::PasidReserved, fpd, req));
     }
     if is_invalid(f, entry0, high.into()) {
         return Err(fault(FaultReason::PasidInvalid, fpd, req));
     }
+    let (low, high) = if reserved { without_reserved(f, entry0, high.into()) } else { (low, high) };
     Ok(([low, middle, high], fpd))
+}
+
+/// The words of an entry without flags for what is not there.
+fn without_reserved(f: &Features, entry0: Pasid0, entry2: Pasid2) -> (u64, u64) {
+    let only = |there: bool, field: u64| if there { field } else { 0 };
+    let entry0 = entry0.with_ssade(only(f.second_stage_dirty, entry0.ssade()));
+    let entry2 = entry2
+        .with_sre(only(f.supervisor_requests, entry2.sre()))
+        .with_ere(only(f.execute_requests, entry2.ere()))
+        .with_eafe(only(f.extended_accessed, entry2.eafe()));
+    (entry0.bits(), entry2.bits())
 }
 
 /// Reserved bits. What a translation type has no use for is ignored; so are snooping and memory types.
 fn has_reserved(f: &Features, entry0: Pasid0, entry1: Pasid1, entry2: Pasid2) -> bool {
-    let (first, second) = stages(entry0);
     entry0.reserved() != 0
         || entry1.reserved() != 0
         || entry2.reserved() != 0
@@ -212,7 +248,12 @@ fn has_reserved(f: &Features, entry0: Pasid0, entry1: Pasid1, entry2: Pasid2) ->
         || (entry2.sre() != 0 && !f.supervisor_requests)
         || (entry2.ere() != 0 && !f.execute_requests)
         || (entry2.eafe() != 0 && !f.extended_accessed)
-        || (second && beyond_host(f, entry0.ssptptr() << 12))
+}
+
+/// Reserved bits of a table's address: those beyond the host address width.
+fn is_out_of_reach(f: &Features, entry0: Pasid0, entry2: Pasid2) -> bool {
+    let (first, second) = stages(entry0);
+    (second && beyond_host(f, entry0.ssptptr() << 12))
         // Nested, it is an address for the second stage to judge.
         || (first && !second && beyond_host(f, entry2.fsptptr() << 12))
 }

@@ -2,6 +2,7 @@
 //! Every way that tables can be wrong, each with its reason.
 
 use super::*;
+use crate::vtd::leniency::Leniency;
 use crate::vtd::spec::context::{ScalableContext0, ScalableContext1};
 use crate::vtd::spec::pasid::PasidDirectory;
 use crate::vtd::spec::root::Root;
@@ -381,4 +382,60 @@ fn privileges_and_instruction_fetches() {
     let context = rig.ask(Some(PASID), RequestKind::Untranslated).unwrap();
     assert_eq!(context.refuses(privileged(EXEC)), None);
     assert_eq!(context.effective_access(privileged(EXEC)), READ);
+}
+
+/// QEMU's own model does not look at what is reserved for want of a capability, nor at any reserved bit of a PASID table entry
+/// (docs/replace.md). What they ask for does not happen.
+#[test]
+fn lenient_scalable_entries() {
+    let mut rig = Rig::new();
+    let good = rig.context0();
+    let leniency = Leniency { scalable_entries: true, ..Leniency::default() };
+    let poor = Features {
+        device_tlb: false,
+        page_requests: false,
+        pasid_bits: 0,
+        rid_pasid: false,
+        rid_priv: false,
+        supervisor_requests: false,
+        execute_requests: false,
+        extended_accessed: false,
+        second_stage_dirty: false,
+        leniency,
+        ..Features::default()
+    };
+    rig.f = poor;
+    rig.set(good, ScalableContext1::default().with_rid_pasid(1).with_rid_priv(1));
+    rig.guest.mem.put(rig.function.context + 24, 1);
+    let context = rig.ask(None, RequestKind::Untranslated).unwrap();
+    // Of PASID 0, and with no more privileges than before.
+    assert_eq!((context.domain(), context.pasid()), (6, 0));
+    assert_eq!(context.refuses(Access { privileged: true, ..READ }), None);
+    assert!(!context.effective_access(READ).privileged);
+    for (kind, reason) in [
+        (RequestKind::Translation, FaultReason::DeviceTlbDisabled),
+        (RequestKind::Page, FaultReason::PageRequestDisabled),
+    ] {
+        assert_eq!(rig.ask(None, kind).err(), Some((reason, true)));
+    }
+    assert_eq!(rig.reason(Some(PASID)), Some((FaultReason::PasidDisabled, true)));
+
+    let second = rig.guest.second_stage(4);
+    let entry = pasid_second(&second, 5);
+    let flags = PasidEntry(
+        entry.0.with_ssade(1),
+        (entry.1.bits() | 1 << 16).into(),
+        entry.2.with_sre(1).with_ere(1).with_eafe(1),
+    );
+    rig.guest.set_pasid(rig.function, 0, &flags);
+    rig.guest.mem.put(rig.guest.pasid_entry(rig.function, 0) + 56, 1);
+    let context = rig.ask(None, RequestKind::Untranslated).unwrap();
+    assert_eq!(context.action(), Action::SecondStage);
+    assert!(!context.keeps_second_stage_flags() && !context.keeps_extended_accessed() && !context.executes());
+    // A table that cannot be reached is none.
+    rig.guest.set_pasid(rig.function, 0, &PasidEntry(entry.0.with_ssptptr(1 << 38), entry.1, entry.2));
+    assert_eq!(rig.reason(None), Some((FaultReason::PasidReserved, true)));
+    // Bits that are reserved whatever the unit can do.
+    rig.set((good.bits() | 1 << 5).into(), ScalableContext1::default());
+    assert_eq!(rig.reason(None), Some((FaultReason::ScalableContextReserved, true)));
 }

@@ -90,3 +90,14 @@ fn each_capability_alone() {
     assert_eq!(error, "property 'pasid-bits' is 21, but must be from 0 to 20; 20 serves every PASID");
     assert!(Features { first_stage: false, second_stage: false, ..full }.consistent().validate().is_err());
 }
+
+#[test]
+fn without_dma_translation() {
+    let f = Features { dma_translation: false, ..Features::default() }.consistent();
+    f.validate().unwrap();
+    assert!(!f.scalable && f.interrupt_remapping);
+    assert_eq!((f.cap() >> 8 & 0x1f, f.second_stage_bits(2)), (0, None));
+    let asked = Features { page_requests: true, device_tlb: true, scalable: true, first_stage: true, ..f };
+    let error = asked.validate().unwrap_err().to_string();
+    assert_eq!(error, "property 'svm' is on, which needs dma-translation; set dma-translation=on");
+}

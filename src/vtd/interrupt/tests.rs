@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::iommu::testing::TestMemory;
+use crate::vtd::leniency::Leniency;
 
 const TABLE: u64 = 0x1000_0000;
 
@@ -29,7 +30,7 @@ pub(super) fn memory(entry: [u64; 2]) -> TestMemory {
 
 /// What becomes of a request for entry 7 of source 0x1234.
 fn through(entry: [u64; 2], extended: bool) -> Result<Remapped, FaultReason> {
-    remap(&memory(entry), &(), &plain(), gate(extended), 0x1234, (addr(7), 0)).map_err(|blocked| {
+    remap(&memory(entry), &(), &plain(), gate(extended), 0x1234.into(), (addr(7), 0)).map_err(|blocked| {
         assert_eq!((blocked.entry, blocked.record), (7, true));
         blocked.reason
     })
@@ -95,7 +96,7 @@ fn sources() {
 fn requests_that_cannot_be() {
     let mem = memory([1, 0]);
     let fault = |addr, data| {
-        remap(&mem, &(), &plain(), gate(true), 0x1234, (addr, data))
+        remap(&mem, &(), &plain(), gate(true), 0x1234.into(), (addr, data))
             .map_err(|blocked| (blocked.reason, blocked.entry))
     };
     assert_eq!(fault(addr(512), 0), Err((FaultReason::InterruptIndex, 512)));
@@ -111,7 +112,7 @@ fn requests_that_cannot_be() {
     assert_eq!(fault(addr(7), 0), Err((FaultReason::IrteAccess, 7)));
     // Present or not, the entry says whether its faults are recorded.
     let mem = memory([0b10, 0]);
-    let blocked = remap(&mem, &(), &plain(), gate(true), 0x1234, (addr(7), 0)).unwrap_err();
+    let blocked = remap(&mem, &(), &plain(), gate(true), 0x1234.into(), (addr(7), 0)).unwrap_err();
     assert_eq!((blocked.reason, blocked.record), (FaultReason::IrteNotPresent, false));
 }
 
@@ -119,8 +120,48 @@ fn requests_that_cannot_be() {
 fn the_largest_table() {
     let mem = TestMemory::new();
     mem.put(TABLE + 16 * 0xffff, 1);
-    let through = |size, number| remap(&mem, &(), &plain(), gate(true).with_size(size), 0, (addr(number), 0));
+    let through =
+        |size, number| remap(&mem, &(), &plain(), gate(true).with_size(size), 0.into(), (addr(number), 0));
     assert!(through(15, 0xffff).is_ok());
     let blocked = through(0, 2).unwrap_err();
     assert_eq!(blocked.reason, FaultReason::InterruptIndex);
+}
+
+/// What QEMU's own model does not look at, each thing alone (docs/replace.md).
+#[test]
+fn leniencies() {
+    let only = |leniency| Features { leniency, ..plain() };
+    let strict = only(Leniency::default());
+    let all = only(Leniency::all());
+    let outcome = |f: &Features, entry, source, request| {
+        remap(&memory(entry), &(), f, gate(false), source, request).map_err(|blocked| blocked.reason)
+    };
+    let request = (addr(7), 0);
+    let (function, ioapic) = (Source::from(0x1234), Source { id: 0xff00, ioapic: true });
+
+    let for_another = [0x31 << 16 | 1, 1 << 18 | 0x20];
+    let lenient = only(Leniency { ioapic_source: true, ..Leniency::default() });
+    assert_eq!(outcome(&strict, for_another, ioapic, request), Err(FaultReason::InterruptSource));
+    assert!(outcome(&lenient, for_another, ioapic, request).is_ok());
+    assert_eq!(outcome(&lenient, for_another, function, request), Err(FaultReason::InterruptSource));
+
+    let lenient = only(Leniency { irte_values: true, ..Leniency::default() });
+    for bits in [1 << 32, 1 << 63, 1 << 15, 3 << 5, 6 << 5] {
+        let entry = [0x31 << 16 | 1 | bits, 0];
+        assert_eq!(outcome(&strict, entry, function, request), Err(FaultReason::IrteReserved), "{bits:#x}");
+        assert!(outcome(&lenient, entry, function, request).is_ok(), "{bits:#x}");
+    }
+    // The destination is in bits 15:8, whatever is beside.
+    let entry = [0xdead_45ef << 32 | 0x31 << 16 | 1, 0];
+    let Ok(Remapped::Interrupt(interrupt)) = outcome(&lenient, entry, function, request) else { panic!() };
+    assert_eq!(interrupt.destination, 0x45);
+    for entry in [[1 | 1 << 12, 0], [1 | 1 << 24, 0], [1, 1 << 20]] {
+        assert_eq!(outcome(&all, entry, function, request), Err(FaultReason::IrteReserved), "{entry:x?}");
+    }
+
+    let lenient = only(Leniency { compatibility_format: true, ..Leniency::default() });
+    let plain_request = (0xfee0_1004, 0x4021);
+    let compatibility = Err(FaultReason::CompatibilityInterrupt);
+    assert_eq!(outcome(&strict, [0, 0], function, plain_request), compatibility);
+    assert_eq!(outcome(&lenient, [0, 0], function, plain_request), Ok(Remapped::Passed));
 }

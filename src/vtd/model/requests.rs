@@ -3,7 +3,7 @@
 
 use super::super::config::RequestKind;
 use super::super::event;
-use super::super::interrupt::{self, Blocked, CachedEntries, EntryCache, Remapped};
+use super::super::interrupt::{self, Blocked, CachedEntries, EntryCache, Remapped, Source};
 use super::super::page_request::Queued;
 use super::super::stats::add;
 use super::{Engine, State, Vtd, lock, send};
@@ -161,11 +161,12 @@ impl<E: Engine> Vtd<E> {
     pub fn remap_interrupt(
         &self,
         mem: &dyn GuestMemory,
-        source: u16,
+        source: impl Into<Source>,
         message: (u64, u32),
         report: bool,
         under_bql: bool,
     ) -> (InterruptOutcome, Effects) {
+        let source = source.into();
         let quiet = Effects::default();
         match self.interrupt_outcome(mem, source, message, report) {
             Ok(outcome) => (outcome, quiet),
@@ -173,7 +174,7 @@ impl<E: Engine> Vtd<E> {
             Err(blocked) => {
                 add(&self.counters.interrupts_blocked, 1);
                 let effects = if blocked.record {
-                    self.report(event::encode_interrupt(source, blocked.entry, blocked.reason), under_bql)
+                    self.report(event::encode_interrupt(source.id, blocked.entry, blocked.reason), under_bql)
                 } else {
                     quiet
                 };
@@ -185,7 +186,7 @@ impl<E: Engine> Vtd<E> {
     fn interrupt_outcome(
         &self,
         mem: &dyn GuestMemory,
-        source: u16,
+        source: Source,
         message: (u64, u32),
         report: bool,
     ) -> Result<InterruptOutcome, Blocked> {

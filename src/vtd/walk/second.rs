@@ -136,11 +136,16 @@ impl Walk<'_> {
         }
     }
 
+    /// `SNP` is a flag and no reserved bit.
+    fn snoops(&self) -> bool {
+        self.f.snoop_control || self.f.leniency.scalable_entries && self.context.is_scalable()
+    }
+
     fn second_stage_reserved(&self, pte: SecondStage, shift: u32) -> bool {
         let page = is_page(pte, shift);
         let below = if page && shift > PAGE_LOG2 { ones(shift) & !ones(PAGE_LOG2) } else { 0 };
         (shift > TOP_PAGE && pte.ps() != 0)
-            || (pte.snp() != 0 && !(page && self.f.snoop_control))
+            || (pte.snp() != 0 && !(page && self.snoops()))
             || pte.bits() & below != 0
             || beyond_host(self.f, pte.bits() & ADDRESS)
     }

@@ -5,6 +5,7 @@ mod avocado;
 mod bench;
 mod boots;
 mod budget;
+mod compat;
 mod conformance;
 mod controls;
 mod defects;
@@ -171,6 +172,7 @@ const SUITES: &[Row] = &[
     row(Suite::Interrupts, 1.0, interrupts::run),
     row(Suite::Registers, 1.0, registers::run),
     row(Suite::Endpoint, 1.0, endpoint::run),
+    row(Suite::Compat, 0.5, compat::run),
     row(Suite::Conformance, 1.0, conformance::run),
     row(Suite::Bench, 2.0, bench::run),
     row(Suite::Snapshot, 1.0, snapshot::run),
@@ -224,6 +226,7 @@ fn boots_guests(suite: Suite) -> bool {
             | Suite::Unit
             | Suite::Registers
             | Suite::Endpoint
+            | Suite::Compat
             | Suite::Conformance
             | Suite::Bench
             | Suite::Hostile

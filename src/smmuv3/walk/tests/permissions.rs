@@ -52,6 +52,18 @@ fn table_attributes_accumulate() {
     assert_eq!(s.kind(va, WRITE), Ok(PA));
 }
 
+/// QEMU's own model looks at `AP[2]` and `APTable[1]` alone (docs/replace.md).
+#[test]
+fn lenient_privileges() {
+    let mut s = Space::with_page(kernel_rw());
+    assert_eq!(s.kind(VA, WRITE), Err(FaultKind::Permission));
+    s.f.leniency.privilege = true;
+    assert_eq!((s.kind(VA, READ), s.kind(VA, WRITE)), (Ok(PA), Ok(PA)));
+    let mut s = Space::with_page(kernel_rw().with_ap2(1));
+    s.f.leniency.privilege = true;
+    assert_eq!((s.kind(VA, READ), s.kind(VA, WRITE)), (Ok(PA), Err(FaultKind::Permission)));
+}
+
 #[test]
 fn a_probe_needs_a_mapping_and_no_permission() {
     let s = Space::with_page(kernel_rw());

@@ -18,7 +18,7 @@ fn entry(vector: u64) -> [u64; 2] {
 fn through(mem: &TestMemory, extended: bool) -> Result<Option<Interrupt>, FaultReason> {
     let f = Features::default();
     let outcome =
-        remap(mem, &(), &f, gate(extended), 0x1234, (addr(7), 0)).and_then(|outcome| match outcome {
+        remap(mem, &(), &f, gate(extended), 0x1234.into(), (addr(7), 0)).and_then(|outcome| match outcome {
             Remapped::Posted(posting) => posting.post(mem),
             other => panic!("{other:?}"),
         });

@@ -6,6 +6,7 @@
 use anyhow::{Result, bail, ensure};
 
 use super::entry::{self, PasidEntry, first};
+use super::interrupt::{Entry, remappable};
 use super::register::{self, fault_status};
 use super::{Fault, Mode, Rig, Setup, reason};
 use crate::scenario::{Capability, Defect, Descriptor, FaultMode, Finding, counter, place};
@@ -56,6 +57,11 @@ pub const SHOWN: &[Defect<Rig>] = &[
         id: "V12",
         rule: "a PASID beyond the directory (PDTS) has no translation (VTD §9.4, SCT.7)",
         play: beyond_directory,
+    },
+    Defect {
+        id: "V13",
+        rule: "an entry with SVT = 10b is for buses from SID 15:8 to SID 7:0 (VTD §9.10)",
+        play: range_of_buses,
     },
 ];
 
@@ -241,5 +247,25 @@ fn beyond_directory(rig: &mut Rig) -> Result<Finding> {
             "PASID {beyond} with PDTS=0 {}, reasons {reasons:x?}",
             if done.is_ok() { "is translated" } else { "is refused" }
         ),
+    })
+}
+
+fn range_of_buses(rig: &mut Rig) -> Result<Finding> {
+    rig.map_identity(1)?;
+    rig.enable(Setup::default())?;
+    rig.enable_remapping(false)?;
+    let mut engine = rig.engine(0);
+    let Entry([low, high]) = Entry::vector(0x51);
+    // The endpoint is on bus 0. QEMU's own model verifies the source of MSI-X, and not of what a function writes itself.
+    rig.endpoint().enable_msix(&mut rig.qtest, remappable(5), 0)?;
+    let (first, last) = (0, 5);
+    rig.set_interrupt(5, Entry([low, high | 2 << 18 | first << 8 | last]))?;
+    rig.must(&mut engine, Descriptor::load(A).interrupt())?;
+    rig.settle()?;
+    let (vectors, faults) = (rig.vectors()?, rig.faults()?);
+    let reasons: Vec<u64> = faults.into_iter().map(Fault::reason).collect();
+    Ok(Finding {
+        correct: vectors == [0x51] && reasons.is_empty(),
+        seen: format!("an interrupt from bus 0 of buses 0 to 5: vectors {vectors:x?}, faults {reasons:x?}"),
     })
 }

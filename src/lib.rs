@@ -24,3 +24,7 @@ pub mod vtd;
 pub mod plugin;
 #[cfg(all(feature = "qemu", not(test)))]
 pub mod qemu;
+/// Of `qemu`, what can be tested without one.
+#[cfg(test)]
+#[path = "qemu/shared_ram.rs"]
+mod shared_ram;

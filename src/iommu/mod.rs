@@ -28,6 +28,7 @@ pub(crate) mod sync;
 #[cfg(test)]
 pub mod testing;
 pub mod translator;
+pub mod undone;
 
 pub use ats::{AtsOutcome, AtsTranslation, PageRequest, PageResponseCode};
 pub use ats_invalidations::AtsInvalidation;

@@ -152,6 +152,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The words that are left, for another reader.
+    pub fn rest(self) -> &'a [u64] {
+        self.words
+    }
+
     /// That was all.
     pub fn end(self) -> Result<(), LoadError> {
         match self.words.len() {

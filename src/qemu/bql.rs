@@ -3,9 +3,9 @@
 //!
 //! Lock order: BQL, then a model's own lock. Code that holds a model's lock never takes the BQL.
 
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
 use qemu_sys as sys;
 
@@ -52,7 +52,7 @@ impl Drop for BqlGuard {
 }
 
 /// An RCU read section: the guest's memory map and host addresses of its RAM stay valid in it. Sections
-/// nest; threads that QEMU did not make must have called [`register_thread`].
+/// nest; threads that QEMU did not make must have called [`register_thread`], and QEMU ends where one has not.
 #[must_use]
 pub struct RcuGuard {
     reader: *mut sys::rcu_reader_data,
@@ -67,6 +67,11 @@ impl RcuGuard {
         let depth = unsafe { &mut (*reader).depth };
         *depth = depth.wrapping_add(1);
         if *depth == 1 {
+            // SAFETY: this thread's record.
+            if unsafe { !is_registered(reader) } {
+                // SAFETY: as above.
+                unsafe { must_be_registered(reader) };
+            }
             // SAFETY: QEMU's writer reads and writes both words atomically; they are aligned longs.
             let (global, own) = unsafe {
                 (AtomicU64::from_ptr(&raw mut sys::rcu_gp_ctr), AtomicU64::from_ptr(&raw mut (*reader).ctr))
@@ -77,6 +82,34 @@ impl RcuGuard {
         }
         Self { reader }
     }
+}
+
+/// Whether a thread's record is in a list of the threads that RCU waits for.
+///
+/// # Safety
+/// A thread's record.
+#[inline]
+unsafe fn is_registered(reader: *mut sys::rcu_reader_data) -> bool {
+    // SAFETY: a pointer within the record, which QEMU stores in one piece: null in no list.
+    let previous = unsafe { AtomicPtr::from_ptr((&raw mut (*reader).node.le_prev).cast::<*mut c_void>()) };
+    !previous.load(Ordering::Relaxed).is_null()
+}
+
+/// A writer that waits moves records from one list to another, one statement after the other, and the record of this
+/// thread may have been between them. Otherwise RCU would not wait for the section that begins here.
+///
+/// # Safety
+/// As [`is_registered`].
+#[cold]
+unsafe fn must_be_registered(reader: *mut sys::rcu_reader_data) {
+    for _ in 0..1000 {
+        std::thread::sleep(core::time::Duration::from_millis(1));
+        // SAFETY: the caller's promise.
+        if unsafe { is_registered(reader) } {
+            return;
+        }
+    }
+    unreachable!("an RCU read section on a thread that has not called bql::register_thread()");
 }
 
 impl Default for RcuGuard {

@@ -2,13 +2,14 @@
 //! The guest's RAM for table walks and queues: [`GuestMemory`] over an address space.
 
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
 use qemu_sys as sys;
 
 use super::bql::RcuGuard;
-use super::memory::{AddressSpace, MemoryAttributes};
+use super::memory::{AddressSpace, MemoryAttributes, RegionKind};
 use super::ram_map::RamMap;
+use super::shared_ram;
 use crate::iommu::memory::{GuestMemory, MemoryError};
 
 /// RAM of an address space. Registers of devices are refused, so that no walk can run into another
@@ -54,9 +55,8 @@ impl GuestRam {
             sys::flatview_translate(view, addr, &mut offset, &mut available, write, RAM_ONLY.raw())
         };
         // SAFETY: never null: unassigned addresses have a region of their own, which is not RAM.
-        let flags = unsafe { &*region };
-        if !flags.ram || flags.ram_device || (write && (flags.readonly || flags.rom_device)) || available == 0
-        {
+        let kind = unsafe { RegionKind::of(region) };
+        if !kind.ram || kind.ram_device || (write && (kind.readonly || kind.rom_device)) || available == 0 {
             return None;
         }
         // SAFETY: a RAM region; `offset` is within it.
@@ -76,34 +76,6 @@ impl GuestRam {
     }
 }
 
-/// Copies from memory that vCPUs write at the same time.
-///
-/// # Safety
-/// `from` is valid for `to.len()` bytes that are only ever accessed atomically by Rust code.
-unsafe fn copy_shared(from: *mut u8, to: &mut [u8]) {
-    let mut words = to.chunks_exact_mut(8);
-    let mut at = from;
-    if at.addr().is_multiple_of(8) {
-        for word in &mut words {
-            // SAFETY: aligned, within the range.
-            let value = unsafe { AtomicU64::from_ptr(at.cast()) }.load(Ordering::Relaxed);
-            word.copy_from_slice(&value.to_ne_bytes());
-            at = at.wrapping_add(8);
-        }
-        for byte in words.into_remainder() {
-            // SAFETY: within the range.
-            *byte = unsafe { AtomicU8::from_ptr(at) }.load(Ordering::Relaxed);
-            at = at.wrapping_add(1);
-        }
-    } else {
-        for byte in to {
-            // SAFETY: within the range.
-            *byte = unsafe { AtomicU8::from_ptr(at) }.load(Ordering::Relaxed);
-            at = at.wrapping_add(1);
-        }
-    }
-}
-
 impl GuestMemory for GuestRam {
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {
         let rcu = RcuGuard::new();
@@ -112,7 +84,7 @@ impl GuestMemory for GuestRam {
             let (host, run) = self.host(&rcu, addr, rest.len() as u64, false).ok_or(MemoryError { addr })?;
             let (now, later) = rest.split_at_mut(usize::try_from(run).unwrap_or(rest.len()).min(rest.len()));
             // SAFETY: `host` is valid for `run` bytes inside the read section.
-            unsafe { copy_shared(host, now) };
+            unsafe { shared_ram::copy(host, now) };
             rest = later;
             addr = addr.wrapping_add(run);
         }
@@ -131,10 +103,8 @@ impl GuestMemory for GuestRam {
         let rcu = RcuGuard::new();
         match self.host(&rcu, addr, 8, false) {
             Some((host, 8..)) if host.addr().is_multiple_of(8) => {
-                // SAFETY: aligned RAM, valid inside the read section; vCPUs access it atomically or not
-                // at all in Rust's terms.
-                let word = unsafe { AtomicU64::from_ptr(host.cast()) };
-                Ok(u64::from_le(word.load(Ordering::Acquire)))
+                // SAFETY: aligned RAM, valid inside the read section.
+                Ok(u64::from_le(unsafe { shared_ram::read_u64(host) }))
             }
             _ => Err(MemoryError { addr }),
         }
@@ -148,31 +118,14 @@ impl GuestMemory for GuestRam {
     ) -> Result<Result<(), u64>, MemoryError> {
         self.with_mapped(addr, 8, |host| {
             // SAFETY: eight aligned bytes of RAM, which stay mapped during the call.
-            let word = unsafe { AtomicU64::from_ptr(host.cast()) };
             let result =
-                word.compare_exchange(current.to_le(), new.to_le(), Ordering::AcqRel, Ordering::Acquire);
+                unsafe { shared_ram::compare_exchange_u64(host.cast(), current.to_le(), new.to_le()) };
             (result.is_ok(), result.map(|_| ()).map_err(u64::from_le))
         })
     }
 }
 
 impl GuestRam {
-    /// As [`GuestMemory::compare_exchange_u64`] for a 32-bit word, 4-byte aligned.
-    pub fn compare_exchange_u32(
-        &self,
-        addr: u64,
-        current: u32,
-        new: u32,
-    ) -> Result<Result<(), u32>, MemoryError> {
-        self.with_mapped(addr, 4, |host| {
-            // SAFETY: four aligned bytes of RAM, which stay mapped during the call.
-            let word = unsafe { AtomicU32::from_ptr(host.cast()) };
-            let result =
-                word.compare_exchange(current.to_le(), new.to_le(), Ordering::AcqRel, Ordering::Acquire);
-            (result.is_ok(), result.map(|_| ()).map_err(u32::from_le))
-        })
-    }
-
     /// Runs `f` on the host address of `size` bytes of writable RAM, aligned to their size, and marks them
     /// dirty if `f` says that it changed them.
     fn with_mapped<R>(

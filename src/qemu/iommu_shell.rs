@@ -29,7 +29,7 @@ use super::vmstate::Migrate;
 use crate::iommu::deadlines::Deadlines;
 use crate::iommu::model::lock;
 use crate::iommu::outside::{Outside, largest_within};
-use crate::iommu::{DmaRequest, Effect, Effects, Model, Outcome, StreamId, SubstreamId, Translation};
+use crate::iommu::{DmaRequest, Effect, Effects, Model, Outcome, StreamId, SubstreamId, Translation, undone};
 
 /// Rounds after which a machine that stops takes the rest along in its state: more than a full command queue takes.
 const FLUSHES: u32 = 256;
@@ -429,8 +429,14 @@ fn carry_out<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
 }
 
 /// Tells endpoints what there is for them by now; not what they set in motion by asking again. Who calls this sees to what
-/// they answered.
+/// they answered. Nothing from inside a request of an endpoint, which may be the one to be told: the bottom half does it
+/// then. (A write of an endpoint can come to the unit's own registers, and one to a device that stops the machine comes
+/// here too.)
 fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
+    if request::is_being_made() {
+        core.schedule();
+        return;
+    }
     let told = core.tells.swap(true, Ordering::Relaxed);
     let count = lock(&core.answers).len();
     for _ in 0..count {
@@ -442,9 +448,9 @@ fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
 }
 
 /// Tells endpoints what a register write of software's has for them, so that neither waits for the main loop, and carries out
-/// what they answer. From inside a request of an endpoint, which may be the one to be told, the bottom half does it.
+/// what they answer.
 fn deliver_at_once<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
-    if !request::is_being_made() && !core.rests.load(Ordering::Relaxed) {
+    if !core.rests.load(Ordering::Relaxed) {
         deliver(this, core);
         carry_out(this, core);
     }
@@ -563,14 +569,25 @@ impl<D: IommuDevice> Reset for D {
 }
 
 impl<D: IommuDevice> Migrate for D {
-    const VERSION: u32 = 1;
+    /// 2: with effects that are not carried out yet.
+    const VERSION: u32 = 2;
     const BEFORE_PCI: bool = true;
 
     fn save(this: &Qom<Self>) -> Result<Vec<u8>> {
         let Some(core) = this.shell().core() else { return Ok(Vec::new()) };
         // Memory has been saved by now, and must stay as it is. Endpoints come after this.
-        deliver(this, core);
-        Ok(core.model.save_words().iter().flat_map(|word| word.to_le_bytes()).collect())
+        for _ in 0..FLUSHES {
+            deliver(this, core);
+            if lock(&core.answers).is_empty() {
+                break;
+            }
+        }
+        if !lock(&core.answers).is_empty() {
+            return Err(Error::new(format!("{}: endpoints have not taken all of their answers", D::NAME)));
+        }
+        let mut words = undone::save(lock(&core.effects).iter());
+        words.extend(core.model.save_words());
+        Ok(words.iter().flat_map(|word| word.to_le_bytes()).collect())
     }
 
     fn load(this: &Qom<Self>, state: &[u8]) -> Result<()> {
@@ -581,8 +598,11 @@ impl<D: IommuDevice> Migrate for D {
         let words: Vec<u64> = words.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
         let Some(core) = this.shell().core() else { return Err(Error::new("the device is not realized")) };
         // Endpoints come after this, and work when the machine runs.
-        core.model.load_words(&words)?;
+        let (effects, words) = undone::load(&words)?;
+        core.model.load_words(words)?;
         core.forget_work();
+        // Carried out when the machine runs.
+        core.accept(Effects(effects));
         Ok(())
     }
 }

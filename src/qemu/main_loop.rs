@@ -8,6 +8,7 @@
 use core::ffi::{c_int, c_void};
 use core::mem::zeroed;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use qemu_sys as sys;
@@ -51,8 +52,14 @@ impl Callback {
     unsafe fn run(opaque: *mut c_void, flag: bool) {
         // SAFETY: the caller's promise. Copied out first: the callback may drop its own handle.
         let Self { device, call, enter } = unsafe { opaque.cast::<Self>().read() };
-        // SAFETY: stored together by `boxed`.
-        unsafe { enter(device, call, flag) };
+        let object = device.cast::<sys::Object>();
+        // SAFETY: stored together by `boxed`; a device is an object. What the call does may unplug the device, and it goes on
+        // after that.
+        unsafe {
+            sys::object_ref(object.cast());
+            enter(device, call, flag);
+            release(object);
+        }
     }
 
     /// # Safety
@@ -60,6 +67,54 @@ impl Callback {
     unsafe fn free(this: NonNull<Self>) {
         // SAFETY: made by `leak`.
         drop(unsafe { Box::from_raw(this.as_ptr()) });
+    }
+}
+
+/// Gives a reference back; the last one only when QEMU, which called and looks into the device when that returns, is done.
+///
+/// # Safety
+/// A reference that the caller has.
+unsafe fn release(object: *mut sys::Object) {
+    unsafe extern "C" fn unref(object: *mut c_void) {
+        // SAFETY: the reference of `release`.
+        unsafe { sys::object_unref(object) };
+    }
+    // SAFETY: the caller's promise. Others take no new reference from a count of one.
+    unsafe {
+        if AtomicU32::from_ptr(&raw mut (*object).ref_).load(Ordering::Acquire) > 1 {
+            sys::object_unref(object.cast());
+        } else {
+            later(unref, object.cast());
+        }
+    }
+}
+
+/// A call that is to be made once, and its bottom half.
+struct Later {
+    raw: *mut sys::QEMUBH,
+    call: unsafe extern "C" fn(*mut c_void),
+    opaque: *mut c_void,
+}
+
+/// Has the main loop call this, once, soon, under the BQL. Any thread, with or without the BQL.
+///
+/// # Safety
+/// `call` may be called with `opaque` then.
+pub(super) unsafe fn later(call: unsafe extern "C" fn(*mut c_void), opaque: *mut c_void) {
+    unsafe extern "C" fn now(opaque: *mut c_void) {
+        // SAFETY: made below; the bottom half runs once. The promise is that of who asked for the call.
+        unsafe {
+            let Later { raw, call, opaque } = *Box::from_raw(opaque.cast::<Later>());
+            call(opaque);
+            sys::qemu_bh_delete(raw);
+        }
+    }
+    let later = Box::into_raw(Box::new(Later { raw: core::ptr::null_mut(), call, opaque }));
+    // SAFETY: a name that stays; nobody else has the box before the bottom half is scheduled.
+    unsafe {
+        let raw = sys::qemu_bh_new_full(Some(now), later.cast(), c"later".as_ptr(), core::ptr::null_mut());
+        (*later).raw = raw;
+        sys::qemu_bh_schedule(raw);
     }
 }
 

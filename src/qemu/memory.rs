@@ -164,6 +164,36 @@ impl MemoryRegion {
     }
 }
 
+/// What a region of QEMU's is, as it was just now: other threads write the flags.
+#[derive(Clone, Copy)]
+pub(super) struct RegionKind {
+    pub ram: bool,
+    pub ram_device: bool,
+    pub rom_device: bool,
+    pub readonly: bool,
+}
+
+impl RegionKind {
+    /// # Safety
+    /// A live region.
+    pub(super) unsafe fn of(region: *mut sys::MemoryRegion) -> Self {
+        let flag = |flag: *mut bool| {
+            // SAFETY: a byte of a live region, which QEMU stores in one piece. No reference to the whole is made.
+            unsafe { core::sync::atomic::AtomicBool::from_ptr(flag) }
+                .load(core::sync::atomic::Ordering::Relaxed)
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            Self {
+                ram: flag(&raw mut (*region).ram),
+                ram_device: flag(&raw mut (*region).ram_device),
+                rom_device: flag(&raw mut (*region).rom_device),
+                readonly: flag(&raw mut (*region).readonly),
+            }
+        }
+    }
+}
+
 /// A memory region of a device of ours. Keep it in the device's state: the region refers to the device,
 /// and QEMU takes it down before the device's state is dropped.
 pub struct OwnedRegion(NonNull<sys::MemoryRegion>);
@@ -274,7 +304,10 @@ pub(super) fn allocate_zeroed(layout: Layout) -> NonNull<u8> {
 /// `raw` is an object that was initialised in place, in memory from [`allocate_zeroed`] with this layout.
 pub(super) unsafe fn release(raw: NonNull<u8>, layout: Layout) {
     // SAFETY: begins with an object; QEMU finalizes it when the count is zero and does not touch it after.
-    let references = unsafe { raw.cast::<sys::Object>().as_ref().ref_ };
+    let references = unsafe {
+        core::sync::atomic::AtomicU32::from_ptr(&raw mut (*raw.cast::<sys::Object>().as_ptr()).ref_)
+            .load(core::sync::atomic::Ordering::Acquire)
+    };
     if references == 0 {
         // SAFETY: the caller's promise.
         unsafe { std::alloc::dealloc(raw.as_ptr(), layout) };
@@ -339,8 +372,8 @@ impl AddressSpace {
         // SAFETY: a view protected by RCU, and places for two results.
         let region = unsafe { sys::flatview_translate(view, addr, &mut offset, &mut len, write, attrs) };
         // SAFETY: never null; unassigned addresses have a region of their own.
-        let flags = unsafe { &*region };
-        (flags.ram || flags.rom_device).then_some((offset, len))
+        let kind = unsafe { RegionKind::of(region) };
+        (kind.ram || kind.rom_device).then_some((offset, len))
     }
 
     /// Reads memory or registers at `addr`. Runs other devices' callbacks if it is not RAM, so no lock

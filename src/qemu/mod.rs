@@ -35,6 +35,7 @@ pub mod property;
 pub mod qom;
 mod ram_map;
 mod request;
+mod shared_ram;
 pub mod smmuv3_interface;
 pub mod sysbus;
 pub mod vmstate;

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use qemu_sys as sys;
 
 use super::bql::{self, RcuGuard};
-use super::memory::{AddressSpace, allocate_zeroed};
+use super::memory::{AddressSpace, RegionKind, allocate_zeroed};
 
 /// As many pieces as are kept; the largest ones. A machine has two or three.
 const WINDOWS: usize = 8;
@@ -172,11 +172,11 @@ unsafe extern "C" fn commit(listener: *mut sys::MemoryListener) {
 
 /// What is there, new or as before.
 unsafe extern "C" fn add(listener: *mut sys::MemoryListener, section: *mut sys::MemoryRegionSection) {
-    // SAFETY: registered by `follow`; a section with its region, which live during the call.
-    let (map, section) = unsafe { (map(listener), &*section) };
+    // SAFETY: registered by `follow`; a section that is copied, and whose region lives during the call.
+    let (map, section) = unsafe { (map(listener), section.read()) };
     // SAFETY: as above.
-    let region = unsafe { &*section.mr };
-    if !region.ram || region.ram_device || region.rom_device || region.readonly || section.readonly {
+    let kind = unsafe { RegionKind::of(section.mr) };
+    if !kind.ram || kind.ram_device || kind.rom_device || kind.readonly || section.readonly {
         return;
     }
     let (Ok(size), Ok(offset)) = (u64::try_from(section.size), usize::try_from(section.offset_within_region))

@@ -32,9 +32,9 @@ pub(super) struct AssignedDevices {
 /// A host's IOMMU, of the devices that share an iommufd and a stage 2.
 struct Shared {
     name: (usize, u32),
-    host: Arc<Iommufd>,
-    /// Before the host: its descriptors are closed after it.
+    /// Before the host, whose descriptors are closed when the last reference to it goes: fields are dropped in order.
     watches: Vec<FdWatch>,
+    host: Arc<Iommufd>,
 }
 
 /// One device.

@@ -74,8 +74,10 @@ type Notify = dyn Fn(Option<StreamId>, &TlbEntry, bool) + Send + Sync;
 
 /// Ports by bus and function.
 pub(super) type Ports = BTreeMap<(usize, u8), Port>;
-/// Who waits for answers to page requests: by bus, function and PASID.
-pub(super) type Listeners = BTreeMap<(usize, u8, Option<SubstreamId>), PageListener>;
+/// Bus, function and PASID.
+type ListenerKey = (usize, u8, Option<SubstreamId>);
+/// Who waits for answers to page requests.
+pub(super) type Listeners = BTreeMap<ListenerKey, PageListener>;
 
 impl Port {
     pub(super) fn notify(self, stream: Option<StreamId>, entry: &TlbEntry, device_tlb: bool) {
@@ -101,15 +103,16 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
         },
         Effect::PageResponse { stream, substream, group, code } => {
             let bus = device(this, stream).and_then(|device| device.bus());
-            let listeners: Vec<PageListener> = bus.map_or_else(Vec::new, |bus| {
+            let listeners: Vec<(ListenerKey, PageListener)> = bus.map_or_else(Vec::new, |bus| {
                 let (bus, devfn) = key(bus, (stream & 0xff) as u8);
                 let listeners = lock(&core.listeners);
-                match listeners.get(&(bus, devfn, substream)) {
-                    Some(listener) => vec![*listener],
+                let own = (bus, devfn, substream);
+                match listeners.get(&own) {
+                    Some(listener) => vec![(own, *listener)],
                     // A response without PASID is to a group of the whole function, whoever began it.
                     None if substream.is_none() => listeners
                         .range((bus, devfn, None)..=(bus, devfn, Some(SubstreamId::MAX)))
-                        .map(|(_, listener)| *listener)
+                        .map(|(key, listener)| (*key, *listener))
                         .collect(),
                     None => Vec::new(),
                 }
@@ -121,8 +124,11 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
                     D::NAME
                 );
             }
-            for listener in listeners {
-                listener.answer(group, response(code));
+            for (key, listener) in listeners {
+                // What was told before may have taken this one away, and with it the memory that it is in.
+                if lock(&core.listeners).get(&key) == Some(&listener) {
+                    listener.answer(group, response(code));
+                }
             }
         }
         Effect::AtsInvalidate { itag, stream, substream, global, addr, mask } => {

@@ -257,6 +257,18 @@ mod generate {
         lines.concat()
     }
 
+    /// The stamp of a build, which QEMU puts into the names of its modules' entry points: no string in C.
+    fn stamp(build: &Path) -> String {
+        let file = build.join("config-host.h");
+        println!("cargo::rerun-if-changed={}", file.display());
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let stamp =
+            text.lines().find_map(|line| line.strip_prefix("#define CONFIG_STAMP ")).unwrap_or_else(|| {
+                panic!("{}: no CONFIG_STAMP: configure QEMU with --enable-modules", file.display())
+            });
+        format!("pub const QEMU_STAMP: &::core::ffi::CStr = c\"{}\";\n", stamp.trim())
+    }
+
     pub fn all() {
         let src = required("QEMU_SRC");
         let build = required("QEMU_BUILD");
@@ -282,7 +294,8 @@ mod generate {
         for b in BLOCKED {
             main = main.blocklist_var(b);
         }
-        write("bindings.rs", &main.generate().unwrap_or_else(|e| panic!("wrapper.h: {e}")).to_string());
+        let bindings = main.generate().unwrap_or_else(|e| panic!("wrapper.h: {e}"));
+        write("bindings.rs", &format!("{bindings}{}", stamp(&build)));
 
         let oracle = builder("oracle_smmuv3.h", &headers)
             .allowlist_recursively(false)

@@ -1806,7 +1806,7 @@ pub const PCI_DOE_PROTOCOL_NUM_MAX: u32 = 256;
 pub const TYPE_PCI_DEVICE: &[u8; 11] = b"pci-device\0";
 pub const INTERFACE_PCIE_DEVICE: &[u8; 19] = b"pci-express-device\0";
 pub const INTERFACE_CONVENTIONAL_PCI_DEVICE: &[u8; 24] = b"conventional-pci-device\0";
-pub const QEMU_DEVICE_PLUGIN_ABI: u32 = 1;
+pub const QEMU_DEVICE_PLUGIN_ABI: u32 = 2;
 pub const TYPE_ARM_SMMUV3_INTERFACE: &[u8; 21] = b"arm-smmuv3-interface\0";
 pub const Q35_HOST_BRIDGE_IOMMU_ADDR: u32 = 4275634176;
 #[repr(C)]
@@ -8061,6 +8061,15 @@ unsafe extern "C" {
     pub fn pci_ats_inv_done(dev: *mut PCIDevice, itag: u32);
 }
 unsafe extern "C" {
+    pub fn pci_dma_is_under_way() -> bool;
+}
+unsafe extern "C" {
+    pub fn pci_dma_enter();
+}
+unsafe extern "C" {
+    pub fn pci_dma_leave();
+}
+unsafe extern "C" {
     pub fn pci_dma_resolved(dev: *mut PCIDevice, tag: u64, retry: bool);
 }
 unsafe extern "C" {
@@ -9880,3 +9889,4 @@ impl Default for X86IOMMUState {
     }
 }
 pub type __int128_t = i128;
+pub const QEMU_STAMP: &::core::ffi::CStr = c"_3baffb598960aa3aaa0bea5b85abe5d7b4d898b0";

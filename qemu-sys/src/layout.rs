@@ -38,6 +38,7 @@ layout! {
         IntelIOMMUInfo IntelIOMMUInterfaceClass MemoryRegion MemoryRegionOps
         IOMMUMemoryRegion IOMMUMemoryRegionClass IOMMUTLBEntry IOMMUTLBEvent IOMMUNotifier AddressSpace
         MemTxAttrs VMStateDescription VMStateField VMStateInfo QEMUTimer rcu_reader_data
+        MemoryListener MemoryRegionSection MSIMessage HostIOMMUDeviceIOMMUFD TraceEvent
     ]
     TypeInfo: [interfaces];
     DeviceState: [realized mem_reentrancy_guard id parent_bus];
@@ -63,7 +64,11 @@ layout! {
     IOMMUNotifier: [notifier_flags];
     VMStateDescription: [priority pre_save post_load fields subsections unmigratable];
     VMStateField: [offset info flags vmsd];
-    rcu_reader_data: [ctr waiting depth];
+    rcu_reader_data: [ctr waiting depth node];
+    MemoryListener: [commit region_add name];
+    MemoryRegionSection: [mr offset_within_region readonly];
+    HostIOMMUDeviceIOMMUFD: [devid];
+    TraceEvent: [dstate];
     AddressSpace: [current_map];
     Object: [ref];
     VMStateInfo: [load save];

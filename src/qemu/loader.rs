@@ -6,12 +6,13 @@ use core::slice;
 
 use qemu_sys as sys;
 
-use super::{Error, Result, log, main_loop, qom};
+use super::{Error, Result, arm_events, log, main_loop, qom};
 
 pub use sys::{Error as RawError, QemuDevicePluginInfo};
 
 /// The command that builds a QEMU and a plugin that fit each other.
-const WAY_OUT: &str = "build both from one checkout with `cargo xtask setup`";
+const WAY_OUT: &str = "build both from one checkout with `cargo xtask setup`, or the plugin for this QEMU with \
+                       `QEMU_SRC=its-source QEMU_BUILD=its-build cargo build --release --features bindgen`";
 
 /// What a library brings into QEMU.
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +74,9 @@ pub unsafe fn load(plugin: &Plugin, info: *const QemuDevicePluginInfo, errp: *mu
 }
 
 fn start(plugin: &Plugin, info: &QemuDevicePluginInfo) -> Result<()> {
-    check_version(&text(info.version))?;
+    check_build(info)?;
     check_layout(info)?;
+    arm_events::find();
     log::install();
     main_loop::watch_log_level();
     for register in plugin.register {
@@ -91,29 +93,40 @@ fn start(plugin: &Plugin, info: &QemuDevicePluginInfo) -> Result<()> {
     Ok(())
 }
 
-fn check_version(running: &str) -> Result<()> {
-    let built = text(sys::QEMU_VERSION.as_ptr().cast());
-    if running == built {
+/// The build that this library was made for: that of the headers that its bindings were made from.
+fn check_build(info: &QemuDevicePluginInfo) -> Result<()> {
+    let (version, stamp) = (text(info.version), text(info.stamp));
+    let (built, built_stamp) = (text(sys::QEMU_VERSION.as_ptr().cast()), text(sys::QEMU_STAMP.as_ptr()));
+    if (&version, &stamp) == (&built, &built_stamp) {
         return Ok(());
     }
-    Err(Error::new(format!("this is QEMU {running}, the plugin was built for QEMU {built}: {WAY_OUT}")))
+    Err(Error::new(format!(
+        "this is QEMU {version} with stamp {stamp}, the plugin was built for QEMU {built} with stamp {built_stamp}: \
+         {WAY_OUT}"
+    )))
 }
 
+/// Each side has the same facts about structures that they share, and each fact is the same on both sides.
 fn check_layout(info: &QemuDevicePluginInfo) -> Result<()> {
     // SAFETY: an array of that many elements, valid until the end of the process.
-    let layout = unsafe { slice::from_raw_parts(info.layout, info.nr_layout) };
-    for entry in layout {
-        let name = text(entry.name);
-        let Some((_, built)) = sys::layout::LAYOUT.iter().find(|(known, _)| *known == name) else {
-            continue;
-        };
-        if *built != entry.size {
-            return Err(Error::new(format!(
-                "this QEMU {} was built otherwise than the one that the plugin knows: {name} is {} here, \
-                 {built} there: {WAY_OUT}",
-                text(info.version),
-                entry.size
-            )));
+    let running = unsafe { slice::from_raw_parts(info.layout, info.nr_layout) };
+    let running: Vec<(String, usize)> = running.iter().map(|entry| (text(entry.name), entry.size)).collect();
+    let differs = |what: String| {
+        Err(Error::new(format!(
+            "this QEMU {} was built otherwise than the one that the plugin knows: {what}: {WAY_OUT}",
+            text(info.version)
+        )))
+    };
+    for (name, built) in sys::layout::LAYOUT {
+        match running.iter().find(|(known, _)| known == name) {
+            Some((_, here)) if here == built => {}
+            Some((_, here)) => return differs(format!("{name} is {here} here, {built} there")),
+            None => return differs(format!("{name} is {built} there, and not known here")),
+        }
+    }
+    for (name, here) in &running {
+        if !sys::layout::LAYOUT.iter().any(|(known, _)| known == name) {
+            return differs(format!("{name} is {here} here, and not known there"));
         }
     }
     Ok(())

@@ -9,7 +9,6 @@ use super::bql;
 use super::error::{Error, Result, report};
 use super::memory::{AddressSpace, MemoryRegion};
 use super::qom::{ClassInit, DeviceImpl, ObjectLike, Parent, Qom, object_wrappers};
-use super::request;
 
 object_wrappers! {
     /// A PCI function.
@@ -417,7 +416,7 @@ impl PciDevice {
     pub fn msix_notify(&self, vector: u16) {
         bql::assert_locked();
         // SAFETY: a live device; QEMU ignores vectors that do not exist.
-        request::make(|| unsafe { sys::msix_notify(self.raw(), u32::from(vector)) });
+        unsafe { sys::msix_notify(self.raw(), u32::from(vector)) };
     }
 
     /// Whether software enabled MSI-X.

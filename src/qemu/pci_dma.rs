@@ -11,7 +11,6 @@ use super::error::{Error, Result};
 use super::pci::PciDevice;
 use super::pci_iommu::{Pasids, PciDmaRequest, raw_pasid};
 use super::qom::{DeviceImpl, ObjectLike, Qom};
-use super::request;
 
 /// Why a request did not finish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,8 +124,7 @@ impl PciDevice {
         let raw = request.raw();
         let mut done = 0;
         // SAFETY: a live device; the buffer is the caller's promise.
-        let errno =
-            request::make(|| unsafe { sys::pci_dma_rw_pasid(self.as_ptr(), &raw, buf, len, &mut done) });
+        let errno = unsafe { sys::pci_dma_rw_pasid(self.as_ptr(), &raw, buf, len, &mut done) };
         (done, DmaError::from_errno(errno))
     }
 
@@ -142,9 +140,8 @@ impl PciDevice {
         let raw = PciDmaRequest { read: true, write: true, ..*request }.raw();
         let mut found = 0;
         // SAFETY: a live device and a place for the result.
-        let errno = request::make(|| unsafe {
-            sys::pci_dma_cmpxchg_pasid(self.as_ptr(), &raw, size, expected, desired, &mut found)
-        });
+        let errno =
+            unsafe { sys::pci_dma_cmpxchg_pasid(self.as_ptr(), &raw, size, expected, desired, &mut found) };
         DmaError::from_errno(errno).map(|()| found)
     }
 

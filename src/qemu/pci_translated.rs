@@ -2,14 +2,15 @@
 //! Accesses of an endpoint at addresses that ATS has translated (`PCIe §10.2.1`: AT is 10b).
 
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use core::sync::atomic::{Ordering, fence};
 
 use qemu_sys as sys;
 
 use super::bql::RcuGuard;
 use super::pci::PciDevice;
 use super::pci_dma::DmaError;
-use super::request;
+use super::request::Request;
+use super::shared_ram;
 
 /// `PCI_AT_TRANSLATED` of QEMU's `hw/pci/pci.h`: the AT field of a translated request.
 const ADDRESS_TRANSLATED: u32 = 1;
@@ -39,6 +40,7 @@ impl PciDevice {
         let space = self.translated_space()?;
         let size = u64::from(size);
         let mut len = size;
+        let _request = Request::begin();
         let _rcu = RcuGuard::new();
         fence(Ordering::SeqCst);
         // SAFETY: an address space of a live device, a place for the length.
@@ -51,19 +53,19 @@ impl PciDevice {
         // SAFETY: an address that may be in guest RAM or not.
         let is_ram = !unsafe { sys::memory_region_from_host(host, &mut offset) }.is_null();
         let aligned = host.addr() as u64 & (size - 1) == 0;
-        let found = (is_ram && aligned && len >= size).then(|| match size {
-            // SAFETY: guest RAM, mapped for that many bytes, aligned; shared with vCPUs, so atomics only.
-            4 => u64::from(u32::from_le(swap_u32(
-                unsafe { AtomicU32::from_ptr(host.cast()) },
-                (expected as u32).to_le(),
-                (desired as u32).to_le(),
-            ))),
-            // SAFETY: as above.
-            _ => u64::from_le(swap_u64(
-                unsafe { AtomicU64::from_ptr(host.cast()) },
-                expected.to_le(),
-                desired.to_le(),
-            )),
+        let found = (is_ram && aligned && len >= size).then(|| {
+            let at = host.cast::<u8>();
+            // SAFETY: guest RAM, mapped for that many bytes, aligned.
+            unsafe {
+                if size == 4 {
+                    let (expected, desired) = (expected as u32, desired as u32);
+                    let result = shared_ram::compare_exchange_u32(at, expected.to_le(), desired.to_le());
+                    u64::from(u32::from_le(result.unwrap_or_else(|found| found)))
+                } else {
+                    let result = shared_ram::compare_exchange_u64(at, expected.to_le(), desired.to_le());
+                    u64::from_le(result.unwrap_or_else(|found| found))
+                }
+            }
         });
         let touched = if found.is_some() { size } else { 0 };
         // SAFETY: what `address_space_map` gave.
@@ -92,23 +94,12 @@ impl PciDevice {
         write: bool,
     ) -> Result<(), DmaError> {
         let space = self.translated_space()?;
+        let _request = Request::begin();
         fence(Ordering::SeqCst);
         // SAFETY: an address space of a live device; the buffer is the caller's promise.
-        let result = request::make(|| unsafe {
+        let result = unsafe {
             sys::address_space_rw(space, addr, self.translated_attributes(), buf, len as u64, write)
-        });
+        };
         if result == sys::MEMTX_OK { Ok(()) } else { Err(DmaError::NoMemory) }
-    }
-}
-
-fn swap_u32(word: &AtomicU32, expected: u32, desired: u32) -> u32 {
-    match word.compare_exchange(expected, desired, Ordering::SeqCst, Ordering::SeqCst) {
-        Ok(found) | Err(found) => found,
-    }
-}
-
-fn swap_u64(word: &AtomicU64, expected: u64, desired: u64) -> u64 {
-    match word.compare_exchange(expected, desired, Ordering::SeqCst, Ordering::SeqCst) {
-        Ok(found) | Err(found) => found,
     }
 }

@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Whether this thread is inside a request of an endpoint: then no endpoint is called back.
+//! Whether this thread is inside a request of an endpoint: then no endpoint is called back. QEMU's PCI core counts, so that
+//! it does not matter which library or language an endpoint is in.
 
-use core::cell::Cell;
+use qemu_sys as sys;
 
-std::thread_local! {
-    /// Requests that this thread is inside of: one may reach a register whose device makes another.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+/// A request that is made without the PCI core's functions for it, which count themselves.
+pub(super) struct Request {
+    // It is the thread's.
+    _thread: core::marker::PhantomData<*mut ()>,
 }
 
-/// Makes a request.
-pub(super) fn make<R>(request: impl FnOnce() -> R) -> R {
-    let depth = DEPTH.get();
-    DEPTH.set(depth.wrapping_add(1));
-    let result = request();
-    DEPTH.set(depth);
-    result
+impl Request {
+    /// It begins, and lasts until this is dropped.
+    pub(super) fn begin() -> Self {
+        // SAFETY: counts this thread's requests; undone by `drop` on the same thread.
+        unsafe { sys::pci_dma_enter() };
+        Self { _thread: core::marker::PhantomData }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // SAFETY: `begin` was on this thread.
+        unsafe { sys::pci_dma_leave() };
+    }
 }
 
 /// Whether this thread is inside one.
 pub(super) fn is_being_made() -> bool {
-    DEPTH.get() != 0
+    // SAFETY: reads a variable of this thread.
+    unsafe { sys::pci_dma_is_under_way() }
 }

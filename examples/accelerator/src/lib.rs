@@ -9,12 +9,16 @@
 //! | 0x10 | GO     | 32 | WO | begins |
 //! | 0x14 | STATUS | 32 | RO | 0 idle, 1 busy, 2 done, 3 refused by the IOMMU, 4 failed otherwise |
 //! | 0x18 | SUM    | 64 | RO | the sum, when done |
+//! | 0x20 | NOTIFY_ADDR | 64 | RW | where notices go, by the same PASID: registers of another device, perhaps |
+//! | 0x28 | NOTIFY | 32 | WO | sends one, of this value |
+//! | 0x2c | CALLED | 32 | RO | how often [`DmaClient::resolved`] was called; bit 31: once from inside a request, which must not be |
 //!
-//! While it is busy, writes are ignored. Registers are handled where they are accessed, all else in a bottom half. A
+//! While it is busy, writes are ignored, but for the last three. Registers are handled where they are accessed, all else in a bottom half. A
 //! request that the IOMMU holds back, for a page fault that software resolves, does not block anybody: it ends at once
 //! with [`DmaError::Waiting`], and is made again when [`DmaClient::resolved`] says so.
 
 use core::ffi::CStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use qemu_iommu::qemu::loader::Plugin;
@@ -61,6 +65,9 @@ struct Registers {
     sum: u64,
     /// Bytes that are added already.
     done: u32,
+    notify_addr: u64,
+    notify: u32,
+    called: u32,
 }
 
 /// The state of a `sum-accelerator`.
@@ -68,6 +75,8 @@ pub struct Accelerator {
     registers: Mutex<Registers>,
     bar: OnceLock<OwnedRegion>,
     work: OnceLock<BottomHalf>,
+    notify: OnceLock<BottomHalf>,
+    in_request: AtomicBool,
 }
 
 impl DeviceImpl for Accelerator {
@@ -78,7 +87,13 @@ impl DeviceImpl for Accelerator {
     const INTERFACES: &'static [&'static CStr] = &[PCIE_DEVICE];
 
     fn new() -> Self {
-        Self { registers: Mutex::default(), bar: OnceLock::new(), work: OnceLock::new() }
+        Self {
+            registers: Mutex::default(),
+            bar: OnceLock::new(),
+            work: OnceLock::new(),
+            notify: OnceLock::new(),
+            in_request: AtomicBool::new(false),
+        }
     }
 
     fn realize(this: &Qom<Self>) -> Result<()> {
@@ -92,12 +107,13 @@ impl DeviceImpl for Accelerator {
         let bar = this.bar.get_or_init(|| OwnedRegion::io::<Bar0>(this, "sum-accelerator", PAGE as u64));
         pci.register_bar(0, Bar::Memory32, bar);
         this.work.get_or_init(|| BottomHalf::new(this, Self::add_up));
+        this.notify.get_or_init(|| BottomHalf::new(this, Self::send_notice));
         this.register_dma_client();
         Ok(())
     }
 
     fn unrealize(this: &Qom<Self>) {
-        if let Some(work) = this.work.get() {
+        for work in [&this.work, &this.notify].into_iter().filter_map(OnceLock::get) {
             work.cancel();
         }
         this.parent().unregister_dma_client();
@@ -131,16 +147,10 @@ impl Accelerator {
         let room = PAGE - (addr as usize % PAGE);
         let length = room.min((job.length - job.done) as usize);
         let mut page = [0; PAGE];
-        let request = PciDmaRequest {
-            pasid: (job.pasid >> 31 != 0).then_some(job.pasid & 0xf_ffff),
-            read: true,
-            write: false,
-            exec: false,
-            privileged: false,
-            addr,
-            tag: Some(TAG),
-        };
+        let request = job.request(addr, Some(TAG));
+        this.in_request.store(true, Ordering::Relaxed);
         let (_, result) = this.parent().dma_read(&request, &mut page[..length]);
+        this.in_request.store(false, Ordering::Relaxed);
         let mut registers = this.lock();
         match result {
             Ok(()) => {
@@ -159,10 +169,38 @@ impl Accelerator {
             Err(_) => registers.status = Status::Failed,
         }
     }
+
+    /// The other bottom half.
+    fn send_notice(this: &Qom<Self>) {
+        let job = *this.lock();
+        this.in_request.store(true, Ordering::Relaxed);
+        // Not one that waits: software has the page of a device's registers mapped.
+        let _ = this.parent().dma_write(&job.request(job.notify_addr, None), &job.notify.to_le_bytes());
+        this.in_request.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Registers {
+    fn request(&self, addr: u64, tag: Option<u64>) -> PciDmaRequest {
+        PciDmaRequest {
+            pasid: (self.pasid >> 31 != 0).then_some(self.pasid & 0xf_ffff),
+            read: false,
+            write: false,
+            exec: false,
+            privileged: false,
+            addr,
+            tag,
+        }
+    }
 }
 
 impl DmaClient for Accelerator {
     fn resolved(this: &Qom<Self>, _tag: u64, retry: bool) {
+        let inside = u32::from(this.in_request.load(Ordering::Relaxed)) << 31;
+        {
+            let mut registers = this.lock();
+            registers.called = (registers.called + 1) | inside;
+        }
         if retry {
             this.schedule();
         } else {
@@ -174,6 +212,9 @@ impl DmaClient for Accelerator {
 impl Reset for Accelerator {
     fn hold(this: &Qom<Self>, _kind: ResetKind) {
         this.parent().dma_cancel(Pasids::Any, None);
+        for work in [&this.work, &this.notify].into_iter().filter_map(OnceLock::get) {
+            work.cancel();
+        }
         *this.lock() = Registers::default();
     }
 }
@@ -196,16 +237,32 @@ impl RegionOps for Bar0 {
             0x14 => registers.status as u64,
             0x18 => registers.sum & 0xffff_ffff,
             0x1c => registers.sum >> 32,
+            0x20 => registers.notify_addr & 0xffff_ffff,
+            0x24 => registers.notify_addr >> 32,
+            0x2c => registers.called.into(),
             _ => 0,
         }
     }
 
     fn write(device: &Qom<Accelerator>, offset: u64, value: u64, _size: u32) {
         let mut registers = device.lock();
+        let word = value as u32;
+        match offset {
+            0x20 => registers.notify_addr = registers.notify_addr >> 32 << 32 | u64::from(word),
+            0x24 => registers.notify_addr = registers.notify_addr & 0xffff_ffff | u64::from(word) << 32,
+            0x28 => {
+                registers.notify = word;
+                drop(registers);
+                if let Some(notify) = device.notify.get() {
+                    notify.schedule();
+                }
+                return;
+            }
+            _ => {}
+        }
         if registers.status == Status::Busy {
             return;
         }
-        let word = value as u32;
         match offset {
             0x00 => registers.addr = registers.addr >> 32 << 32 | u64::from(word & !7),
             0x04 => registers.addr = registers.addr & 0xffff_ffff | u64::from(word) << 32,

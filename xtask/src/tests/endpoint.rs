@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::boots::{demo_in, good};
+use super::example::Language;
 use super::{Runner, Verdict, example, plain_vtd};
 use crate::cli::MachineArgs;
 use crate::scenario::vtd::{PasidEntry, Response, Rig, Setup, descriptor, entry, register as unit};
@@ -82,7 +83,11 @@ pub fn run(runner: &mut Runner) {
     runner.test("endpoint/capabilities-without", |r, dir| without(r, &dir));
     runner.test("endpoint/global-invalidation", |r, dir| global(r, &dir));
     runner.test("endpoint/unanswered-invalidation", |r, dir| unanswered(r, &dir));
-    runner.test("endpoint/device-of-somebody-else", |r, dir| example::accelerator(r, &dir));
+    for (name, language) in [("rust", Language::Rust), ("c", Language::C)] {
+        runner.test(&format!("endpoint/device-of-somebody-else-in-{name}"), |r, dir| {
+            example::accelerator(r, &dir, language)
+        });
+    }
     runner.test("endpoint/guest-prefetch", |r, dir| {
         good(&demo_in(&plain_vtd(&r.source), "bind-and-pasid,prefetch,kernel-clean", &dir, 120)?, &dir)
     });

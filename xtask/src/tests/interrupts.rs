@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! VT-d's interrupts: what Linux makes of them with and without x2APIC, and by qtest what Linux never does.
+//! VT-d's interrupts: what Linux makes of them with and without x2APIC, and by qtest what Linux never does. The event by which an
+//! SMMUv3 wakes CPUs.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::boots::{demo_in, good};
-use super::{Runner, Verdict, plain_vtd};
+use super::{Runner, Verdict, event, plain_vtd};
 use crate::cli::MachineArgs;
 use crate::guest::Outcome;
 use crate::scenario::vtd::interrupt::{Entry, POSTED, remappable};
@@ -27,6 +28,8 @@ pub fn run(runner: &mut Runner) {
         not_posted(&mut rig(r, &dir, &["posted-interrupts=off"], 1)?)
     });
     runner.test("interrupts/entry-cache", |r, dir| entry_cache(&mut rig(r, &dir, &["x-adversarial=on"], 1)?));
+
+    runner.test("interrupts/arm-event-of-a-sync", |r, dir| event::wakes(r, &dir));
 
     runner.test("interrupts/linux-x2apic", |r, dir| {
         let outcome = linux(r, &dir, |m| m.iommu.extend(["intremap=on".into(), "eim=on".into()]))?;

@@ -72,6 +72,47 @@ fn fake_qemu(dir: &Path, version: &str, help: &str) -> Result<PathBuf> {
     Ok(build)
 }
 
+/// What a plugin of another build would have in it: in place of what, and what the refusal must name.
+const FORGERIES: &[(&str, &str, &str, &[&str])] = &[
+    ("another-stamp", "_3baffb59", "_3baffb58", &["stamp _3baffb59", "stamp _3baffb58", "cargo xtask setup"]),
+    (
+        "a-fact-that-qemu-lacks",
+        "sizeof PCIIOMMUOps",
+        "sizeof PCIIOMMUOpt",
+        &["sizeof PCIIOMMUOpt", "not known here", "cargo xtask setup"],
+    ),
+    (
+        // These two are alike, so that only one side's list tells.
+        "a-fact-missing",
+        "offsetof DeviceClass.vmsd",
+        "offsetof PCIDevice.config",
+        &["offsetof DeviceClass.vmsd", "not known there", "cargo xtask setup"],
+    ),
+    (
+        "another-layout",
+        "sizeof PCIDMAReq",
+        "sizeof PCIDevice",
+        &["sizeof PCIDevice is", "here", "there", "cargo xtask setup"],
+    ),
+];
+
+/// A plugin with some of its bytes replaced by as many others.
+fn forged(plugin: &Path, from: &str, to: &str, dir: &Path) -> Result<PathBuf> {
+    let mut bytes = fs::read(plugin)?;
+    let found: Vec<usize> = (0..bytes.len())
+        .filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(from.as_bytes())))
+        .collect();
+    if found.is_empty() || from.len() != to.len() {
+        bail!("{}: no {from:?} to replace", plugin.display());
+    }
+    for at in found {
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    let file = dir.join("libforged.so");
+    fs::write(&file, bytes)?;
+    Ok(file)
+}
+
 /// Values that the models refuse: property, value, and what must be named.
 const VALUES: &[(&str, &[&str])] = &[
     ("ssidsize=21", &["ssidsize", "21", "20"]),
@@ -151,6 +192,15 @@ pub fn run(runner: &mut Runner) {
         c.args(["demo", "smmuv3", "--plugin"]).arg(&module).env("QEMU_IOMMU_RESULTS", &dir);
         says(&mut c, &[134], &["accel-qtest.so"], &dir)
     });
+    for (name, from, to, words) in FORGERIES {
+        runner.test(&format!("messages/plugin-with-{name}"), |r, dir| {
+            let parts = r.parts(crate::cli::Model::Smmuv3, crate::cli::PageSize::K4)?;
+            let plugin = forged(&parts.plugin, from, to, &dir)?;
+            let mut c = this_program(&r.source);
+            c.args(["demo", "smmuv3", "--plugin"]).arg(&plugin).env("QEMU_IOMMU_RESULTS", &dir);
+            says(&mut c, &[134], words, &dir)
+        });
+    }
     runner.test("messages/mismatched-qemu", |r, dir| {
         let build = fake_qemu(&dir, "9.2.0", "")?;
         says(

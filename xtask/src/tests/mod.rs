@@ -11,6 +11,7 @@ mod controls;
 mod defects;
 mod driver;
 mod endpoint;
+mod event;
 mod example;
 mod hostile;
 mod interrupts;

@@ -157,6 +157,11 @@ pub fn retry(stag: u64) -> [u64; 2] {
     [0x44 | 1 << 12 | STREAM << 32, stag]
 }
 
+/// `CMD_RESUME` with abort, of the first endpoint on the root bus.
+pub fn terminate(stag: u64) -> [u64; 2] {
+    [0x44 | 1 << 13 | STREAM << 32, stag]
+}
+
 /// Tells the SMMU where a linear stream table is, and log2 of its entries, gives it two empty queues, each an address with
 /// log2 of its entries, and enables it.
 pub fn switch_on(
@@ -437,8 +442,7 @@ impl Rig {
 
     /// `CMD_RESUME` with abort.
     pub fn abort(&mut self, stag: u64) -> Result<()> {
-        let abort = 1 << 13;
-        self.command([0x44 | abort | STREAM << 32, stag])
+        self.command(terminate(stag))
     }
 
     /// The next event, if there is one; it is consumed.

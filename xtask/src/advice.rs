@@ -36,6 +36,8 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Something that the run needs is missing or could not be built.
     pub const SETUP: u8 = 3;
+    /// With `boot --fail-on-warning`: the guest's kernel raised an alarm. `git bisect run` takes it for a bad revision.
+    pub const ALARM: u8 = 123;
     /// The guest hung, or the time was up.
     pub const TIMEOUT: u8 = 124;
     /// QEMU ended by a signal or with an error of its own.

@@ -2,12 +2,14 @@
 //! `boot`: the guest for one's own purposes, interactive or with one command.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::advice::exit;
+use crate::alarms::Alarms;
 use crate::cli::BootCmd;
 use crate::session::{Session, with_modules};
 use crate::vm::{self, Console, Machine};
@@ -17,8 +19,8 @@ use crate::{demo, place, setup};
 const BEGIN: &str = "qemu-iommu: begin";
 /// Marks the command's exit code.
 const END: &str = "qemu-iommu: exit code ";
-/// Where the guest finds the command.
-const SCRIPT: &str = "etc/command";
+/// Where the guest's init finds the command: its words, each ended by a NUL.
+const COMMAND: &str = "etc/command";
 
 /// `boot`: returns the exit code.
 pub fn command(cmd: &BootCmd) -> Result<u8> {
@@ -30,15 +32,15 @@ pub fn command(cmd: &BootCmd) -> Result<u8> {
     };
     let batch = !cmd.run.is_empty();
     if batch {
-        parts.initrd = with_command(&parts.initrd, &cmd.run.join(" "), &dir)?;
+        parts.initrd = with_command(&parts.initrd, &cmd.run, &dir)?;
     }
     let console = if batch { Console::File(log.clone()) } else { Console::Terminal { log: log.clone() } };
     let mut machine = Machine::new(cmd.machine.clone(), parts, console);
     machine.gdb = cmd.gdb;
     machine.init.push("sva.shell".into());
     if batch {
-        // The kernel hands an unknown NAME=VALUE to init's environment, and an interactive shell reads $ENV first.
-        machine.init.extend(["quiet".to_owned(), format!("ENV=/{SCRIPT}")]);
+        // Warnings are printed where somebody asks for them, and nothing below them.
+        machine.init.push(if cmd.fail_on_warning { "loglevel=5" } else { "quiet" }.into());
     }
     let words = machine.command()?;
     if cmd.dry_run {
@@ -46,7 +48,8 @@ pub fn command(cmd: &BootCmd) -> Result<u8> {
         return Ok(0);
     }
     if batch {
-        return run(machine, &log, &dir, Duration::from_secs(cmd.timeout));
+        let (code, alarms) = run(machine, &log, &dir, Duration::from_secs(cmd.timeout))?;
+        return Ok(if cmd.fail_on_warning { verdict(code, &alarms, &log) } else { code });
     }
     fs::write(dir.join("command-line"), vm::pretty(&words) + "\n")?;
     eprintln!("Ctrl-A x ends QEMU, Ctrl-A c toggles its monitor; console log: {}", demo::shown(&log));
@@ -54,29 +57,52 @@ pub fn command(cmd: &BootCmd) -> Result<u8> {
     let mut qemu = Command::new(program);
     with_modules(qemu.args(arguments), program.as_ref());
     let status = qemu.status().with_context(|| format!("starting {program}"))?;
-    Ok(if status.success() { exit::PASS } else { exit::QEMU })
+    let code = if status.success() { exit::PASS } else { exit::QEMU };
+    if !cmd.fail_on_warning {
+        return Ok(code);
+    }
+    let mut alarms = Alarms::default();
+    for line in String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).lines() {
+        alarms.take(line.trim_end());
+    }
+    Ok(verdict(code, &alarms, &log))
 }
 
-/// The initramfs with a script that init runs instead of the workload.
-fn with_command(
-    initrd: &std::path::Path,
-    command: &str,
-    dir: &std::path::Path,
-) -> Result<std::path::PathBuf> {
+/// The exit code where an alarm of the guest's kernel is a failure: it says more than the command's code, and more than a
+/// time that was up.
+fn verdict(code: u8, alarms: &Alarms, log: &Path) -> u8 {
+    let Some(first) = alarms.first() else { return code };
+    eprintln!("the guest's kernel raised an alarm: {first}");
+    if let Some(known) = alarms.known() {
+        eprintln!("  {known}");
+    }
+    eprintln!("  console log: {}", demo::shown(log));
+    exit::ALARM
+}
+
+/// What init is to run: several words are an argument vector, one is a shell's command.
+fn words(run: &[String]) -> Vec<u8> {
+    let shell = ["sh".to_owned(), "-c".to_owned()];
+    let shell = if run.len() == 1 { shell.as_slice() } else { &[] };
+    shell.iter().chain(run).flat_map(|word| word.bytes().chain([0])).collect()
+}
+
+/// The initramfs with a command that init runs instead of a shell.
+fn with_command(initrd: &Path, run: &[String], dir: &Path) -> Result<PathBuf> {
     let to = dir.join("initramfs.cpio");
-    // A shell that leaves takes along what its terminal has not printed yet: stty waits for that.
-    let script = format!("unset ENV\necho '{BEGIN}'\n( {command}\n)\necho \"{END}$?\"\nstty sane\nexit\n");
-    setup::initramfs::extended(initrd, &[(SCRIPT, script.as_bytes())], &to)?;
+    setup::initramfs::extended(initrd, &[(COMMAND, &words(run))], &to)?;
     Ok(to)
 }
 
-fn run(machine: Machine, log: &std::path::Path, dir: &std::path::Path, timeout: Duration) -> Result<u8> {
+/// Runs the command; its exit code or what came in between, and the kernel's alarms.
+fn run(machine: Machine, log: &Path, dir: &Path, timeout: Duration) -> Result<(u8, Alarms)> {
     let mut session = Session::start(machine, dir, false)?;
     let started = Instant::now();
     let mut shown = 0;
     let mut code = None;
     let mut speaking = false;
     let mut panic = false;
+    let mut alarms = Alarms::default();
     loop {
         let ended = session.poll()?.is_some();
         let text = fs::read(log).unwrap_or_default();
@@ -96,6 +122,7 @@ fn run(machine: Machine, log: &std::path::Path, dir: &std::path::Path, timeout: 
                 println!("{line}");
             }
             panic |= line.contains("Kernel panic");
+            alarms.take(line);
         }
         shown = whole.max(shown);
         if ended {
@@ -104,7 +131,7 @@ fn run(machine: Machine, log: &std::path::Path, dir: &std::path::Path, timeout: 
         if started.elapsed() > timeout {
             eprintln!("the time ({} s) was up; console log: {}", timeout.as_secs(), demo::shown(log));
             session.quit();
-            return Ok(exit::TIMEOUT);
+            return Ok((exit::TIMEOUT, alarms));
         }
         std::thread::sleep(Duration::from_millis(30));
     }
@@ -113,12 +140,35 @@ fn run(machine: Machine, log: &std::path::Path, dir: &std::path::Path, timeout: 
             eprintln!("    {line}");
         }
     }
-    Ok(match code {
+    let code = match code {
         _ if panic => exit::PANIC,
         Some(code) => code,
         None => {
             eprintln!("the guest ended without the command's exit code; console log: {}", demo::shown(log));
             exit::FAIL
         }
-    })
+    };
+    Ok((code, alarms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word_is_a_shells_command_and_several_are_arguments() {
+        let of = |list: &[&str]| words(&list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&["uname -m; exit 7"]), b"sh\0-c\0uname -m; exit 7\0");
+        assert_eq!(of(&["sh", "-c", "uname -m; exit 7"]), b"sh\0-c\0uname -m; exit 7\0");
+        assert_eq!(of(&["echo", "", "a  b"]), b"echo\0\0a  b\0");
+    }
+
+    #[test]
+    fn an_alarm_has_an_exit_code_of_its_own() {
+        let mut alarms = Alarms::default();
+        assert_eq!(verdict(7, &alarms, Path::new("log")), 7);
+        alarms.take("[    2.0] WARNING: drivers/iommu/iommu.c:1 at foo+0x10/0x20");
+        assert_eq!(verdict(0, &alarms, Path::new("log")), exit::ALARM);
+        assert_eq!(verdict(exit::PANIC, &alarms, Path::new("log")), exit::ALARM);
+    }
 }

@@ -11,8 +11,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 #[command(name = "qemu-iommu", bin_name = "cargo xtask", version, max_term_width = 110)]
 #[command(
     after_help = "Exit codes: 0 passed; 1 a check failed; 2 usage; 3 something is missing or did not build; \
-124 the guest hung or the time was up; 134 QEMU crashed; 255 the guest's kernel panicked. \
-Otherwise `boot` with a command returns the command's own code."
+123 the guest's kernel raised an alarm (`boot --fail-on-warning`); 124 the guest hung or the time was up; 134 QEMU crashed; 255 the guest's kernel panicked. \
+Otherwise `boot` with a command returns the command's own code, or 128 and the number of the signal that ended it."
 )]
 pub struct Cli {
     /// What to do.
@@ -387,7 +387,11 @@ pub struct BootCmd {
     /// Keep the console log in this file
     #[arg(long, value_name = "FILE")]
     pub console: Option<PathBuf>,
-    /// A shell command to run in the guest; without one, a shell
+    /// A WARN, an oops, a panic, a report of lockdep or KASAN is a failure, with exit code 123 (for `git bisect run`)
+    #[arg(long)]
+    pub fail_on_warning: bool,
+    /// What to run in the guest: several words are a program and its arguments, one word is a shell command; without any,
+    /// a shell
     #[arg(last = true)]
     pub run: Vec<String>,
 }

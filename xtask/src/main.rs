@@ -2,6 +2,7 @@
 //! `qemu-iommu`, reached as `cargo xtask` in the checkout: sets up, boots, demonstrates, tests.
 
 mod advice;
+mod alarms;
 mod bench;
 mod boot;
 mod cli;

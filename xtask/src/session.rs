@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::advice::{coded, exit};
+use crate::alarms::Alarms;
 use crate::cli::Driver;
 use crate::place::{self, SocketDir};
 use crate::qmp::{Lines, Qmp};
@@ -234,8 +235,8 @@ pub struct Console {
     partial: Vec<u8>,
     /// The last line that was not empty.
     pub last: String,
-    /// Lines that speak of a fault of the kernel.
-    pub alarms: Vec<String>,
+    /// What speaks of a fault of the kernel.
+    pub alarms: Alarms,
     /// A panic's line.
     pub panic: Option<String>,
     /// What init said at the end: modules, taint.
@@ -245,30 +246,6 @@ pub struct Console {
     verbose: bool,
 }
 
-/// Signs of a kernel at fault.
-const SIGNS: &[&str] = &[
-    "WARNING:",
-    "BUG:",
-    "kernel BUG",
-    "Oops",
-    "Internal error",
-    "Unable to handle kernel",
-    "general protection fault",
-    "possible circular locking",
-    "possible recursive locking",
-    "suspicious RCU usage",
-    "self-detected stall",
-    "blocked for more than",
-    "soft lockup",
-    "KASAN:",
-    "UBSAN:",
-    "Tainted: ",
-    "cut here ]---",
-    "CMD_SYNC timeout",
-    "CMDQ timeout",
-    "unexpected global error",
-];
-
 impl Console {
     /// Follows a file that may not exist yet.
     pub fn follow(path: PathBuf, verbose: bool) -> Self {
@@ -277,7 +254,7 @@ impl Console {
             offset: 0,
             partial: Vec::new(),
             last: String::new(),
-            alarms: Vec::new(),
+            alarms: Alarms::default(),
             panic: None,
             farewell: None,
             verdicts: Vec::new(),
@@ -325,11 +302,8 @@ impl Console {
         }
         if line.contains("init: modules loaded") {
             self.farewell = Some(line.clone());
-        } else if !line.contains("init: kernel:")
-            && SIGNS.iter().any(|s| line.contains(s))
-            && self.alarms.len() < 20
-        {
-            self.alarms.push(line.clone());
+        } else {
+            self.alarms.take(&line);
         }
         self.last = line;
     }
@@ -342,7 +316,13 @@ impl Console {
             Driver::SvaTestdev => ("modules loaded: sva_testdev;", "taint 4096;"),
         };
         let mut found: Vec<String> =
-            self.alarms.iter().map(|a| format!("the guest's kernel complained: {a}")).collect();
+            self.alarms.lines.iter().map(|a| format!("the guest's kernel complained: {a}")).collect();
+        if let (true, Some(alarm)) = (found.is_empty(), self.alarms.first()) {
+            found.push(format!("the guest's kernel complained, and its console showed nothing: {alarm}"));
+        }
+        if let Some(known) = self.alarms.known() {
+            found.insert(0, known.to_string());
+        }
         match &self.farewell {
             None => found.push("the guest's init did not say how the kernel ended up".into()),
             Some(line) => {
@@ -367,7 +347,7 @@ mod tests {
     fn alarms_and_farewell() {
         let mut c = Console::follow("/nonexistent".into(), false);
         c.take("[    1.0] arm-smmu-v3 9050000.smmuv3: ias 48-bit, oas 48-bit".into());
-        assert!(c.alarms.is_empty());
+        assert!(c.alarms.first().is_none());
         assert_eq!(c.complaints(Driver::Uio).len(), 1);
         c.take("init: modules loaded: none; taint 0; alarms in the kernel's log: 0".into());
         assert!(c.complaints(Driver::Uio).is_empty());
@@ -375,5 +355,23 @@ mod tests {
         assert_eq!(c.complaints(Driver::Uio).len(), 1);
         c.take("init: modules loaded: x; taint 512; alarms in the kernel's log: 1".into());
         assert_eq!(c.complaints(Driver::Uio).len(), 3);
+    }
+
+    #[test]
+    fn an_alarm_that_only_the_log_has_is_a_complaint() {
+        let mut c = Console::follow("/nonexistent".into(), false);
+        c.take("init: modules loaded: none; taint 0; alarms in the kernel's log: 1".into());
+        c.take("init: kernel: [    2.0] WARNING: drivers/iommu/iommu.c:1 at foo+0x10/0x20".into());
+        assert_eq!(c.complaints(Driver::Uio).len(), 1);
+    }
+
+    #[test]
+    fn a_known_defect_comes_first_and_under_its_name() {
+        let mut c = Console::follow("/nonexistent".into(), false);
+        c.take("init: modules loaded: none; taint 0; alarms in the kernel's log: 1".into());
+        c.take("[ 2.0] WARNING: drivers/iommu/io-pgfault.c:217 at iommu_report_device_fault+0x1/0x2".into());
+        let complaints = c.complaints(Driver::Uio);
+        assert_eq!(complaints.len(), 2);
+        assert!(complaints[0].starts_with("a known defect, docs/findings.md: Linux"));
     }
 }

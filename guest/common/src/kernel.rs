@@ -42,24 +42,23 @@ pub fn log() -> String {
     String::from_utf8_lossy(&buffer).into_owned()
 }
 
+/// What counts as an alarm: the one list, which the host and the Avocado tests read as well.
+const ALARMS: &str = include_str!("../alarms.txt");
+
+fn entries(kind: &'static str) -> impl Iterator<Item = &'static str> {
+    ALARMS.lines().filter_map(move |line| line.strip_prefix(kind))
+}
+
 /// Lines of the kernel's log that speak of a fault of the kernel itself.
 pub fn alarms(log: &str) -> Vec<String> {
-    const SIGNS: [&str; 13] = [
-        "WARNING:",
-        "BUG:",
-        "kernel BUG",
-        "Oops",
-        "Internal error",
-        "Unable to handle kernel",
-        "general protection fault",
-        "possible circular locking",
-        "possible recursive locking",
-        "suspicious RCU usage",
-        "rcu_sched self-detected stall",
-        "rcu_preempt self-detected stall",
-        "blocked for more than",
-    ];
-    log.lines().filter(|line| SIGNS.iter().any(|sign| line.contains(sign))).map(str::to_owned).collect()
+    log.lines().filter(|line| entries("sign: ").any(|sign| line.contains(sign))).map(str::to_owned).collect()
+}
+
+/// The heading in `docs/findings.md` of the defect that a log with alarms shows, where it is a known one.
+pub fn known_defect(log: &str) -> Option<&'static str> {
+    entries("known: ")
+        .filter_map(|entry| entry.split_once(" | "))
+        .find_map(|(text, heading)| log.contains(text).then_some(heading))
 }
 
 /// `/proc/sys/kernel/tainted`: 0 for a kernel that is as it was built. `None` without CONFIG_PROC_SYSCTL.
@@ -107,7 +106,7 @@ pub fn meminfo(field: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{alarms, smmu_features};
+    use super::{alarms, known_defect, smmu_features};
 
     #[test]
     fn feature_words_are_found() {
@@ -120,5 +119,18 @@ mod tests {
     fn warnings_are_found() {
         let log = "[  1.0] all is well\n[  2.0] WARNING: CPU: 0 PID: 1 at foo.c:3\n";
         assert_eq!(alarms(log).len(), 1);
+        assert_eq!(known_defect(log), None);
+        for line in
+            ["refcount_t: underflow; use-after-free.", "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks"]
+        {
+            assert_eq!(alarms(line).len(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_known_defect_has_a_name() {
+        let log = "[  2.0] WARNING: lib/refcount.c:28 at refcount_warn_saturate+0x5/0x9\n\
+                   [  2.0]  iopf_put_dev_fault_param+0x64/0x70\n";
+        assert!(known_defect(log).is_some_and(|heading| heading.contains("fault queue")));
     }
 }

@@ -17,19 +17,27 @@
 //! | `sva.seconds=N` | longest time of one check in seconds |
 //! | `sva.program=NAME` | runs this program of /bin instead of `sva-workload`, and leaves the functions to it |
 //! | `sva.level2` | instead of all that: a guest of this guest's own, with the functions assigned to it |
-//! | `sva.shell` | a busybox shell instead of the workload; with `sva.run`, after it |
+//! | `sva.shell` | a busybox shell instead of the workload; with `sva.run`, after it. Where the initramfs has [`COMMAND`], that command instead of a shell |
 //! | `sva.stay` | do not power off at the end |
 
 mod level2;
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, OpenOptions};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
 use sva_guest::{driver, kernel, memory, pci};
+
+/// A command to run in place of a shell: its words, each ended by a NUL. Its output comes between [`BEGIN`] and [`END`].
+const COMMAND: &str = "/etc/command";
+/// Marks the beginning of the command's output on the console.
+const BEGIN: &str = "qemu-iommu: begin";
+/// Marks the command's exit code: its own, or 128 and the number of the signal that ended it.
+const END: &str = "qemu-iommu: exit code ";
 
 const WORKLOAD: [&str; 2] = ["/bin/sva-workload", "/sva-workload"];
 
@@ -212,28 +220,14 @@ fn run_shell() {
         return;
     }
     let _ = Command::new(busybox).args(["--install", "-s", "/bin"]).status();
-    // A shell wants a controlling terminal, which /dev/console cannot be: take the device behind it.
-    let terminal = kernel::text("/sys/class/tty/console/active")
-        .and_then(|all| all.split_whitespace().last().map(|name| format!("/dev/{name}")))
-        .unwrap_or_else(|| "/dev/console".into());
-    let mut shell = Command::new(busybox);
-    shell.arg("sh").env("PATH", "/bin:/sbin:/usr/bin").env("HOME", "/").env("TERM", "vt100");
-    // SAFETY: the calls are safe between fork and exec.
-    unsafe {
-        shell.pre_exec(move || {
-            libc::setsid();
-            if let Ok(path) = CString::new(terminal.as_str()) {
-                let fd = libc::open(path.as_ptr(), libc::O_RDWR);
-                if fd >= 0 {
-                    libc::ioctl(fd, libc::TIOCSCTTY, 0);
-                    for target in 0..3 {
-                        libc::dup2(fd, target);
-                    }
-                }
-            }
-            Ok(())
-        });
+    if let Ok(words) = fs::read(COMMAND) {
+        println!("{BEGIN}");
+        let code = run_command(&words);
+        println!("{END}{code}");
+        return;
     }
+    let mut shell = on_terminal(busybox, true);
+    shell.arg("sh");
     println!("init: a shell; `sva-workload --list` names the checks, `exit` powers off");
     match shell.spawn() {
         Ok(child) => {
@@ -241,6 +235,59 @@ fn run_shell() {
         }
         Err(error) => println!("init: {busybox}: {error}"),
     }
+}
+
+/// Runs a command to its end; its exit code as a shell has it.
+fn run_command(words: &[u8]) -> i32 {
+    let words = words.strip_suffix(&[0]).unwrap_or(words);
+    let mut words = words.split(|byte| *byte == 0).map(OsStr::from_bytes);
+    let program = words.next().unwrap_or_default();
+    // Not as the leader of a session with this terminal: when that one ends, so does what the terminal has not printed.
+    let mut command = on_terminal(program, false);
+    command.args(words);
+    let status = match command.spawn() {
+        Ok(child) => reap(i32::try_from(child.id()).unwrap_or(-1)),
+        Err(error) => {
+            eprintln!("{}: {error}", program.display());
+            return if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+        }
+    };
+    // SAFETY: waits until the terminal has printed everything.
+    unsafe { libc::tcdrain(libc::STDOUT_FILENO) };
+    if libc::WIFSIGNALED(status) { 128 + libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) }
+}
+
+/// A program with a shell's environment, a session of its own, and the terminal for its input and output; with
+/// `controlling`, also as the terminal that controls it.
+fn on_terminal(program: impl AsRef<OsStr>, controlling: bool) -> Command {
+    // /dev/console cannot be a controlling terminal: take the device behind it.
+    let terminal = kernel::text("/sys/class/tty/console/active")
+        .and_then(|all| all.split_whitespace().last().map(|name| format!("/dev/{name}")))
+        .unwrap_or_else(|| "/dev/console".into());
+    let terminal = CString::new(terminal).unwrap_or_default();
+    let mut command = Command::new(program);
+    command.env("PATH", "/bin:/sbin:/usr/bin").env("HOME", "/").env("TERM", "vt100");
+    // SAFETY: the calls are safe between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            libc::setsid();
+            let flags = if controlling { libc::O_RDWR } else { libc::O_RDWR | libc::O_NOCTTY };
+            let fd = libc::open(terminal.as_ptr(), flags);
+            if fd >= 0 {
+                if controlling {
+                    libc::ioctl(fd, libc::TIOCSCTTY, 0);
+                }
+                for target in 0..3 {
+                    libc::dup2(fd, target);
+                }
+                if fd > 2 {
+                    libc::close(fd);
+                }
+            }
+            Ok(())
+        });
+    }
+    command
 }
 
 fn farewell() {

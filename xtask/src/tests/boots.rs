@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::{Runner, Verdict, plain_machine};
+use crate::advice::exit;
 use crate::cli::{Implementation, MachineArgs};
 use crate::guest::{self, Options, Outcome, Status};
 use crate::vm::{Console, Machine};
@@ -94,18 +95,62 @@ pub fn run(runner: &mut Runner) {
     });
     runner.test("boots/demo", |r, dir| both(r, &dir));
     runner.test("boots/command", |r, dir| {
-        let output = super::messages::this_program(&r.source)
-            .args(["boot", "--timeout", "60", "--", "echo from-the-guest; exit 7"])
-            .env("QEMU_IOMMU_RESULTS", &dir)
+        for case in COMMANDS {
+            case.run(r, &dir)?;
+        }
+        Ok(Verdict::Pass(format!("{} commands: words, what they print, how they end", COMMANDS.len())))
+    });
+}
+
+/// A command in the guest, and what has to come of it.
+struct Command {
+    arguments: &'static [&'static str],
+    code: i32,
+    /// On standard output and on standard error.
+    prints: [&'static str; 2],
+}
+
+const fn command(arguments: &'static [&'static str], code: i32, out: &'static str) -> Command {
+    Command { arguments, code, prints: [out, ""] }
+}
+
+const COMMANDS: &[Command] = &[
+    // One word is a shell's command, several are arguments, whatever is in them.
+    command(&["--fail-on-warning", "--", "echo from-the-guest; exit 7"], 7, "from-the-guest"),
+    command(&["--", "sh", "-c", "printf '[%s]' \"$@\"; exit 3", "sh", "a", "", "b  c"], 3, "[a][][b  c]"),
+    command(&["--", "no-such-program", "at-all"], 127, "no-such-program"),
+    // A signal, also where it is the shell itself that it ends.
+    command(&["--", "kill -9 $$"], 128 + 9, ""),
+    command(&["--", "sh", "-c", "kill -INT $$"], 128 + 2, ""),
+    // Linux's driver cannot be unbound without a WARN (docs/findings.md).
+    Command {
+        arguments: &["--fail-on-warning", "--", UNBIND],
+        code: exit::ALARM as i32,
+        prints: ["", "a known defect"],
+    },
+];
+
+const UNBIND: &str = "echo 0000:00:04.0 > /sys/bus/pci/drivers/uio_pci_sva/unbind";
+
+impl Command {
+    fn run(&self, runner: &Runner, dir: &Path) -> Result<()> {
+        let output = super::messages::this_program(&runner.source)
+            .args(["boot", "--timeout", "60"])
+            .args(self.arguments)
+            .env("QEMU_IOMMU_RESULTS", dir)
             .output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        if output.status.code() != Some(7) || !text.contains("from-the-guest") {
+        let printed = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        let said = printed.iter().zip(self.prints).all(|(printed, wanted)| printed.contains(wanted));
+        if output.status.code() != Some(self.code) || !said {
             bail!(
-                "code {:?}, expected 7; it printed:\n{text}{}",
+                "{:?}: code {:?}, expected {}; it printed:\n{}{}",
+                self.arguments,
                 output.status.code(),
-                String::from_utf8_lossy(&output.stderr)
+                self.code,
+                printed[0],
+                printed[1]
             );
         }
-        Ok(Verdict::Pass("prints what the guest prints, returns its code".into()))
-    });
+        Ok(())
+    }
 }

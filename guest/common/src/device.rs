@@ -18,6 +18,9 @@ use crate::memory::{Mapping, page_size};
 use crate::pci::{self, Faults, Function};
 use crate::process::{readable, visit_cpus};
 
+/// How long the kernel may take for a page fault.
+const LONGEST_FAULT: Duration = Duration::from_secs(5);
+
 /// What ID reads.
 pub const MAGIC: u32 = 0x5356_4154;
 
@@ -381,12 +384,23 @@ impl Device {
 }
 
 impl Drop for Device {
-    /// Unbinds. `uio_pci_sva` does so without stopping the device or waiting for page faults, and Linux 7.2 frees
-    /// those that it is still working on (`iopf_queue_remove_device`). An access that was reported or cancelled
-    /// leaves the kernel at work on a fault that nobody waits for: give it time. The reference driver sees to all of it.
+    /// Unbinds. `uio_pci_sva` does so without stopping the device or waiting for page faults, and Linux 7.2 frees those
+    /// that it is still working on (`iopf_queue_remove_device`): the device stops before its file is closed. A page fault
+    /// that was cancelled leaves the kernel at work on what nobody waits for, and is waited for as well. The reference
+    /// driver sees to all of it.
     fn drop(&mut self) {
-        if matches!(self.transport, Transport::Uio(_)) && self.failures() != self.failed {
-            std::thread::sleep(Duration::from_millis(20));
+        if !matches!(self.transport, Transport::Uio(_)) {
+            return;
+        }
+        for n in 0..self.caps.engines() {
+            self.write_engine(n, engine::CTRL, 0);
+        }
+        let deadline = Instant::now() + LONGEST_FAULT;
+        while self.read32(register::PRI_OUTSTANDING) != 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.failures() != self.failed {
+            kernel::has_handled_faults(LONGEST_FAULT);
         }
     }
 }
@@ -579,13 +593,15 @@ impl Onlooker {
         Ok(Self(map_registers(file, libc::PROT_READ)?))
     }
 
-    /// Whether no engine works or waits any more, at last after `timeout`.
+    /// Whether no engine works or waits any more and every page request has its response, at last after `timeout`.
     pub fn sees_rest(&self, timeout: Duration) -> bool {
         const AT_WORK: u32 = 0b11; // running, waiting
         let deadline = Instant::now() + timeout;
         let engines = Caps(read32(&self.0, register::CAPS)).engines();
         loop {
-            if (0..engines).all(|n| read32(&self.0, of_engine(n, engine::STATUS)) & AT_WORK == 0) {
+            if (0..engines).all(|n| read32(&self.0, of_engine(n, engine::STATUS)) & AT_WORK == 0)
+                && read32(&self.0, register::PRI_OUTSTANDING) == 0
+            {
                 return true;
             }
             if Instant::now() > deadline {

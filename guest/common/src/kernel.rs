@@ -2,6 +2,9 @@
 //! What the running kernel says about itself.
 
 use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::process::visit_cpus;
 
 /// Bit of the SMMUv3 driver's feature word: the SMMU has stage 1.
 pub const SMMU_STAGE_1: u32 = 1 << 9;
@@ -61,6 +64,48 @@ pub fn known_defect(log: &str) -> Option<&'static str> {
         .find_map(|(text, heading)| log.contains(text).then_some(heading))
 }
 
+/// Waits until no thread of the kernel works on page faults of devices: neither an interrupt's thread, which takes them
+/// out of the IOMMU's queue, nor a worker, which resolves them. False when some still do after `timeout`.
+///
+/// A fault that nobody waits for any more leaves no other trace that a process could see.
+pub fn has_handled_faults(timeout: Duration) -> bool {
+    let deadline = Instant::now() + timeout;
+    loop {
+        // An interrupt that is pending on a CPU is taken before this process runs there.
+        visit_cpus();
+        // In this order: a thread that is seen asleep has woken its worker before.
+        if !any_thread_works(at_interrupts) && !any_thread_works(at_page_faults) {
+            return true;
+        }
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether a line of `/proc/PID/stat` is of an interrupt's thread that runs or waits for a lock.
+fn at_interrupts(name: &str, state: &str) -> bool {
+    name.starts_with("irq/") && state != "S"
+}
+
+/// Whether it is of a worker that has any work: one that runs, waits for a lock, or (`+`) is amid something. Page faults
+/// are resolved by workers that are bound to no CPU.
+fn at_page_faults(name: &str, state: &str) -> bool {
+    name.starts_with("kworker/u") && (matches!(state, "R" | "D") || name.contains('+'))
+}
+
+fn any_thread_works(works: fn(&str, &str) -> bool) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    processes.flatten().filter_map(|process| text(&format!("{}/stat", process.path().display()))).any(
+        |stat| {
+            let Some((_, rest)) = stat.split_once('(') else { return false };
+            let Some((name, rest)) = rest.rsplit_once(')') else { return false };
+            works(name, rest.split_whitespace().next().unwrap_or_default())
+        },
+    )
+}
+
 /// `/proc/sys/kernel/tainted`: 0 for a kernel that is as it was built. `None` without CONFIG_PROC_SYSCTL.
 pub fn taint() -> Option<u64> {
     text("/proc/sys/kernel/tainted").and_then(|t| t.parse().ok())
@@ -106,13 +151,24 @@ pub fn meminfo(field: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{alarms, known_defect, smmu_features};
+    use super::{alarms, at_interrupts, at_page_faults, known_defect, smmu_features};
 
     #[test]
     fn feature_words_are_found() {
         let log = "[    0.2] arm-smmu-v3 9050000.smmuv3: option mask 0x0\n\
                    [    0.2] arm-smmu-v3 9050000.smmuv3: oas 48-bit (features 0x00028d35)\n";
         assert_eq!(smmu_features(log), [0x0002_8d35]);
+    }
+
+    #[test]
+    fn threads_at_work_are_told_from_those_that_sleep() {
+        assert!(at_interrupts("irq/27-dmar0-prq", "R"));
+        assert!(at_interrupts("irq/27-dmar0-prq", "D"));
+        assert!(!at_interrupts("irq/27-dmar0-prq", "S"));
+        assert!(at_page_faults("kworker/u8:1-iopf_queue/dmar0-iopfq", "R"));
+        assert!(at_page_faults("kworker/u8:1+iopf_queue/dmar0-iopfq", "S"));
+        assert!(!at_page_faults("kworker/u8:1-iopf_queue/dmar0-iopfq", "I"));
+        assert!(!at_page_faults("kworker/0:1+events", "R"));
     }
 
     #[test]

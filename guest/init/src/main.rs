@@ -15,6 +15,7 @@
 //! | `sva.driver=sva-testdev` | loads the reference driver and leaves the functions to it, instead of `uio_pci_sva` |
 //! | `sva.driver-args=NAME=VALUE,…` | its module parameters |
 //! | `sva.seconds=N` | longest time of one check in seconds |
+//! | `sva.repeat=N` | run all of that so many times over |
 //! | `sva.program=NAME` | runs this program of /bin instead of `sva-workload`, and leaves the functions to it |
 //! | `sva.level2` | instead of all that: a guest of this guest's own, with the functions assigned to it |
 //! | `sva.shell` | a busybox shell instead of the workload; with `sva.run`, after it. Where the initramfs has [`COMMAND`], that command instead of a shell |
@@ -183,6 +184,9 @@ fn run_workload() {
     }
     if let Some(seconds) = kernel::parameter("sva.seconds") {
         command.arg("--seconds").arg(seconds);
+    }
+    if let Some(times) = kernel::parameter("sva.repeat") {
+        command.arg("--repeat").arg(times);
     }
     match command.spawn() {
         Ok(child) => {

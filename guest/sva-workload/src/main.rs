@@ -21,6 +21,8 @@ sva-workload: checks of shared virtual addressing with sva-testdev
   --also NAME,NAME  runs these beside the others
   --skip NAME,NAME  leaves these out
   --seconds N       longest time of one check (120)
+  --repeat N        runs all of that so many times over (1)
+  --real-time       as real-time processes: no worker of the kernel takes a CPU from a check
   --json            results as JSON lines on standard output
 ";
 
@@ -31,6 +33,8 @@ pub struct Options {
     also: Vec<String>,
     skip: Vec<String>,
     seconds: u64,
+    repeat: u32,
+    real_time: bool,
     json: bool,
 }
 
@@ -46,7 +50,15 @@ fn names(list: &str) -> Vec<String> {
 }
 
 fn parse() -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options { only: None, also: Vec::new(), skip: Vec::new(), seconds: 120, json: false };
+    let mut options = Options {
+        only: None,
+        also: Vec::new(),
+        skip: Vec::new(),
+        seconds: 120,
+        repeat: 1,
+        real_time: false,
+        json: false,
+    };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -63,6 +75,8 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             Long("also") => options.also = names(&parser.value()?.string()?),
             Long("skip") => options.skip = names(&parser.value()?.string()?),
             Long("seconds") => options.seconds = parser.value()?.parse()?,
+            Long("repeat") => options.repeat = parser.value()?.parse()?,
+            Long("real-time") => options.real_time = true,
             Long("json") => options.json = true,
             Short('h') | Long("help") => {
                 print!("{USAGE}");

@@ -8,7 +8,7 @@ use serde_json::json;
 use sva_guest::host::Host;
 use sva_guest::kernel;
 use sva_guest::pci::{self, Faults};
-use sva_guest::process::{Child, End};
+use sva_guest::process::{Child, End, take_precedence};
 
 use crate::checks::{ALL, Check, Needs};
 use crate::report::{Verdict, encode};
@@ -32,10 +32,17 @@ pub fn run(options: &Options) -> ExitCode {
     let mut host = Host::connect();
     host.hello(&functions);
     let context = Context { functions, limit: Duration::from_secs(options.seconds) };
+    if options.real_time
+        && let Err(error) = take_precedence()
+    {
+        println!("no real-time process: {error}");
+        return ExitCode::FAILURE;
+    }
     let begin = Instant::now();
     let mut tally = Tally { passed: 0, failed: 0, skipped: 0, timeouts: 0, unbound: false };
     let resolves = context.functions.first().is_some_and(|f| !matches!(f.faults, Faults::Fatal(_)));
-    for check in ALL.iter().filter(|check| wanted(check, options, resolves)) {
+    let wanted: Vec<&Check> = ALL.iter().filter(|check| wanted(check, options, resolves)).collect();
+    for check in (0..options.repeat).flat_map(|_| &wanted) {
         host.begin(check.name);
         let started = Instant::now();
         let verdict = judge(check, &context, &tally);

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sva_guest::memory::{check, mix};
 use sva_guest::process::readable;
@@ -13,7 +13,7 @@ use sva_guest::process::readable;
 use super::ordinary::Place;
 use crate::ensure;
 use crate::report::{CheckResult, Report, Stop};
-use crate::session::Context;
+use crate::session::{Context, PATIENCE};
 
 /// For local experiments (IEEE 802).
 const ETHERTYPE: u16 = 0x88b5;
@@ -63,10 +63,28 @@ impl Card {
             // a socket that is bound while the card is down begins with an error
             bring_up(&socket, name)?;
             listen(&socket, index)?;
+            await_link(&socket, name)?;
             Ok(socket)
         };
         let socket = open().map_err(|e| format!("{name}: a packet socket: {e}"))?;
         Ok(Self { socket, address, place, name: name.to_owned() })
+    }
+
+    /// What the kernel has counted for this card.
+    fn counts(&self) -> String {
+        let read = |file: &str| {
+            sva_guest::kernel::text(&format!("/sys/class/net/{}/{file}", self.name))
+                .unwrap_or_else(|| "?".into())
+        };
+        format!(
+            "{}: carrier {}, {}, {} frames sent, {} dropped before that, {} received",
+            self.name,
+            read("carrier"),
+            read("operstate"),
+            read("statistics/tx_packets"),
+            read("statistics/tx_dropped"),
+            read("statistics/rx_packets")
+        )
     }
 
     fn send(&self, frame: &[u8]) -> io::Result<()> {
@@ -125,6 +143,21 @@ fn bring_up(socket: &OwnedFd, name: &str) -> io::Result<()> {
     }
 }
 
+/// Waits until frames that are sent leave the card. A card that was brought up has its carrier when a worker has asked the
+/// device for it, and its queue takes frames when another one has seen that; until then the kernel drops them, and says
+/// nothing to the sender.
+fn await_link(socket: &OwnedFd, name: &str) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while sva_guest::kernel::text(&format!("/sys/class/net/{name}/operstate")).as_deref() != Some("up") {
+        if Instant::now() > deadline {
+            return Err(io::Error::other(format!("no link within {} s", PATIENCE.as_secs())));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // The state is told first, and the queue opened then, both under the lock that this call takes as well.
+    bring_up(socket, name)
+}
+
 /// A frame of a number: its length and every byte follow from it.
 fn frame(to: &Card, from: &Card, number: u64) -> Vec<u8> {
     let len = SHORTEST + (mix(number) % (LONGEST - SHORTEST + 1) as u64) as usize;
@@ -161,7 +194,13 @@ pub fn frames(_: &Context) -> CheckResult {
             for expected in number / AT_ONCE * AT_ONCE..=number {
                 let want = frame(to, from, expected);
                 let Some(len) = to.receive(&mut buffer)? else {
-                    return Err(format!("{}: frame {expected} did not arrive within 5 s", to.name).into());
+                    return Err(format!(
+                        "{}: frame {expected} did not arrive within 5 s; {}; {}",
+                        to.name,
+                        from.counts(),
+                        to.counts()
+                    )
+                    .into());
                 };
                 let got = buffer.get(..len).unwrap_or_default();
                 if got != want {

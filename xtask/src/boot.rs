@@ -13,7 +13,7 @@ use crate::alarms::Alarms;
 use crate::cli::BootCmd;
 use crate::session::{Session, with_modules};
 use crate::vm::{self, Console, Machine};
-use crate::{demo, place, setup};
+use crate::{demo, ordinary, place, setup};
 
 /// Marks the beginning of the command's output on the console.
 const BEGIN: &str = "qemu-iommu: begin";
@@ -42,30 +42,38 @@ pub fn command(cmd: &BootCmd) -> Result<u8> {
         // Warnings are printed where somebody asks for them, and nothing below them.
         machine.init.push(if cmd.fail_on_warning { "loglevel=5" } else { "quiet" }.into());
     }
+    if cmd.machine.ordinary {
+        machine.images = ordinary::prepare(&dir)?;
+    }
     let words = machine.command()?;
     if cmd.dry_run {
         println!("{}", vm::pretty(&words));
         return Ok(0);
     }
-    if batch {
-        let (code, alarms) = run(machine, &log, &dir, Duration::from_secs(cmd.timeout))?;
-        return Ok(if cmd.fail_on_warning { verdict(code, &alarms, &log) } else { code });
+    let (code, alarms) = if batch {
+        run(machine, &log, &dir, Duration::from_secs(cmd.timeout))?
+    } else {
+        fs::write(dir.join("command-line"), vm::pretty(&words) + "\n")?;
+        interactive(&words, &log)?
+    };
+    if cmd.machine.ordinary {
+        ordinary::remove(&dir);
     }
-    fs::write(dir.join("command-line"), vm::pretty(&words) + "\n")?;
-    eprintln!("Ctrl-A x ends QEMU, Ctrl-A c toggles its monitor; console log: {}", demo::shown(&log));
+    Ok(if cmd.fail_on_warning { verdict(code, &alarms, &log) } else { code })
+}
+
+/// Runs QEMU on this terminal; how it ended, and the kernel's alarms.
+fn interactive(words: &[String], log: &Path) -> Result<(u8, Alarms)> {
+    eprintln!("Ctrl-A x ends QEMU, Ctrl-A c toggles its monitor; console log: {}", demo::shown(log));
     let (program, arguments) = words.split_first().context("empty command line")?;
     let mut qemu = Command::new(program);
     with_modules(qemu.args(arguments), program.as_ref());
     let status = qemu.status().with_context(|| format!("starting {program}"))?;
-    let code = if status.success() { exit::PASS } else { exit::QEMU };
-    if !cmd.fail_on_warning {
-        return Ok(code);
-    }
     let mut alarms = Alarms::default();
-    for line in String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).lines() {
+    for line in String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).lines() {
         alarms.take(line.trim_end());
     }
-    Ok(verdict(code, &alarms, &log))
+    Ok((if status.success() { exit::PASS } else { exit::QEMU }, alarms))
 }
 
 /// The exit code where an alarm of the guest's kernel is a failure: it says more than the command's code, and more than a

@@ -122,6 +122,12 @@ const COMMANDS: &[Command] = &[
     // A signal, also where it is the shell itself that it ends.
     command(&["--", "kill -9 $$"], 128 + 9, ""),
     command(&["--", "sh", "-c", "kill -INT $$"], 128 + 2, ""),
+    // No worker of the kernel runs while this one does: what it sends before its card has a link is lost.
+    command(
+        &["--ordinary", "--cpus", "1", "--", "sva-workload", "--only", "network", "--real-time"],
+        0,
+        "2 passed, 0 failed",
+    ),
     // Linux's driver cannot be unbound without a WARN (docs/findings.md).
     Command {
         arguments: &["--fail-on-warning", "--", UNBIND],

@@ -442,6 +442,8 @@ pub enum Suite {
     Avocado,
     /// Every error names its cause and the way out
     Messages,
+    /// Not part of `all`: demos and guests' suites in random order beside two busy loops, for --minutes
+    Soak,
     /// rustfmt, clippy, no panics in the logic, no misplaced unsafe
     Lint,
 }
@@ -458,6 +460,12 @@ pub struct TestCmd {
     /// Run only the tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
+    /// How long `soak` begins tests
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub minutes: u64,
+    /// The order of `soak`, as a run has printed it
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Also run what is not part of every run: 16K pages, the driver against older kernels' headers
     #[arg(long)]
     pub more: bool,

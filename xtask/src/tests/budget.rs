@@ -78,7 +78,8 @@ mod tests {
     fn every_suite_has_a_share_once() {
         for suite in Suite::value_variants() {
             let count = SUITES.iter().filter(|row| row.suite == *suite).count();
-            assert_eq!(count, usize::from(*suite != Suite::All), "{suite:?}");
+            let part = ![Suite::All, Suite::Soak].contains(suite);
+            assert_eq!(count, usize::from(part), "{suite:?}");
         }
     }
 }

@@ -22,6 +22,7 @@ mod nested;
 mod qtests;
 mod registers;
 mod snapshot;
+mod soak;
 mod unit;
 mod units;
 mod vhost;
@@ -59,11 +60,22 @@ struct Entry {
     seconds: f32,
 }
 
+/// Which of a suite's tests run, of those that `--only` lets through.
+#[derive(Debug, PartialEq, Eq)]
+enum Pick {
+    All,
+    /// The one of this name.
+    This(String),
+    /// None: their names are asked for.
+    Names(Vec<String>),
+}
+
 /// Runs tests and keeps the score.
 pub struct Runner {
     entries: Vec<Entry>,
     suites: Vec<Suite>,
     only: Option<String>,
+    pick: Pick,
     /// Where logs go.
     pub dir: PathBuf,
     /// Where parts come from.
@@ -80,7 +92,21 @@ impl Runner {
         if !self.wants(name) {
             return;
         }
-        let dir = self.dir.join(name.replace(['/', ' '], "-"));
+        match &mut self.pick {
+            Pick::All => {}
+            Pick::This(wanted) if wanted == name => {}
+            Pick::This(_) => return,
+            Pick::Names(names) => return names.push(name.to_owned()),
+        }
+        let log = name.replace(['/', ' '], "-");
+        let mut dir = self.dir.join(&log);
+        // A test that runs again has logs of its own.
+        for time in 2.. {
+            if !dir.exists() {
+                break;
+            }
+            dir = self.dir.join(format!("{log}.{time}"));
+        }
         let _ = fs::create_dir_all(&dir);
         let started = Instant::now();
         let result = body(self, dir);
@@ -101,6 +127,23 @@ impl Runner {
     /// Whether `--only` lets this test through.
     pub fn wants(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+
+    /// The names of a suite's tests, of which none is run.
+    fn names(&mut self, suite: fn(&mut Self)) -> Vec<String> {
+        let before = std::mem::replace(&mut self.pick, Pick::Names(Vec::new()));
+        suite(self);
+        match std::mem::replace(&mut self.pick, before) {
+            Pick::Names(names) => names,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Runs one test of a suite.
+    fn only_this(&mut self, name: &str, suite: fn(&mut Self)) {
+        let before = std::mem::replace(&mut self.pick, Pick::This(name.to_owned()));
+        suite(self);
+        self.pick = before;
     }
 
     /// Takes down a result that came about elsewhere.
@@ -192,6 +235,7 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         entries: Vec::new(),
         suites: cmd.suites.clone(),
         only: cmd.only.clone(),
+        pick: Pick::All,
         dir: place::results("test")?,
         source: cmd.source.clone(),
         more: cmd.more,
@@ -211,6 +255,10 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         let clock = budget::Clock::start();
         run(&mut runner);
         budget::check(&mut runner, *suite, *minutes, &clock);
+    }
+    // Never part of all: it takes as long as it is told to, and writes to the tree.
+    if runner.suites.contains(&Suite::Soak) {
+        soak::run(&mut runner, &soak::Plan::new(cmd.minutes, cmd.seed));
     }
     finish(&runner, started)
 }

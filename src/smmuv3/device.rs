@@ -20,9 +20,9 @@ use crate::qemu::iommu_shell::{self, Core, IommuDevice, Shell, function, iotlb_e
 use crate::qemu::property::Default as PropertyDefault;
 use crate::qemu::{
     ARM_SMMUV3_INTERFACE, AddressSpace, ArmSmmuv3, ClassInit, DeviceImpl, Error, IrqLine, Link,
-    MemoryAttributes, MemoryRegion, OasMode, Object, ObjectLike, OnOffAuto, OwnedRegion, PciBus, Qom,
-    RegionOps, Result, RunStateWatch, SmmuInfo, SsidSizeMode, SysBusDevice, Text, Timer, Word, arm_events,
-    dl, main_loop, properties, qom,
+    MemoryAttributes, MemoryRegion, OasMode, OnOffAuto, OwnedRegion, PciBus, Qom, RegionOps, Result,
+    RunStateWatch, SmmuInfo, SsidSizeMode, SysBusDevice, Text, Timer, Word, arm_events, dl, main_loop,
+    properties, qom,
 };
 
 properties! {
@@ -57,7 +57,7 @@ properties! {
         /// See `Features::bbml`.
         pub bbml: u8 = 2, c"bbml", c"page sizes that change in place: levels 0 to 2 (break-before-make)";
         /// See `Features::hyp`.
-        pub hyp: OnOffAuto = OnOffAuto::Auto, c"hyp", c"streams of EL2, with E2H too: auto (if the CPUs have EL2), on, off";
+        pub hyp: OnOffAuto = OnOffAuto::Auto, c"hyp", c"streams of EL2, with E2H too: auto (with both stages), on, off";
         /// See `Features::stall_max`.
         pub stall_max: u16 = 256, c"stall-max", c"most stalled transactions at a time (1-65535)";
         /// Entries of the IOTLB.
@@ -121,7 +121,7 @@ pub trait Variant: Kinds {
     const REGION_TYPE_NAME: &'static CStr;
     /// For `-device help`.
     const DESCRIPTION: &'static CStr;
-    /// Whether `oas=auto` and `hyp=auto` follow the CPUs.
+    /// Whether `oas=auto` follows the CPUs, and `hyp=auto` the stages.
     const FOLLOWS_CPU: bool;
     /// Defaults that differ from the table's.
     const DEFAULTS: &'static [(&'static CStr, PropertyDefault)];
@@ -255,7 +255,8 @@ impl<V: Variant> SmmuDevice<V> {
         f.hyp = match p.hyp.get() {
             OnOffAuto::On => true,
             OnOffAuto::Off => false,
-            OnOffAuto::Auto => V::FOLLOWS_CPU && f.stage1 && !p.accel.get() && cpu_has_el2(),
+            // SMMUv3.2 has it wherever there are both stages (`IHI0070 §6.3.1`), whatever the CPUs have.
+            OnOffAuto::Auto => V::FOLLOWS_CPU && f.stage1 && f.stage2,
         };
         if p.accel.get() && f.hyp {
             return Err(Error::new(
@@ -281,22 +282,6 @@ impl<V: Variant> SmmuDevice<V> {
         f.validate()?;
         Ok(f)
     }
-}
-
-/// Whether the first CPU has EL2, as its property says. A machine has set it by the time it has devices.
-fn cpu_has_el2() -> bool {
-    type GetCpu = unsafe extern "C" fn(c_int) -> *mut c_void;
-    let Some(get_cpu) = dl::symbol(c"qemu_get_cpu") else { return false };
-    // SAFETY: QEMU's function of this name has this signature; what it returns is an object that lives as long as the
-    // machine, or null.
-    let cpu = unsafe {
-        let cpu = core::mem::transmute::<*mut c_void, GetCpu>(get_cpu)(0);
-        if cpu.is_null() {
-            return false;
-        }
-        Object::from_ptr(cpu.cast())
-    };
-    cpu.property_bool(c"has_el2").unwrap_or(false)
 }
 
 /// The physical address size of the first CPU, in a QEMU that has Arm CPUs.

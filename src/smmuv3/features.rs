@@ -639,10 +639,32 @@ impl Features {
         0
     }
 
-    /// `SMMU_AIDR`, `IHI0070 §6.3.8`: SMMUv3.1. Version 3.2 would promise `IDR3.FWB`; what is there of later versions
-    /// is advertised by itself.
+    /// `SMMU_AIDR`, `IHI0070 §6.3.8`: SMMUv3.2, or where a property takes away what that has, SMMUv3.1.
     #[must_use]
     pub fn aidr(&self) -> u32 {
-        1
+        if self.is_version_2() { 2 } else { 1 }
+    }
+
+    /// Whether everything is there that SMMUv3.2 makes mandatory:
+    ///
+    /// - `IDR3.RIL`, ranges and level hints (§4.4.1.1, §6.3.4);
+    /// - `IDR3.BBML` of 1 or 2 (§3.21.1.1, §6.3.4);
+    /// - `IDR3.FWB` (§6.3.4);
+    /// - `IDR0.Hyp` where there are both stages (§6.3.1);
+    /// - writes to Guarded registers are ignored while what guards them is on: `STRTAB_*`, `CMDQ_BASE`, `CMDQ_CONS`,
+    ///   `EVENTQ_BASE`, `EVENTQ_PROD`, the PRI queue's, `*_IRQ_CFGn`, `CR1`, `CR2` (§6.3.11, §6.3.12, §6.3.24 to §6.3.38),
+    ///   and `GBPA` without `Update` (§6.3.14): [`Registers::write32`](super::registers::Registers::write32), always;
+    /// - from SMMUv3.1, `IDR3.HAD` and `IDR3.XNX` (§6.3.4).
+    ///
+    /// Secure EL2, MPAM and small tables are optional. Of SMMUv3.3 there is nothing: `IDR3.E0PD` and `IDR3.PTWNNC` are 0,
+    /// which that version would set.
+    fn is_version_2(&self) -> bool {
+        let idr3 = Idr3::from(self.idr3());
+        let both = self.stage1 && self.stage2;
+        idr3.ril() != 0
+            && idr3.bbml() != 0
+            && idr3.fwb() != 0
+            && (self.hyp || !both)
+            && (idr3.xnx() != 0 || !self.stage2)
     }
 }

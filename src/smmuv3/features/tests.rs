@@ -16,7 +16,30 @@ fn defaults_are_valid_and_say_what_they_can() {
     // HAD, XNX, FWB, STT, RIL, BBML 2.
     assert_eq!(f.idr3(), 0x1714);
     assert_eq!(f.idr5(), (256 << 16) | (1 << 10) | (7 << 4) | 5);
-    assert_eq!((f.idr2(), f.idr4(), f.iidr(), f.aidr()), (0, 0, 0, 1));
+    assert_eq!((f.idr2(), f.idr4(), f.iidr()), (0, 0, 0));
+}
+
+/// SMMUv3.2 where everything is there that it makes mandatory, else SMMUv3.1; nothing of SMMUv3.3.
+#[test]
+fn version() {
+    let f = Features { hyp: true, ..Features::default() };
+    f.validate().unwrap();
+    assert_eq!(f.aidr(), 2);
+    for less in [
+        Features { hyp: false, ..f },
+        Features { range_invalidation: false, ..f },
+        Features { bbml: 0, ..f },
+        Features { fwb: false, ..f },
+        Features { xnx: false, ..f },
+        Features { stage2: false, hyp: false, ats_split: false, ..f },
+        Features::compat(),
+    ] {
+        less.validate().unwrap();
+        assert_eq!(less.aidr(), 1, "{less:?}");
+    }
+    assert_eq!(Features { bbml: 1, ..f }.aidr(), 2);
+    // E0PD, PTWNNC, and what came with SMMUv3.4.
+    assert_eq!(f.idr3() >> 13, 0);
 }
 
 #[test]

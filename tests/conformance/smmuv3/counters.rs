@@ -71,8 +71,8 @@ pub const REGISTERS: &[Register] = &[
     register("PMCG_IRQ_STATUS", "§10.5.2.24", PMCG + 0xe68, None, Kind::ReadOnly),
     // No MPAM.
     register("PMCG_GMPAM", "§10.5.2.25", PMCG + 0xe6c, Some(0), Kind::ReadOnly),
-    // SMMUv3.1.
-    register("PMCG_AIDR", "§10.5.2.26", PMCG + 0xe70, Some(1), Kind::ReadOnly),
+    // SMMUv3.2.
+    register("PMCG_AIDR", "§10.5.2.26", PMCG + 0xe70, Some(2), Kind::ReadOnly),
     register("PMCG_PMDEVARCH", "§10.5.2.29", PMCG + 0xfbc, Some(0x4770_2a56), Kind::ReadOnly),
     register("PMCG_PMDEVTYPE", "§10.5.2.29", PMCG + 0xfcc, Some(0x56), Kind::ReadOnly),
     register("PMCG_CIDR1", "§10.5.2.29", PMCG + 0xff4, Some(0x90), Kind::ReadOnly),

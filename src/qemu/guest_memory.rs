@@ -10,7 +10,7 @@ use super::bql::RcuGuard;
 use super::memory::{AddressSpace, MemoryAttributes, RegionKind};
 use super::ram_map::RamMap;
 use super::shared_ram;
-use crate::iommu::memory::{GuestMemory, MemoryError};
+use crate::iommu::memory::{GuestMemory, MemoryError, read_pairs};
 
 /// RAM of an address space. Registers of devices are refused, so that no walk can run into another
 /// device's callbacks, block on the BQL, or come back into the model that walks.
@@ -107,6 +107,21 @@ impl GuestMemory for GuestRam {
                 Ok(u64::from_le(unsafe { shared_ram::read_u64(host) }))
             }
             _ => Err(MemoryError { addr }),
+        }
+    }
+
+    fn read_structure(&self, addr: u64, words: &mut [u64]) -> Result<(), MemoryError> {
+        let rcu = RcuGuard::new();
+        let size = (words.len() as u64).saturating_mul(8);
+        match self.host(&rcu, addr, size, false) {
+            Some((host, run)) if run >= size && host.addr().is_multiple_of(8) => {
+                read_pairs(words, |offset| {
+                    let at = host.wrapping_add(usize::try_from(offset).unwrap_or(0));
+                    // SAFETY: an aligned word of `size` bytes of RAM, valid inside the read section.
+                    Ok(u64::from_le(unsafe { shared_ram::read_u64(at) }))
+                })
+            }
+            _ => read_pairs(words, |offset| self.read_u64(addr.wrapping_add(offset))),
         }
     }
 

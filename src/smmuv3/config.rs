@@ -294,7 +294,8 @@ impl StreamContext {
 
 /// Finds what the tables say of a request: fetches and validates the STE and, with stage 1, the CD.
 ///
-/// At most two reads of level 1 descriptors and eight of STE and CD words, and stage 2 walks to find them.
+/// At most two reads of level 1 descriptors and [pairs](crate::iommu::GuestMemory::read_structure) of STE and CD words, and
+/// stage 2 walks to find them.
 ///
 /// # Errors
 /// `C_BAD_STREAMID`, `F_STE_FETCH`, `C_BAD_STE`, `F_STREAM_DISABLED`, `C_BAD_SUBSTREAMID`, `F_CD_FETCH`, `C_BAD_CD`; with
@@ -531,7 +532,7 @@ fn fetch_fault(kind: FaultKind, req: &DmaRequest, fetch_addr: u64) -> Fault {
     Fault { fetch_addr, ..config_fault(kind, req) }
 }
 
-/// Reads a structure's first `N` words, each single-copy atomic.
+/// Reads a structure's first `N` words, each aligned pair as of one moment.
 fn read_words<const N: usize>(mem: &dyn GuestMemory, f: &Features, addr: u64) -> Option<[u64; N]> {
     let mut words = [0; N];
     // It does not straddle the end of memory, for it is aligned to its size.

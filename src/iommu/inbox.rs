@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What threads without the BQL have to report, until a bottom half takes it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::fifo::Fifo;
 use super::model::lock;
 
-/// A bounded list of reports. What does not fit is counted as lost. Reports that somebody waits for an answer to have
-/// room of their own, for none of them may be lost.
+/// A list of reports. It is bounded, and what does not fit is counted as lost. Reports that an endpoint waits for an answer
+/// to are never lost: there are no more of them than endpoints have requests under way.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
     ordinary: Fifo<T>,
-    awaited: Fifo<T>,
+    awaited: VecDeque<T>,
     capacity: usize,
     lost: u64,
 }
 
 impl<T: Copy> Inbox<T> {
-    /// Room for that many reports of either kind.
-    pub fn new(ordinary: usize, awaited: usize) -> Self {
-        Self {
-            ordinary: Fifo::new(ordinary),
-            awaited: Fifo::new(awaited),
-            capacity: ordinary.saturating_add(awaited),
-            lost: 0,
-        }
+    /// Room for that many reports that nobody waits for an answer to.
+    pub fn new(ordinary: usize) -> Self {
+        Self { ordinary: Fifo::new(ordinary), awaited: VecDeque::new(), capacity: ordinary, lost: 0 }
     }
 
-    /// How many reports fit.
-    pub fn capacity(&self) -> usize {
-        self.capacity
+    /// How many reports there can be by now.
+    pub fn most(&self) -> usize {
+        self.capacity.saturating_add(self.awaited.len())
     }
 
     /// Takes a report in. `false`: there is no room.
@@ -40,16 +36,14 @@ impl<T: Copy> Inbox<T> {
         fits
     }
 
-    /// Takes a report in that somebody waits for an answer to. `false`: there is no room.
-    pub fn push_awaited(&mut self, report: T) -> bool {
-        let fits = self.awaited.push(report);
-        self.lost = self.lost.saturating_add((!fits).into());
-        fits
+    /// Takes a report in that an endpoint waits for an answer to.
+    pub fn push_awaited(&mut self, report: T) {
+        self.awaited.push_back(report);
     }
 
     /// The next report; first those that are waited for.
     pub fn pop(&mut self) -> Option<T> {
-        self.awaited.pop().or_else(|| self.ordinary.pop())
+        self.awaited.pop_front().or_else(|| self.ordinary.pop())
     }
 
     /// How many were lost since the last call.
@@ -66,7 +60,7 @@ impl<T: Copy> Inbox<T> {
 
     /// All reports, in the order of [`pop`](Self::pop).
     pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        self.awaited.iter().chain(self.ordinary.iter())
+        self.awaited.iter().copied().chain(self.ordinary.iter())
     }
 
     /// Forgets everything.
@@ -85,9 +79,9 @@ pub(crate) struct SharedInbox<T> {
 }
 
 impl<T: Copy> SharedInbox<T> {
-    /// Room for that many reports of either kind.
-    pub fn new(ordinary: usize, awaited: usize) -> Self {
-        Self { list: Mutex::new(Inbox::new(ordinary, awaited)), unread: AtomicBool::new(false) }
+    /// Room for that many reports that nobody waits for an answer to.
+    pub fn new(ordinary: usize) -> Self {
+        Self { list: Mutex::new(Inbox::new(ordinary)), unread: AtomicBool::new(false) }
     }
 
     /// The list, to look at it or to take away from it.
@@ -109,7 +103,7 @@ impl<T: Copy> SharedInbox<T> {
         if !has_come {
             return 0;
         }
-        let most = self.lock().capacity();
+        let most = self.lock().most();
         for _ in 0..most {
             let Some(report) = self.lock().pop() else { break };
             take(report);
@@ -124,7 +118,7 @@ impl<T: Copy> SharedInbox<T> {
 
 #[test]
 fn what_came_is_told_once() {
-    let inbox = SharedInbox::new(2, 0);
+    let inbox = SharedInbox::new(2);
     let drain = || {
         let mut taken = Vec::new();
         let lost = inbox.drain(|report| taken.push(report));
@@ -138,7 +132,7 @@ fn what_came_is_told_once() {
 
 #[test]
 fn what_comes_meanwhile_is_left_for_the_next_time() {
-    let inbox = SharedInbox::new(1, 0);
+    let inbox = SharedInbox::new(1);
     let mut taken = Vec::new();
     inbox.report(|inbox| inbox.push(1));
     for _ in 0..2 {
@@ -151,15 +145,18 @@ fn what_comes_meanwhile_is_left_for_the_next_time() {
 }
 
 #[test]
-fn it_is_bounded_and_awaited_reports_have_room_of_their_own() {
-    let mut inbox = Inbox::new(3, 2);
+fn it_is_bounded_and_awaited_reports_are_never_lost() {
+    let mut inbox = Inbox::new(3);
     assert!((1..=3).all(|report| inbox.push(report)));
     assert!(!inbox.push(4));
-    assert!(inbox.push_awaited(11) && inbox.push_awaited(12) && !inbox.push_awaited(13));
-    assert_eq!((inbox.capacity(), inbox.take_lost(), inbox.take_lost()), (5, 2, 0));
+    inbox.push_awaited(11);
+    inbox.push_awaited(12);
+    assert_eq!((inbox.most(), inbox.take_lost(), inbox.take_lost()), (5, 1, 0));
     assert_eq!(inbox.iter().collect::<Vec<_>>(), [11, 12, 1, 2, 3]);
     assert_eq!(inbox.cancel(|report| *report == 11 || *report == 1), 1, "the other is no awaited one");
     assert_eq!((inbox.pop(), inbox.pop()), (Some(12), Some(1)));
+    (0..10_000).for_each(|report| inbox.push_awaited(report));
+    assert_eq!((inbox.iter().count(), inbox.take_lost()), (10_002, 0));
     inbox.clear();
     assert_eq!(inbox.pop(), None);
 }

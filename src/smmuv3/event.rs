@@ -148,13 +148,15 @@ pub(crate) type SharedInbox = crate::iommu::inbox::SharedInbox<Report>;
 
 /// How many ordinary events can wait for a bottom half.
 pub(crate) const INBOX_EVENTS: usize = 1024;
-/// How many stalls can.
-pub(crate) const INBOX_STALLS: usize = 4096;
 
 impl Report {
     /// Puts the report in. `false`: there is no room.
     pub(crate) fn enter(self, inbox: &mut Inbox) -> bool {
-        if self.stall.is_some() { inbox.push_awaited(self) } else { inbox.push(self) }
+        if self.stall.is_some_and(|waiter| waiter.tag.is_some()) {
+            inbox.push_awaited(self);
+            return true;
+        }
+        inbox.push(self)
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use self::counting::Seen;
 use super::config::StreamTable;
-use super::event::{self, INBOX_EVENTS, INBOX_STALLS, Inbox, Record, Report, SharedInbox, Waiter};
+use super::event::{self, INBOX_EVENTS, Inbox, Record, Report, SharedInbox, Waiter};
 use super::fault::{Fault, FaultAction};
 use super::features::{Features, StallModel};
 use super::pmcg::Pmcg;
@@ -102,7 +102,7 @@ impl<E: Engine> Smmu<E> {
             pmcg: Mutex::default(),
             epochs: Epochs::default(),
             listeners: AtomicBool::new(true),
-            inbox: SharedInbox::new(INBOX_EVENTS, INBOX_STALLS),
+            inbox: SharedInbox::new(INBOX_EVENTS),
             pending: Pending::default(),
             counters: Counters::default(),
             state: Mutex::new(State {
@@ -308,7 +308,13 @@ impl<E: Engine> Smmu<E> {
                 self.record_stalls(state, mem, effects);
                 waiter.tag.is_some()
             }
-            Admission::Line => true,
+            Admission::Line => {
+                // Behind others, although there is room: it is for them first.
+                if state.stalls.has_room() {
+                    self.pending.want();
+                }
+                true
+            }
             Admission::Refused => {
                 // §3.12: a stall configuration may be treated as a terminating one, and the fault says so.
                 self.record(state, mem, &report.record, false, effects);
@@ -419,7 +425,7 @@ impl<E: Engine> Smmu<E> {
     /// What in it cannot be; the SMMU is as before then.
     pub fn load(&self, saved: &SavedState) -> Result<(), LoadError> {
         let table = saved.check(&self.features, stall_capacity(&self.features))?;
-        let mut inbox = Inbox::new(INBOX_EVENTS, INBOX_STALLS);
+        let mut inbox = Inbox::new(INBOX_EVENTS);
         for report in &saved.inbox {
             if !report.enter(&mut inbox) {
                 return Err(too_many("number of events", saved.inbox.len()));
@@ -543,6 +549,7 @@ impl<E: Engine> Model for Smmu<E> {
         let mut state = lock(&self.state);
         self.signal_overflow(&mut effects);
         effects.0.append(&mut state.late.0);
+        state.stalls.begin_round();
         self.take_inbox(&mut state, mem, &mut effects);
         self.hear_hosts(&mut state, mem, &mut effects);
         self.record_stalls(&mut state, mem, &mut effects);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Stalled transactions (`IHI0070 §3.12.2`): a fixed table of entries, each with its STAG, and a waiting line for
-//! requests that find the table full.
+//! requests that find the table full. Those in the line are held by their endpoints, without a record: `IDR5.STALL_MAX` is
+//! how many stalls software sees, and none is terminated for want of an entry. The line is as long as it needs to be, for
+//! endpoints have no more requests under way than they have tags.
 //!
 //! An entry lives from the fault until software answers: `CMD_RESUME`, `CMD_STALL_TERM`, or `SMMUEN` cleared. Its STAG
 //! is the entry's number and, in the bits above, a count of how often the entry was used, so that an answer
 //! that comes too late meets no other transaction. An entry whose endpoint gave the request up stays, as its STAG
 //! must not be used again before software has let go of it.
+
+use std::collections::VecDeque;
 
 use super::event::{Record, Waiter};
 use crate::iommu::fifo::Fifo;
@@ -55,7 +59,7 @@ pub enum Admission {
     Entry,
     /// It waits for an entry.
     Line,
-    /// There is no room, not even in the line, or nobody who could wait there.
+    /// There is no room, and nobody who could wait in the line; or nothing stalls.
     Refused,
 }
 
@@ -65,13 +69,27 @@ pub struct StallTable {
     entries: Box<[Entry]>,
     free: Fifo<u16>,
     unrecorded: Fifo<u16>,
-    line: Fifo<Waiter>,
+    line: VecDeque<Place>,
+    /// Taken out of the line, told to try again, and not seen since: the last ones. Where one faults again it finds its
+    /// place.
+    told: VecDeque<Place>,
+    /// How many were told in this round and were not seen since: as many free entries are for them.
+    expected: usize,
+    next_ticket: u64,
     index_bits: u32,
 }
 
+/// A request's place in the line.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Counts up.
+    ticket: u64,
+    waiter: Waiter,
+}
+
 impl StallTable {
-    /// Length of the waiting line.
-    pub const LINE: usize = 4096;
+    /// How many requests that were told to try again keep their place in the line.
+    const TOLD: usize = 4096;
 
     /// A table of `capacity` entries.
     #[must_use]
@@ -81,7 +99,10 @@ impl StallTable {
             entries: vec![Entry::FREE; size].into_boxed_slice(),
             free: Fifo::new(size),
             unrecorded: Fifo::new(size),
-            line: Fifo::new(if capacity == 0 { 0 } else { Self::LINE }),
+            line: VecDeque::new(),
+            told: VecDeque::new(),
+            expected: 0,
+            next_ticket: 0,
             index_bits: u16::BITS.saturating_sub(capacity.saturating_sub(1).leading_zeros()),
         };
         table.clear();
@@ -93,6 +114,8 @@ impl StallTable {
         self.free.clear();
         self.unrecorded.clear();
         self.line.clear();
+        self.told.clear();
+        self.expected = 0;
         for (number, entry) in (0..=u16::MAX).zip(self.entries.iter_mut()) {
             *entry = Entry { uses: entry.uses, ..Entry::FREE };
             self.free.push(number);
@@ -116,20 +139,43 @@ impl StallTable {
         self.entries.get(usize::from(number))
     }
 
-    /// A transaction stalls.
+    /// A transaction stalls. What can wait does not overtake those that wait already.
     pub fn admit(&mut self, waiter: Waiter, record: Record) -> Admission {
-        let Some(number) = self.free.pop() else {
-            return if waiter.tag.is_some() && self.line.push(waiter) {
-                Admission::Line
-            } else {
-                Admission::Refused
-            };
+        let came_before = self.told.iter().position(|place| place.waiter == waiter);
+        let ticket = came_before.and_then(|at| self.told.remove(at)).map(|place| place.ticket);
+        if ticket.is_some() {
+            self.expected = self.expected.saturating_sub(1);
+        }
+        let may_enter = ticket.is_some() || waiter.tag.is_none() || self.line.is_empty();
+        let Some(number) = may_enter.then(|| self.free.pop()).flatten() else {
+            if waiter.tag.is_none() || self.entries.is_empty() {
+                return Admission::Refused;
+            }
+            self.wait(ticket, waiter);
+            return Admission::Line;
         };
         if let Some(entry) = self.entries.get_mut(usize::from(number)) {
             *entry = Entry { phase: Phase::Unrecorded, waiter, record, ..*entry };
             self.unrecorded.push(number);
         }
         Admission::Entry
+    }
+
+    /// Puts a request into the line: where it was before, or at the end.
+    fn wait(&mut self, ticket: Option<u64>, waiter: Waiter) {
+        let ticket = ticket.unwrap_or_else(|| {
+            let next = self.next_ticket;
+            self.next_ticket = next.wrapping_add(1);
+            next
+        });
+        let at = self.line.partition_point(|place| place.ticket < ticket);
+        self.line.insert(at, Place { ticket, waiter });
+    }
+
+    /// Whether an entry is free.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        !self.free.is_empty()
     }
 
     /// The next entry whose record is to be written, with its STAG.
@@ -202,7 +248,8 @@ impl StallTable {
             }
         }
         self.forget_freed();
-        self.line.retain(|waiter| {
+        self.told.retain(|place| !concerned(&place.waiter));
+        self.line.retain(|Place { waiter, .. }| {
             let concerned = concerned(waiter);
             if concerned {
                 ended(*waiter, false);
@@ -235,7 +282,8 @@ impl StallTable {
             }
         }
         self.forget_freed();
-        self.line.retain(|waiter| {
+        self.told.retain(|place| !given_up(&place.waiter));
+        self.line.retain(|Place { waiter, .. }| {
             let given_up = given_up(waiter);
             count = count.saturating_add(given_up.into());
             !given_up
@@ -243,15 +291,35 @@ impl StallTable {
         count
     }
 
-    /// If an entry is free and somebody waits for one, takes that request out of the line: it is to be retried.
+    /// Who was told to try again and has not been seen by now has not faulted again, or is slow: entries are for the next
+    /// ones in line.
+    pub fn begin_round(&mut self) {
+        self.expected = 0;
+        if self.line.is_empty() {
+            // There is no order to be kept.
+            self.told.clear();
+        }
+    }
+
+    /// If an entry is free that is not for one who was told before, takes the next request out of the line: it is to be
+    /// retried.
     pub fn next_in_line(&mut self) -> Option<Waiter> {
-        if self.free.is_empty() { None } else { self.line.pop() }
+        if self.expected >= self.free.len() {
+            return None;
+        }
+        let next = self.line.pop_front()?;
+        if self.told.len() >= Self::TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back(next);
+        self.expected = self.expected.saturating_add(1);
+        Some(next.waiter)
     }
 
     /// Everybody who waits.
     pub fn waiters(&self) -> impl Iterator<Item = Waiter> + '_ {
         let entries = self.entries.iter().filter(|entry| entry.phase != Phase::Free);
-        entries.map(|entry| entry.waiter).chain(self.line.iter()).filter(|waiter| waiter.tag.is_some())
+        entries.map(|entry| entry.waiter).chain(self.line()).filter(|waiter| waiter.tag.is_some())
     }
 
     /// Number of entries in use.
@@ -279,7 +347,7 @@ impl StallTable {
 
     /// The waiting line, first come first.
     pub fn line(&self) -> impl Iterator<Item = Waiter> + '_ {
-        self.line.iter()
+        self.line.iter().map(|place| place.waiter)
     }
 
     /// A table with that content, or `None` if it contradicts itself: more entries than there are, free ones that
@@ -326,9 +394,10 @@ impl StallTable {
             table.unrecorded.push(*number);
         }
         for waiter in line {
-            if waiter.tag.is_none() || !table.line.push(*waiter) {
+            if waiter.tag.is_none() || capacity == 0 {
                 return None;
             }
+            table.wait(None, *waiter);
         }
         Some(table)
     }
@@ -433,11 +502,42 @@ mod tests {
         let mut table = StallTable::new(1);
         table.admit(waiter(1, 1), [0; 4]);
         assert_eq!(table.admit(Waiter { tag: None, ..waiter(1, 0) }, [0; 4]), Admission::Refused);
-        for tag in 0..StallTable::LINE as u64 {
+        for tag in 0..100_000 {
             assert_eq!(table.admit(waiter(1, tag), [0; 4]), Admission::Line);
         }
-        assert_eq!(table.admit(waiter(1, 1), [0; 4]), Admission::Refused);
+        assert_eq!(table.line_length(), 100_000);
         assert_eq!(StallTable::new(0).admit(waiter(1, 1), [0; 4]), Admission::Refused);
+    }
+
+    /// Who was told to try again, and faults again before there is an entry, has its place back; newcomers do not overtake.
+    #[test]
+    fn the_line_keeps_its_order() {
+        let mut table = StallTable::new(1);
+        table.admit(waiter(1, 0), [0; 4]);
+        let stag = record_all(&mut table)[0];
+        for tag in 1..=4 {
+            table.admit(waiter(1, tag), [0; 4]);
+        }
+        table.resume(1, stag);
+        // Both are told, and the second one is faster.
+        assert_eq!(table.next_in_line(), Some(waiter(1, 1)));
+        assert_eq!(table.next_in_line(), None, "there is one entry");
+        table.begin_round();
+        assert_eq!(table.next_in_line(), Some(waiter(1, 2)));
+        assert_eq!(table.admit(waiter(1, 9), [0; 4]), Admission::Line, "a newcomer, although there is room");
+        assert_eq!(table.admit(waiter(1, 2), [0; 4]), Admission::Entry);
+        assert_eq!(table.admit(waiter(1, 1), [0; 4]), Admission::Line);
+        let line: Vec<_> = table.line().filter_map(|waiter| waiter.tag).collect();
+        assert_eq!(line, [1, 3, 4, 9]);
+        // A place that was given up is nobody's.
+        let stag = record_all(&mut table)[0];
+        table.resume(1, stag);
+        table.begin_round();
+        assert_eq!(table.next_in_line(), Some(waiter(1, 1)));
+        table.cancel(|waiter| waiter.tag == Some(1));
+        assert_eq!(table.admit(waiter(1, 1), [0; 4]), Admission::Line);
+        let line: Vec<_> = table.line().filter_map(|waiter| waiter.tag).collect();
+        assert_eq!(line, [3, 4, 9, 1]);
     }
 
     #[test]

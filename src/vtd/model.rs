@@ -108,7 +108,7 @@ impl<E: Engine> Vtd<E> {
             interrupt_gate: AtomicU64::new(registers.interrupt_gate().bits()),
             epochs: Epochs::default(),
             listeners: AtomicBool::new(true),
-            inbox: SharedInbox::new(INBOX, 0),
+            inbox: SharedInbox::new(INBOX),
             pending: Pending::default(),
             counters: Counters::default(),
             state: Mutex::new(State {
@@ -329,7 +329,7 @@ impl<E: Engine> Vtd<E> {
     /// What in it cannot be; the unit is as before then.
     pub fn load(&self, saved: &SavedState) -> Result<(), LoadError> {
         saved.check(&self.features)?;
-        let mut inbox = Inbox::new(INBOX, 0);
+        let mut inbox = Inbox::new(INBOX);
         for record in &saved.inbox {
             inbox.push(*record);
         }

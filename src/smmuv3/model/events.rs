@@ -125,14 +125,14 @@ impl<E: Engine> Smmu<E> {
         self.serve_line(state, effects);
     }
 
-    /// Entries are free: requests that wait for one may try again.
+    /// Entries are free: as many requests that wait for one may try again, first come first served. Each takes an entry if it
+    /// faults again. Those that do not are seen nowhere, so the next ones follow with the next run, whatever the first do.
     pub(super) fn serve_line(&self, state: &mut State, effects: &mut Effects) {
-        let mut room = state.stalls.entries().len().saturating_sub(state.stalls.in_use());
-        while room > 0
-            && let Some(waiter) = state.stalls.next_in_line()
-        {
+        while let Some(waiter) = state.stalls.next_in_line() {
             resolve(&waiter, true, effects);
-            room = room.saturating_sub(1);
+        }
+        if state.stalls.has_room() && state.stalls.line_length() != 0 {
+            self.pending.want();
         }
     }
 

@@ -1,5 +1,256 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
+
+/// Endpoints that wait, and ask again when they are told to.
+struct Endpoints {
+    /// What they ask for, by stream and tag.
+    waiting: std::collections::BTreeMap<(u32, u64), u64>,
+    ended: u64,
+}
+
+impl Endpoints {
+    fn new() -> Self {
+        Self { waiting: Default::default(), ended: 0 }
+    }
+
+    fn ask(&mut self, rig: &Rig, stream: u32, tag: u64, addr: u64, locked: bool) -> Vec<Effect> {
+        let req = DmaRequest { stream, ..request(addr, Some(tag)) };
+        let (outcome, Effects(mut effects)) = rig.smmu.translate(&rig.mem, &req, locked);
+        self.waiting.remove(&(stream, tag));
+        match outcome {
+            Outcome::Waiting => drop(self.waiting.insert((stream, tag), addr)),
+            Outcome::Translated { epoch, .. } => {
+                self.ended += 1;
+                if rig.smmu.end(epoch) {
+                    effects.extend(rig.run());
+                }
+            }
+            Outcome::Aborted => self.ended += 1,
+        }
+        effects
+    }
+
+    /// Does what they are told, until there is nothing more.
+    fn hear(&mut self, rig: &Rig, mut told: Vec<Effect>) {
+        for round in 0.. {
+            assert!(round < 100_000, "no end");
+            while rig.smmu.needs_run() {
+                told.extend(rig.run());
+            }
+            if told.is_empty() {
+                return;
+            }
+            for effect in std::mem::take(&mut told) {
+                let Effect::Resolved { stream, tag, retry, .. } = effect else { continue };
+                let addr = self.waiting.remove(&(stream, tag)).expect("it waits");
+                if retry {
+                    told.extend(self.ask(rig, stream, tag, addr, tag % 3 != 0));
+                } else {
+                    self.ended += 1;
+                }
+            }
+        }
+    }
+
+    /// Software makes every page present and answers every record: then nobody waits.
+    fn finish(&mut self, rig: &mut Rig) {
+        (0..64).for_each(|page| rig.map(page << 12));
+        for _ in 0..10_000 {
+            let mut stags = Vec::new();
+            while let Some(record) = rig.event() {
+                let second = Event1::from(record[1]);
+                if second.stall() != 0 {
+                    stags.push((Event0::from(record[0]).stream_id() as u32, second.stag() as u16));
+                }
+            }
+            let told = rig.acknowledge_events();
+            self.hear(rig, told);
+            let is_quiet = stags.is_empty();
+            for (stream, stag) in stags {
+                let told = rig.command(retry(stream, stag));
+                self.hear(rig, told);
+            }
+            if is_quiet && rig.read(reg::EVENTQ_PROD) & 0xf_ffff == rig.cons {
+                break;
+            }
+        }
+        assert_eq!(self.waiting.len(), 0, "no stall is open, every page is there, and they wait for ever");
+    }
+}
+
+fn line_rig(stall_max: u16) -> Rig {
+    let rig = Rig::with(Features { stall_max, ..Features::default() }, 12, 12);
+    rig.faults(FaultKind::Translation, FaultAction::Stall, true);
+    rig
+}
+
+/// Whoever waits for an entry is served when the pages are there, although those before it take none: none is terminated
+/// for want of an entry, and software sees no more stalls than `IDR5.STALL_MAX`.
+#[test]
+fn a_line_is_served_by_successes() {
+    for (stall_max, requests) in [(1u16, 4u64), (1, 5000), (4, 16), (7, 600), (256, 6000)] {
+        let mut rig = line_rig(stall_max);
+        let mut endpoints = Endpoints::new();
+        for tag in 1..=requests {
+            endpoints.ask(&rig, 8, tag, 0x1000, tag % 2 == 0);
+            assert!(endpoints.waiting.contains_key(&(8, tag)), "{stall_max}: terminated");
+            if tag % 100 == 0 {
+                rig.run();
+            }
+        }
+        endpoints.finish(&mut rig);
+        assert_eq!(endpoints.ended, requests);
+        assert_eq!(rig.smmu.stats().stalls, u64::from(stall_max), "the others took no entry");
+    }
+}
+
+/// One stream's stalls fill the table and are terminated; another's wait in the line.
+#[test]
+fn a_line_is_served_when_a_stream_is_terminated() {
+    for stall_max in [1, 3, 256] {
+        let mut rig = line_rig(stall_max);
+        let mut endpoints = Endpoints::new();
+        for tag in 0..u64::from(stall_max) {
+            endpoints.ask(&rig, 9, tag, 0x2000, true);
+        }
+        for tag in 1..=600 {
+            endpoints.ask(&rig, 8, tag, 0x1000, true);
+        }
+        rig.map(0x1000);
+        let told = rig.command(stall_term(9));
+        endpoints.hear(&rig, told);
+        assert_eq!(endpoints.waiting.len(), 0);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Ask {
+        stream: u32,
+        tag: u64,
+        page: u64,
+        locked: bool,
+    },
+    Answer {
+        nth: usize,
+        action: u64,
+        abort: u64,
+    },
+    Terminate {
+        stream: u32,
+    },
+    Cancel {
+        stream: u32,
+        tag: Option<u64>,
+    },
+    Map {
+        page: u64,
+    },
+    Unmap {
+        page: u64,
+    },
+    /// Records not yet written become stale.
+    Sync,
+    ReadEvents {
+        most: usize,
+    },
+    Migrate,
+    Run,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let stream = || 8..11u32;
+    prop_oneof![
+        12 => (stream(), 0..40u64, 0..6u64, any::<bool>())
+            .prop_map(|(stream, tag, page, locked)| Step::Ask { stream, tag, page, locked }),
+        4 => (0..8usize, 0..2u64, 0..2u64).prop_map(|(nth, action, abort)| Step::Answer { nth, action, abort }),
+        1 => stream().prop_map(|stream| Step::Terminate { stream }),
+        1 => (stream(), prop::option::of(0..40u64)).prop_map(|(stream, tag)| Step::Cancel { stream, tag }),
+        2 => (0..6u64).prop_map(|page| Step::Map { page }),
+        2 => (0..6u64).prop_map(|page| Step::Unmap { page }),
+        1 => Just(Step::Sync),
+        3 => (0..6usize).prop_map(|most| Step::ReadEvents { most }),
+        1 => Just(Step::Migrate),
+        1 => Just(Step::Run),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever ends the entries before, who may be served is served in the end: RESUME with either answer, STALL_TERM, a
+    /// success that takes no entry, a stale record, a cancel; with an event queue that is full, and migrations in between.
+    #[test]
+    fn whoever_may_be_served_is_served(
+        steps in vec(step(), 1..150),
+        stall_max in prop_oneof![Just(1u16), Just(2), Just(5), Just(16), Just(256)],
+        event_log2size in 0..4u32,
+    ) {
+        let features = Features { stall_max, ..Features::default() };
+        let mut rig = Rig::with(features, 8, event_log2size);
+        rig.faults(FaultKind::Translation, FaultAction::Stall, true);
+        let mut endpoints = Endpoints::new();
+        let mut records = Vec::new();
+        for step in steps {
+            let told = match step {
+                Step::Ask { stream, tag, .. } if endpoints.waiting.contains_key(&(stream, tag)) => vec![],
+                Step::Ask { stream, tag, page, locked } => {
+                    endpoints.ask(&rig, stream, tag, page << 12, locked)
+                }
+                Step::Answer { nth, action, abort } if !records.is_empty() => {
+                    let (stream, stag) = records.remove(nth % records.len());
+                    rig.command(resume(stream, stag, action, abort))
+                }
+                Step::Terminate { stream } => rig.command(stall_term(stream)),
+                Step::Cancel { stream, tag } => {
+                    rig.smmu.cancel(stream, None, tag);
+                    endpoints.waiting.retain(|(of, name), _| *of != stream || tag.is_some_and(|tag| tag != *name));
+                    vec![]
+                }
+                Step::Map { page } => {
+                    rig.map(page << 12);
+                    vec![]
+                }
+                Step::Unmap { page } => {
+                    lock(&rig.smmu.engine.mapped).remove(&page);
+                    vec![]
+                }
+                Step::Sync => rig.command(sync()),
+                Step::ReadEvents { most } => {
+                    for _ in 0..most {
+                        let Some(record) = rig.event() else { break };
+                        let second = Event1::from(record[1]);
+                        if second.stall() != 0 {
+                            records.push((Event0::from(record[0]).stream_id() as u32, second.stag() as u16));
+                        }
+                    }
+                    rig.acknowledge_events()
+                }
+                Step::Migrate => {
+                    let words = rig.smmu.save_words();
+                    rig.smmu.load_words(&words).unwrap();
+                    vec![]
+                }
+                Step::Run => rig.run(),
+                Step::Answer { .. } => vec![],
+            };
+            endpoints.hear(&rig, told);
+            let mut known: Vec<_> = (8..11)
+                .flat_map(|stream| rig.smmu.pending(stream).into_iter().map(move |(_, tag)| (stream, tag)))
+                .collect();
+            known.sort_unstable();
+            prop_assert_eq!(known, endpoints.waiting.keys().copied().collect::<Vec<_>>());
+        }
+        for (stream, stag) in records {
+            let told = rig.command(retry(stream, stag));
+            endpoints.hear(&rig, told);
+        }
+        endpoints.finish(&mut rig);
+    }
+}
 
 #[test]
 fn retry_abort_terminate() {

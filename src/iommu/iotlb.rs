@@ -27,12 +27,15 @@ const GLOBAL: u64 = 1 << 6;
 const SIZE: u64 = 0x3f;
 const PAGE: u64 = !0xfff;
 
+/// In [`Tag::space`]: whose global entries those of the address space are. Entries of it that are not global do not know.
+pub const GLOBAL_SET: u32 = 1 << 31;
+
 /// An address space as the IOTLB knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tag {
     /// VMID, domain-id.
     pub domain: u32,
-    /// ASID, PASID.
+    /// ASID, PASID. Where a domain has two sets of address spaces that do not share global entries, [`GLOBAL_SET`] says which.
     pub space: u32,
 }
 
@@ -45,7 +48,7 @@ pub struct CachedPage {
     pub output: u64,
     /// Its size: 12 to 63.
     pub log2size: u8,
-    /// Holds in every address space of its domain.
+    /// Holds in every address space of its domain, or of one of its [sets](GLOBAL_SET).
     pub global: bool,
     /// What the model's invalidations may select by (level and granule): 0 to 15.
     pub kind: u8,
@@ -189,6 +192,11 @@ impl Iotlb {
         self.all.raise(at);
     }
 
+    /// Removes the entries with any of these attributes. `false`: somebody writes, and there may be some left.
+    pub fn remove_attributed(&self, attributes: u32) -> bool {
+        self.table.remove_everywhere(|key, value| unpack(key, value).attributes & attributes != 0)
+    }
+
     /// Forgets everything of a domain, global entries too.
     pub fn invalidate_domain(&self, at: Moment, domain: u32) {
         let by_stamp = !self.exact || self.domains.is_exact(u64::from(domain));
@@ -213,8 +221,8 @@ impl Iotlb {
         let sizes = self.sizes.load(Ordering::Acquire);
         let global_sizes = self.global_sizes.load(Ordering::Acquire);
         let probes = |sizes| bits(sizes).map(|s| span.pages(s)).fold(0u64, u64::saturating_add);
-        let global_tag = Tag { domain, space: 0 };
-        let all_probes = probes(sizes).saturating_add(probes(global_sizes));
+        let global_tags = [0, GLOBAL_SET].map(|space| Tag { domain, space });
+        let all_probes = probes(sizes).saturating_add(probes(global_sizes).saturating_mul(2));
         let limit = if self.exact { u64::try_from(self.table.sets()).unwrap_or(0) } else { MAX_PROBES };
 
         if let Some(space) = space
@@ -224,8 +232,10 @@ impl Iotlb {
             if !self.remove_pages(tag, span, sizes, false) {
                 self.spaces.raise(space_number(tag), at);
             }
-            if !self.remove_pages(global_tag, span, global_sizes, true) {
-                self.globals.raise(at);
+            for tag in global_tags {
+                if !self.remove_pages(tag, span, global_sizes, true) {
+                    self.globals.raise(at);
+                }
             }
             return;
         }
@@ -301,7 +311,7 @@ impl Span {
 }
 
 fn key(tag: Tag, addr: u64, log2size: u8, global: bool) -> Key {
-    let space = if global { 0 } else { tag.space };
+    let space = if global { tag.space & GLOBAL_SET } else { tag.space & !GLOBAL_SET };
     let page = addr & !mask(log2size) & PAGE;
     let global = if global { GLOBAL } else { 0 };
     [(u64::from(tag.domain) << 32) | u64::from(space), page | VALID | global | (u64::from(log2size) & SIZE)]

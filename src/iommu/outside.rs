@@ -53,11 +53,7 @@ impl Outside {
         let mut ranges = Vec::with_capacity(2);
         if mask == u64::MAX {
             if for_all {
-                for word in self.top_bytes.iter().chain([&self.parts]) {
-                    if word.load(Ordering::SeqCst) != 0 {
-                        word.store(0, Ordering::SeqCst);
-                    }
-                }
+                self.forget();
             }
             push(0, u64::MAX, &mut ranges);
             return ranges;
@@ -79,6 +75,15 @@ impl Outside {
             }
         }
         ranges
+    }
+
+    /// They hold nothing: they were told so, or are reset.
+    pub fn forget(&self) {
+        for word in self.top_bytes.iter().chain([&self.parts]) {
+            if word.load(Ordering::SeqCst) != 0 {
+                word.store(0, Ordering::SeqCst);
+            }
+        }
     }
 
     fn top_bytes(&self) -> impl Iterator<Item = u64> + '_ {

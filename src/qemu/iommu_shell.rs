@@ -564,6 +564,8 @@ impl<D: IommuDevice> Reset for D {
         if let Some(core) = this.shell().core() {
             core.forget_work();
             core.model.reset();
+            // Those that keep translations are reset as well.
+            core.outside.iter().for_each(Outside::forget);
         }
     }
 }

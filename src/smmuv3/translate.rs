@@ -12,20 +12,20 @@
 //! walk that the invalidation overlapped, and is not cached.
 
 mod ats;
+mod fragments;
 mod invalidate;
 mod tables;
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 pub use invalidate::{Invalidation, Pages, Regime};
 
+use self::fragments::Fragments;
 use self::tables::WalkedTables;
 use super::config::{self, CONTEXT_WORDS, StreamAction, StreamContext, StreamTable, StreamWorld};
 use super::fault::{Fault, FaultKind};
 use super::features::Features;
 use super::walk::{self, Mapping, PagePerms, Refusal, Stage};
 use crate::iommu::context_cache::ContextCache;
-use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
+use crate::iommu::iotlb::{CachedPage, GLOBAL_SET, Iotlb, Tag};
 use crate::iommu::micro_tlb::MicroTlb;
 use crate::iommu::narrow::low16;
 use crate::iommu::sequence::{Moment, Sequence};
@@ -46,6 +46,8 @@ const SPACE_STAMPS_LOG2: u32 = 16;
 const STAGE_2: u32 = 1 << 16;
 /// A tag's domain: pages of EL2.
 const EL2: u32 = 1 << 17;
+/// In a page's attributes, beside its permissions: it is a part of a larger page or block of stage 1.
+const PART: u32 = 1 << 31;
 /// A tag's space: EL2 where it has no ASIDs.
 const NO_ASID: u32 = 1 << 16;
 
@@ -80,9 +82,17 @@ pub trait Engine:
     /// is cached stays (`IHI0070 §6.3.9.6`).
     fn tables_changed(&self);
 
-    /// How many low bits of an input address do not count in stage 1's commands by address: those of the largest page or
-    /// block of stage 1 that was entered in parts.
+    /// How many low bits of an input address do not count in what caches outside are told of stage 1's commands by address:
+    /// those of the largest page or block of stage 1 that was entered in parts.
     fn ignored_bits(&self) -> u32;
+
+    /// Whether caches outside have to forget everything with the next of these commands, so that those bits count again.
+    fn owes_everything(&self) -> bool {
+        false
+    }
+
+    /// They are told to.
+    fn outside_forgets(&self) {}
 }
 
 /// An SMMU's translation: tables, caches, and the order of their invalidation.
@@ -95,8 +105,7 @@ pub struct Translator {
     iotlb: Iotlb,
     /// The walk cache, if there is one.
     tables: Option<Iotlb>,
-    /// Bit n: a stage 1 page or block of `2^n` bytes has been entered in parts, as stage 2 has smaller pages.
-    fragments: AtomicU64,
+    fragments: Fragments,
     counters: TranslatorCounters,
 }
 
@@ -126,7 +135,7 @@ impl Translator {
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: iotlb(iotlb_entries, features.adversarial),
             tables: features.adversarial.then(|| iotlb(TABLE_ENTRIES, true)),
-            fragments: AtomicU64::new(0),
+            fragments: Fragments::default(),
             counters: TranslatorCounters::new(),
             features,
         }
@@ -234,16 +243,21 @@ impl Translator {
         addr: u64,
         now: Moment,
     ) -> Option<(CachedPage, PagePerms)> {
-        let addr = if context.action().has_first_stage() {
+        let (addr, region) = if context.action().has_first_stage() {
             let region = context.region(is_upper(addr));
             if !region.enabled && !self.features.adversarial {
                 return None;
             }
-            if region.top_byte_ignore { canonical(addr) } else { addr }
+            (if region.top_byte_ignore { canonical(addr) } else { addr }, Some(region))
         } else {
-            addr
+            (addr, None)
         };
         let page = self.iotlb.lookup(now, tag(context), addr)?;
+        // A global page of a larger address space is none of a smaller one, even for an SMMU that caches all that it may: what
+        // it has of TxSZ it has with the CD (§3.4, §5.4).
+        if page.global && region.is_some_and(|region| region.enabled && !region.contains(addr)) {
+            return None;
+        }
         Some((page, PagePerms::from_bits(low16(page.attributes.into()))))
     }
 
@@ -291,9 +305,9 @@ impl Translator {
         };
         self.counters.updated(updates.accessed, updates.dirtied);
         let mapping = result?;
-        if mapping.leaf_log2size != mapping.log2size {
-            // Before it is entered, for what is not seen is not invalidated.
-            self.fragments.fetch_or(1u64.wrapping_shl(mapping.leaf_log2size.into()), Ordering::SeqCst);
+        let is_part = mapping.leaf_log2size != mapping.log2size;
+        if is_part {
+            self.fragments.enter(mapping.leaf_log2size);
         }
         let page = CachedPage {
             input: input(context, req.addr) & !size_mask(mapping.log2size),
@@ -301,7 +315,7 @@ impl Translator {
             log2size: mapping.log2size,
             global: mapping.global,
             kind: kind(&mapping),
-            attributes: u32::from(mapping.perms.bits()),
+            attributes: u32::from(mapping.perms.bits()) | if is_part { PART } else { 0 },
         };
         let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
         Ok(mapping)
@@ -356,11 +370,18 @@ impl Translate for Translator {
 
     fn invalidate(&self, what: &Invalidation) {
         self.counters.count(counter::INVALIDATIONS);
-        self.sequence.invalidate(|at| self.forget(what, at));
+        let parts = match what {
+            // Pages of EL2 have no second stage.
+            Invalidation::NsnhAll => self.fragments.take(),
+            // One that forgets no more than it is told to keeps them.
+            Invalidation::Va { .. } if !self.features.adversarial => self.fragments.take_now_and_then(),
+            _ => 0,
+        };
+        self.sequence.invalidate(|at| self.forget(what, parts, at));
     }
 
     fn reset(&self) {
-        self.fragments.store(0, Ordering::SeqCst);
+        self.fragments.reset();
         self.sequence.invalidate(|at| {
             self.contexts.invalidate_all(at);
             self.translation_caches().for_each(|cache| cache.invalidate_all(at));
@@ -387,8 +408,15 @@ impl Engine for Translator {
     }
 
     fn ignored_bits(&self) -> u32 {
-        let sizes = self.fragments.load(Ordering::SeqCst);
-        u64::BITS.saturating_sub(sizes.leading_zeros()).saturating_sub(1)
+        self.fragments.bits_outside()
+    }
+
+    fn owes_everything(&self) -> bool {
+        self.fragments.are_outside_alone()
+    }
+
+    fn outside_forgets(&self) {
+        self.fragments.outside_forgets();
     }
 }
 
@@ -401,7 +429,9 @@ fn iotlb(entries: usize, exact: bool) -> Iotlb {
 #[inline(always)]
 fn tag(context: &StreamContext) -> Tag {
     let vmid = u32::from(context.vmid());
-    let space = u32::from(context.asid());
+    // §3.17.1, CD.ASET: global pages are those of one set of ASIDs.
+    let set = if context.cd0().aset() == 0 { 0 } else { GLOBAL_SET };
+    let space = u32::from(context.asid()) | set;
     match (context.action(), context.world()) {
         (StreamAction::SecondStage, _) => Tag { domain: vmid | STAGE_2, space: 0 },
         (_, StreamWorld::El1) => Tag { domain: vmid, space },

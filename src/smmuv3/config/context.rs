@@ -2,6 +2,7 @@
 //! CD table lookup and the validity of CDs.
 
 use super::{StreamContext, StreamWorld, align_down, config_fault, read_context, second};
+use crate::iommu::narrow::ones;
 use crate::iommu::{DmaRequest, GuestMemory};
 use crate::smmuv3::fault::{Fault, FaultKind};
 use crate::smmuv3::features::{Features, Httu, StallModel};
@@ -132,6 +133,15 @@ impl StreamContext {
 }
 
 impl Region {
+    /// Whether an address of this half has no more bits than the table: those above are copies of bit 55, all but the top
+    /// byte where that is ignored (`IHI0070 §3.4.1`).
+    #[must_use]
+    pub fn contains(&self, va: u64) -> bool {
+        let top = if self.top_byte_ignore { 56 } else { 64 };
+        let sign = if va >> 55 & 1 != 0 { u64::MAX } else { 0 };
+        (va ^ sign) & ones(top) & !ones(64u32.saturating_sub(self.size)) == 0
+    }
+
     /// Nothing of a disabled region is checked (`IHI0070 §5.4.1.1`).
     fn is_illegal(&self, f: &Features, context: &StreamContext) -> bool {
         if !self.enabled {

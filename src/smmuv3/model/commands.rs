@@ -184,8 +184,14 @@ impl<E: Engine> Smmu<E> {
 
     fn notify(&self, what: &Invalidation, notified: &mut Notified, effects: &mut Effects) {
         if self.listeners.load(Ordering::Relaxed)
-            && let Some(notice) = notice(what, self.engine.ignored_bits())
+            && let Some(mut notice) = notice(what, self.engine.ignored_bits())
         {
+            if matches!(what, Invalidation::Va { .. }) && self.engine.owes_everything() {
+                notice = Effect::UNMAP_ALL;
+            }
+            if notice == Effect::UNMAP_ALL {
+                self.engine.outside_forgets();
+            }
             notified.tell(notice, effects);
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the invalidation commands do to the caches (`IHI0070 §4.3`, `§4.4`).
 
-use super::{Engine, STAGE_2, Translator, canonical, granule_kind};
+use super::{PART, STAGE_2, Translator, canonical, granule_kind};
 use crate::iommu::iotlb::{Iotlb, Span, Tag};
 use crate::iommu::narrow::ones;
 use crate::iommu::sequence::Moment;
@@ -117,7 +117,8 @@ impl Invalidation {
 }
 
 impl Translator {
-    pub(super) fn forget(&self, what: &Invalidation, at: Moment) {
+    /// `parts`: sizes of blocks that were entered in parts, which are to go as well.
+    pub(super) fn forget(&self, what: &Invalidation, parts: u64, at: Moment) {
         match *what {
             Invalidation::All => self.contexts.invalidate_all(at),
             Invalidation::Ste { sid } | Invalidation::CdAll { sid } => {
@@ -147,7 +148,7 @@ impl Translator {
             Invalidation::Va { regime, asid, pages } => {
                 let mut span = pages.span(canonical(pages.addr));
                 // Where stage 2 cut a page of stage 1 up, whatever translates a part of it names all of it.
-                let whole = ones(self.ignored_bits());
+                let whole = ones(self.fragments.bits_with(parts));
                 (span.first, span.last) = (span.first & !whole, span.last | whole);
                 let space = asid.map(u32::from);
                 self.invalidate_pages(
@@ -155,6 +156,9 @@ impl Translator {
                     &pages,
                     span,
                 );
+                if parts != 0 && !self.iotlb.remove_attributed(PART) {
+                    self.fragments.put_back(parts);
+                }
             }
             Invalidation::Ipa { vmid, pages } => {
                 let domain = u32::from(vmid) | STAGE_2;

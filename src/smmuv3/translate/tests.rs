@@ -335,6 +335,90 @@ fn global_pages_outlive_their_asid() {
     assert_eq!(rig.read(1, VA), Err(FaultKind::Translation));
 }
 
+/// §3.17.1: global pages are those of one set of ASIDs, in EL1 and in EL2 with E2H; a TLBI by address takes those of both.
+#[test]
+fn global_pages_are_of_one_aset() {
+    for (e2h, adversarial, swapped) in [false, true]
+        .into_iter()
+        .flat_map(|e2h| [(e2h, false, 0), (e2h, false, 1), (e2h, true, 0), (e2h, true, 1)])
+    {
+        let mut rig = Rig::with_features(Features { hyp: true, adversarial, ..Features::default() });
+        if e2h {
+            rig.streams.e2h = true;
+            let ste = ste_stage1(rig.contexts.base, 8, s1fmt::LINEAR, s1dss::SSID0);
+            rig.guest.set_ste(&rig.streams, SID, &edit_ste1(ste, |ste1| ste1.with_strw(0b10)));
+        }
+        let regime = if e2h { Regime::El2 } else { Regime::El1 { vmid: 0 } };
+        let by_va = |asid| {
+            let pages = Pages { addr: VA, size: 4096, granule_log2: None, level: None, leaf: false };
+            rig.smmu.invalidate(&Invalidation::Va { regime, asid, pages });
+        };
+        let spaces = [(1, 5, swapped), (2, 6, 1 - swapped), (3, 7, swapped)].map(|(ssid, asid, aset)| {
+            let tables = rig.guest.tables(12, 48);
+            rig.guest.set_cd(&rig.contexts, ssid, &edit_cd(cd(&tables, asid), |cd| cd.with_aset(aset)));
+            tables
+        });
+        let [first, second, _] = &spaces;
+        let global = |tables, to| rig.guest.map(tables, VA, to, 3, user_rw().with_ng(0));
+        global(first, 0x9000_0000);
+        assert_eq!(rig.read(2, VA), Err(FaultKind::Translation));
+        assert_eq!(rig.read(1, VA), Ok(0x9000_0000));
+        assert_eq!(rig.read(3, VA), Ok(0x9000_0000), "of the same set");
+        assert_eq!(rig.read(2, VA), Err(FaultKind::Translation), "of the other set");
+        global(second, 0xa000_0000);
+        assert_eq!(rig.read(2, VA), Ok(0xa000_0000));
+        assert_eq!(rig.read(1, VA), Ok(0x9000_0000), "both are cached");
+        // Whichever ASID is named, and whether one is, global pages of both sets go.
+        for asid in [Some(5), Some(6), Some(99), None] {
+            global(first, 0xb000_0000);
+            global(second, 0xc000_0000);
+            by_va(asid);
+            assert_eq!((rig.read(1, VA), rig.read(2, VA)), (Ok(0xb000_0000), Ok(0xc000_0000)), "{asid:?}");
+            global(first, 0x9000_0000);
+            global(second, 0xa000_0000);
+            by_va(asid);
+            assert_eq!((rig.read(1, VA), rig.read(2, VA)), (Ok(0x9000_0000), Ok(0xa000_0000)), "{asid:?}");
+        }
+    }
+}
+
+/// §3.4, §5.4: an address that TxSZ does not reach is a translation fault, also where another CD's global page covers it: in
+/// both halves, with a tag and without, from a page and from a block.
+#[test]
+fn global_pages_are_in_reach_of_their_tables() {
+    const FAR: u64 = 0x7000_0000_0000;
+    for (adversarial, upper, tbi, level) in
+        (0..16u32).map(|n| (n & 1 != 0, n & 2 != 0, u64::from(n >> 2 & 1), if n & 8 == 0 { 3 } else { 2 }))
+    {
+        let rig = Rig::new(adversarial);
+        let space = |ssid, asid, bits| {
+            let tables = rig.guest.tables(12, bits);
+            let with_tbi = |cd: Cd0| cd.with_tbi0(tbi).with_tbi1(tbi);
+            let entry = with_upper(cd(&tables, asid), &tables);
+            rig.guest.set_cd(&rig.contexts, ssid, &edit_cd(entry, with_tbi));
+            tables
+        };
+        let (wide, _) = (space(1, 5, 48), space(2, 6, 39));
+        // As the tables of either half index it.
+        rig.guest.map(&wide, FAR, 0x9000_0000, level, user_rw().with_ng(0));
+        rig.guest.map(&wide, VA & !0x1f_ffff, 0xa000_0000, level, user_rw().with_ng(0));
+        let half = if upper { 0xffff << 48 } else { 0 };
+        let far = half | FAR;
+        // In the upper half of a space of 39 bits, addresses have 25 ones at the top.
+        let near = if upper { u64::MAX << 39 | VA & !0x1f_ffff } else { VA & !0x1f_ffff };
+        let tagged = |addr: u64| if tbi != 0 { addr ^ 0x5a << 56 } else { addr };
+        for addr in [far, tagged(far)] {
+            assert_eq!(rig.read(2, addr), Err(FaultKind::Translation));
+            assert_eq!(rig.read(1, addr), Ok(0x9000_0000), "{far:#x}");
+            assert_eq!(rig.read(2, addr), Err(FaultKind::Translation), "beyond TxSZ, {addr:#x}");
+        }
+        if !upper {
+            assert_eq!(rig.read(1, tagged(near)), Ok(0xa000_0000));
+            assert_eq!(rig.read(2, tagged(near)), Ok(0xa000_0000), "within TxSZ a global page is global");
+        }
+    }
+}
+
 #[test]
 fn blocks_of_every_granule_are_one_entry() {
     for (granule, level, log2) in
@@ -460,7 +544,7 @@ struct Meddler<'a> {
     event: &'a (dyn Fn() + Sync),
 }
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 impl GuestMemory for Meddler<'_> {
     fn read(&self, addr: u64, buf: &mut [u8]) -> Result<(), MemoryError> {

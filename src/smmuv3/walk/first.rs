@@ -6,8 +6,7 @@ use super::{
     ByteOrder, Fault, FaultAction, FaultClass, FaultKind, Leaf, MAX_UPDATES, Position, Refusal, Stage,
     StreamAction, Update, Updates, Walk, perms, translation_fault,
 };
-use crate::iommu::narrow::ones;
-use crate::smmuv3::config::{Region, StreamWorld};
+use crate::smmuv3::config::StreamWorld;
 use crate::smmuv3::spec::pte::Pte;
 
 /// What table descriptors take away from everything below them.
@@ -61,7 +60,7 @@ impl Walk<'_> {
         let input_bits = 64u32.saturating_sub(region.size);
         // A reserved or absent granule is refused with the CD; here it only keeps the arithmetic sound.
         let granule_absent = !self.f.supports_granule(region.granule_log2);
-        if !region.enabled || granule_absent || !in_range(va, &region, input_bits) {
+        if !region.enabled || granule_absent || !region.contains(va) {
             return Err(self.first_stage_fault(FaultKind::Translation));
         }
         let granule = region.granule_log2;
@@ -169,12 +168,4 @@ impl Walk<'_> {
         let bytes = self.context.cd3().bits().to_le_bytes();
         usize::try_from(index).ok().and_then(|index| bytes.get(index).copied()).unwrap_or(0)
     }
-}
-
-/// Whether the bits above the input size are copies of bit 55, all but the top byte where that is ignored
-/// (`IHI0070 §3.4.1`).
-fn in_range(va: u64, region: &Region, input_bits: u32) -> bool {
-    let top = if region.top_byte_ignore { 56 } else { 64 };
-    let sign = if va >> 55 & 1 != 0 { u64::MAX } else { 0 };
-    (va ^ sign) & ones(top) & !ones(input_bits) == 0
 }

@@ -319,3 +319,61 @@ fn a_refused_atomic_is_recorded_as_what_it_lacks() {
     let fault = rig.ask(Some(1), VA, ATOMIC).unwrap_err();
     assert_eq!(crate::smmuv3::event::encode(&fault)[1] >> 35 & 1, 0);
 }
+
+/// A block of stage 1 that stage 2 cuts up: whatever names a part of it names all of it. That comes to an end, in the caches
+/// and in what caches outside are told, and after a reset; whatever is entered in parts anew is found again.
+#[test]
+fn blocks_in_parts_do_not_coarsen_commands_for_ever() {
+    for adversarial in [false, true] {
+        let vm = Vm::new(adversarial);
+        let block = 3u64 << 30;
+        vm.rig.guest.map(&vm.first, block, 1 << 35, 1, user_rw());
+        let parts = [0, 5, 0x3_ffff].map(|n: u64| n << 12);
+        for part in parts {
+            vm.map((1 << 35) + part, PA + part, s2_rw());
+        }
+        vm.map(IPA + 0x1000, PA + 0x1000, s2_rw());
+        vm.rig.guest.map(&vm.first, VA + 0x1000, IPA + 0x1000, 3, user_rw());
+        let smmu = &vm.rig.smmu;
+        let is_outside = |bits| assert_eq!((smmu.ignored_bits(), smmu.owes_everything()), (bits, false));
+        let va_7 = |addr| va_of(VMID, Some(5), page(addr));
+        let enter = || parts.map(|part| assert_eq!(vm.read(NESTED, block + part), Ok(PA + part)));
+        is_outside(0);
+        for round in 0..3 {
+            enter();
+            is_outside(30);
+            // The guest replaces the block, and invalidates by one address of it.
+            vm.rig.guest.unmap(&vm.first, block, 1);
+            vm.forget(va_7(block + 0x7000));
+            for part in parts {
+                assert_eq!(vm.read(NESTED, block + part), Err(FaultKind::Translation), "round {round}");
+            }
+            vm.rig.guest.map(&vm.first, block, 1 << 35, 1, user_rw());
+            enter();
+            for _ in 0..200 {
+                vm.forget(va_7(VA + 0x1000));
+            }
+            if adversarial {
+                is_outside(30);
+                continue;
+            }
+            assert!(smmu.owes_everything(), "parts are gone, and caches outside do not know");
+            smmu.outside_forgets();
+            is_outside(0);
+            // A command takes what it names again, and no more.
+            vm.read(NESTED, VA).unwrap();
+            let walks = smmu.stats().walks;
+            vm.forget(va_7(VA + 0x1000));
+            vm.read(NESTED, VA).unwrap();
+            assert_eq!(smmu.stats().walks, walks);
+        }
+        enter();
+        smmu.outside_forgets();
+        is_outside(30);
+        smmu.reset();
+        is_outside(0);
+        enter();
+        vm.forget(Invalidation::NsnhAll);
+        assert!(smmu.owes_everything());
+    }
+}

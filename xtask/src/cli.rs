@@ -203,8 +203,8 @@ pub struct MachineArgs {
     /// Whose model of it
     #[arg(long = "impl", value_enum, default_value = "rust")]
     pub implementation: Implementation,
-    /// With QEMU's own on the command line: ours in its place (replace=on)
-    #[arg(skip)]
+    /// With --impl c: this project's in its place, with the same properties (replace=on)
+    #[arg(long)]
     pub replace: bool,
     /// The SMMU's stall model
     #[arg(long, value_enum)]

@@ -167,8 +167,10 @@ pub fn model_name(args: &MachineArgs) -> &'static str {
     use Model::{Smmuv3, Vtd};
     match (args.model, args.implementation) {
         (Smmuv3, Implementation::Rust) => "arm-smmuv3-rs",
+        (Smmuv3, Implementation::C) if args.replace => "arm-smmuv3-rs-compat",
         (Smmuv3, Implementation::C) => "arm-smmuv3",
         (Vtd, Implementation::Rust) => "intel-iommu-rs",
+        (Vtd, Implementation::C) if args.replace => "intel-iommu-rs-compat",
         (Vtd, Implementation::C) => "intel-iommu",
     }
 }
@@ -176,6 +178,7 @@ pub fn model_name(args: &MachineArgs) -> &'static str {
 fn title(args: &MachineArgs) -> String {
     let whose = match args.implementation {
         Implementation::Rust => "",
+        Implementation::C if args.replace => " (in the place of QEMU's own model)",
         Implementation::C => " (QEMU's own model)",
     };
     let guest =

@@ -167,6 +167,9 @@ impl Machine {
         if a.model == Model::Vtd && a.firmware == Firmware::Acpi {
             return refuse("--firmware: PCs have ACPI in any case", "leave it out");
         }
+        if a.replace && a.implementation == Implementation::Rust {
+            return refuse("--replace: it is QEMU's own model that is replaced", "add --impl c");
+        }
         if a.model == Model::Vtd && a.units > 1 {
             return refuse("--units: QEMU's PC has one VT-d unit", "leave it out, or use smmuv3");
         }

@@ -159,6 +159,14 @@ pub fn run(runner: &mut Runner) {
             &dir,
         )
     });
+    runner.test("messages/nothing-to-replace", |r, dir| {
+        says(
+            this_program(&r.source).args(["demo", "vtd", "--replace"]),
+            &[2],
+            &["--replace", "--impl c", "way out"],
+            &dir,
+        )
+    });
     runner.test("messages/vtd-faults-stall", |r, dir| {
         says(
             this_program(&r.source).args(["demo", "vtd", "--faults", "stall"]),

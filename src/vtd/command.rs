@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a descriptor of the invalidation queue asks for, or why it cannot be (`VTD §6.5.2`, `§7.5.1`).
 
+use super::config::beyond_host;
 use super::features::Features;
+use super::interrupt_range;
 use super::spec::descriptor::{
     Context0, Descriptor0, DeviceTlb0, DeviceTlb1, Interrupt0, Iotlb0, IotlbAddress1, PageResponse0,
     PageResponse1, Pasid0, PasidDeviceTlb0, PasidDeviceTlb1, PasidIotlb0, Wait0, Wait1, kind,
@@ -70,8 +72,10 @@ const CONTEXT: [u64; 2] = [0xfffc_0000_0000_f1c0, u64::MAX];
 const PASID: [u64; 2] = [0xfff0_0000_0000_f1c0, u64::MAX];
 const IOTLB: [u64; 2] = [0xffff_ffff_0000_f100, 0xf80];
 const PASID_IOTLB: [u64; 2] = [0xfff0_0000_0000_f1c0, 0xf80];
-const DEVICE_TLB: [u64; 2] = [0xffff_0000_ffe0_f1f0, 0xffe];
-const PASID_DEVICE_TLB: [u64; 2] = [0xfff0_0000_0000_f000, 0x7fe];
+const DEVICE_TLB: [u64; 2] = [0x000f_0000_ffe0_01f0, 0xffe];
+const PASID_DEVICE_TLB: [u64; 2] = [0, 0x7fe];
+/// `PFSID` of both, reserved where `ECAP.DIT` is 0.
+const PFSID: u64 = 0xfff0_0000_0000_f000;
 const INTERRUPT: [u64; 2] = [0xffff_0000_07ff_f1e0, u64::MAX];
 const WAIT: [u64; 2] = [0xffff_f100, 0b11];
 const WAIT_DRAIN: u64 = 1 << 7;
@@ -116,6 +120,10 @@ impl Command {
         if kind == kind::WAIT && !f.page_requests {
             let [low, _] = &mut reserved;
             *low |= WAIT_DRAIN;
+        }
+        if matches!(kind, kind::DEVICE_TLB | kind::PASID_DEVICE_TLB) && !f.device_tlb_throttling {
+            let [low, _] = &mut reserved;
+            *low |= PFSID;
         }
         let [low, high] = reserved;
         // Private data is in the upper half of a page group response.
@@ -164,7 +172,7 @@ impl Command {
                     mask: low32(head.im()),
                 }));
             }
-            kind::WAIT => return wait(first.into(), second.into()).map(Self::Wait),
+            kind::WAIT => return wait(f, first.into(), second.into()).map(Self::Wait),
             _ => {
                 let (head, tail) = (PageResponse0::from(first), PageResponse1::from(second));
                 return Ok(Self::PageResponse {
@@ -244,11 +252,15 @@ fn sized(addr: u64, larger: bool) -> (u64, u64) {
     (addr & !mask, mask)
 }
 
-fn wait(head: Wait0, tail: Wait1) -> Result<Wait, Illegal> {
-    if head.sw() == 0 && head.interrupt() == 0 && head.fence() == 0 && head.pd() == 0 {
+/// A status address beyond physical ones has reserved bits. What becomes of one in the interrupt range is undefined
+/// (`VTD §6.5.2.8`): refused, for an interrupt that nothing remaps is not to come of it.
+fn wait(f: &Features, head: Wait0, tail: Wait1) -> Result<Wait, Illegal> {
+    let addr = tail.addr().wrapping_shl(2);
+    let asks_nothing = head.sw() == 0 && head.interrupt() == 0 && head.fence() == 0 && head.pd() == 0;
+    if asks_nothing || head.sw() != 0 && (beyond_host(f, addr) || interrupt_range::contains(addr)) {
         return Err(Illegal(iqei::RESERVED));
     }
-    let status = (head.sw() != 0).then_some((tail.addr().wrapping_shl(2), low32(head.status())));
+    let status = (head.sw() != 0).then_some((addr, low32(head.status())));
     Ok(Wait { status, interrupt: head.interrupt() != 0, drain: head.pd() != 0 })
 }
 

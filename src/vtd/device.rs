@@ -64,6 +64,12 @@ properties! {
         pub rid_priv: OnOffAuto = OnOffAuto::Auto, c"rid-priv", c"RID_PRIV of context entries";
         /// See `Features::abort_dma`.
         pub abort_dma: OnOffAuto = OnOffAuto::Auto, c"abort-dma", c"abort-DMA mode";
+        /// See `Features::coherent`.
+        pub coherent: OnOffAuto = OnOffAuto::Auto, c"coherent", c"accesses to tables are coherent (C, SMPWCS)";
+        /// See `Features::device_tlb_throttling`.
+        pub device_tlb_throttling: OnOffAuto = OnOffAuto::Auto, c"device-tlb-throttling", c"device-TLB invalidations name a physical function (DIT)";
+        /// See `Features::forgets_interrupts`.
+        pub esirtps: OnOffAuto = OnOffAuto::Auto, c"esirtps", c"a new interrupt remapping table pointer forgets the old table's entries (ESIRTPS)";
         /// See `Features::snoop_control`.
         pub snoop_control: S = S::UNSET, c"snoop-control", c"snoop control";
         /// See `Features::caching_mode`.
@@ -193,7 +199,7 @@ pub struct VtdDevice<V: Variant> {
 type Choice = (Option<bool>, fn(&mut Features) -> &mut bool);
 
 impl<V: Variant> VtdDevice<V> {
-    fn choices(p: &VtdProperties<V::Switch>) -> [Choice; 20] {
+    fn choices(p: &VtdProperties<V::Switch>) -> [Choice; 23] {
         [
             (V::Switch::choice(&p.scalable), |f| &mut f.scalable),
             (V::Switch::choice(&p.fsts), |f| &mut f.first_stage),
@@ -211,6 +217,9 @@ impl<V: Variant> VtdDevice<V> {
             (choice(&p.rid_pasid), |f| &mut f.rid_pasid),
             (choice(&p.rid_priv), |f| &mut f.rid_priv),
             (choice(&p.abort_dma), |f| &mut f.abort_dma),
+            (choice(&p.coherent), |f| &mut f.coherent),
+            (choice(&p.device_tlb_throttling), |f| &mut f.device_tlb_throttling),
+            (choice(&p.esirtps), |f| &mut f.forgets_interrupts),
             (V::Switch::choice(&p.snoop_control), |f| &mut f.snoop_control),
             (V::Switch::choice(&p.caching_mode), |f| &mut f.caching_mode),
             (choice(&p.eim), |f| &mut f.eim),

@@ -37,6 +37,9 @@ pub struct Features {
     pub pasid_bits: u8,
     /// Device-TLBs: translation requests, translated requests and their invalidation.
     pub device_tlb: bool,
+    /// Their invalidations may name the physical function of a virtual one (`PFSID`), by which a unit that throttles them
+    /// counts what is under way. This one takes them up to a number in all.
+    pub device_tlb_throttling: bool,
     /// Page requests, and draining them.
     pub page_requests: bool,
     /// Supervisor requests.
@@ -55,7 +58,9 @@ pub struct Features {
     pub rid_priv: bool,
     /// Abort-DMA mode.
     pub abort_dma: bool,
-    /// Accesses to tables are coherent: `C` and, in scalable mode, `SMPWCS`.
+    /// Accesses to tables are coherent: `C` and, in scalable mode, `SMPWCS`. Without it software writes its tables back
+    /// before the unit reads them, and no PASID's walks snoop (`PWSNP` is reserved), so that flags of entries are never set:
+    /// what needs one set is a fault (SFS.9, SSS.5).
     pub coherent: bool,
     /// Snoop control. Without effect here, for everything is coherent.
     pub snoop_control: bool,
@@ -68,6 +73,8 @@ pub struct Features {
     pub eim: bool,
     /// Posted interrupts.
     pub posted_interrupts: bool,
+    /// Setting the interrupt remapping table's pointer forgets what was cached of the old table. It does so in any case.
+    pub forgets_interrupts: bool,
     /// Fault recording registers, 1 to 222: more do not fit the register page.
     pub fault_records: u16,
     /// Largest address mask that is advertised; any is understood.
@@ -98,6 +105,7 @@ impl Default for Features {
             fs1gp: true,
             pasid_bits: 20,
             device_tlb: true,
+            device_tlb_throttling: true,
             page_requests: true,
             supervisor_requests: true,
             execute_requests: true,
@@ -113,6 +121,7 @@ impl Default for Features {
             interrupt_remapping: true,
             eim: true,
             posted_interrupts: true,
+            forgets_interrupts: true,
             fault_records: 8,
             // 12 + 52 bits: the whole address space in one invalidation.
             max_address_mask: 52,
@@ -164,6 +173,7 @@ impl Features {
             fs5lp: false,
             pasid_bits: 0,
             device_tlb: false,
+            device_tlb_throttling: false,
             page_requests: false,
             supervisor_requests: false,
             execute_requests: false,
@@ -176,6 +186,7 @@ impl Features {
             coherent: false,
             snoop_control: false,
             posted_interrupts: false,
+            forgets_interrupts: false,
             max_address_mask: 18,
             fault_records: 1,
             zero_length_reads: false,
@@ -230,6 +241,8 @@ impl Features {
             (self.page_requests, "svm", scalable),
             (self.page_requests, "svm", (self.dma_translation, "dma-translation", "set dma-translation=on")),
             (self.no_write, "no-write", device_tlb),
+            (self.device_tlb_throttling, "device-tlb-throttling", device_tlb),
+            (self.forgets_interrupts, "esirtps", remapping),
             (self.eim, "eim", remapping),
             (self.posted_interrupts, "posted-interrupts", remapping),
         ];
@@ -268,6 +281,8 @@ impl Features {
         self.second_stage_dirty &= self.second_stage;
         self.page_requests &= self.device_tlb && self.scalable;
         self.no_write &= self.device_tlb;
+        self.device_tlb_throttling &= self.device_tlb;
+        self.forgets_interrupts &= self.interrupt_remapping;
         self.eim &= self.interrupt_remapping;
         self.posted_interrupts &= self.interrupt_remapping;
         self
@@ -358,6 +373,7 @@ impl Features {
             .with_fs1gp((self.first_stage && self.fs1gp).into())
             .with_pi(self.posted_interrupts.into())
             .with_fs5lp(self.fs5lp.into())
+            .with_esirtps(self.forgets_interrupts.into())
             .with_esrtps(1)
             .bits()
     }
@@ -389,6 +405,7 @@ impl Features {
             .with_eafs(self.extended_accessed.into())
             .with_pss(u64::from(self.pasid_bits).saturating_sub(1))
             .with_pasid((self.pasid_bits != 0).into())
+            .with_dit(self.device_tlb_throttling.into())
             .with_pds(self.page_requests.into())
             .with_smts(self.scalable.into())
             .with_ssads(self.second_stage_dirty.into())

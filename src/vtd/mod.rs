@@ -10,6 +10,7 @@ pub mod event;
 pub mod fault;
 pub mod features;
 pub mod interrupt;
+pub mod interrupt_range;
 #[cfg(all(feature = "qemu", not(test)))]
 pub mod interrupt_window;
 pub mod leniency;

@@ -102,18 +102,43 @@ fn waits() {
     assert_eq!(Command::decode(&without, true, drain), Err(Illegal(iqei::RESERVED)));
 }
 
+/// A status is not written to another address than the descriptor's.
+#[test]
+fn where_a_status_cannot_be_written() {
+    for aw_bits in [39, 48, 57] {
+        let f = Features { aw_bits, ..Features::default() };
+        for flags in [1 << 5, 0b11 << 5, 0b11 << 4] {
+            let with = |addr: u64| Command::decode(&f, true, [2 << 32 | flags | 5, addr, 0, 0]);
+            for bit in 2..64 {
+                let found = with(1 << bit);
+                assert_eq!(
+                    found.is_ok(),
+                    bit < f.host_bits().into(),
+                    "{aw_bits} {flags:#x} bit {bit}: {found:?}"
+                );
+            }
+            for addr in [0xfee0_0000, 0xfeef_fffc] {
+                assert_eq!(with(addr), Err(Illegal(iqei::RESERVED)), "an interrupt that nothing remaps");
+            }
+            assert!(with(0xfedf_fffc).is_ok() && with(0xfef0_0000).is_ok());
+        }
+        // Without a status there is no address.
+        assert!(Command::decode(&f, true, [1 << 6 | 5, 0xfee0_0000, 0, 0]).is_ok());
+    }
+}
+
 /// Bits that a legal descriptor of each type may have; setting any other is an error.
 #[test]
 fn every_reserved_bit() {
     let legal: [(u64, [u64; 2]); 9] = [
         (1 << 4 | 1, [0x0003_ffff_ffff_0e3f, 0]),
         (1 << 4 | 2, [0xffff_0eff, !0xf80]),
-        (3, [0x0000_ffff_001f_0e0f, !0xffe]),
+        (3, [0xfff0_ffff_001f_fe0f, !0xffe]),
         (4, [0x0000_ffff_f800_0e1f, 0]),
-        (1 << 5 | 5, [0xffff_ffff_0000_0eff, !3]),
+        (1 << 5 | 5, [0xffff_ffff_0000_0eff, 0x0000_ffff_ffff_fffc]),
         (2 << 4 | 6, [0x000f_ffff_ffff_0e3f, !0xf80]),
         (7, [0x000f_ffff_ffff_0e3f, 0]),
-        (8, [0x000f_ffff_ffff_0fff, !0x7fe]),
+        (8, [0xffff_ffff_ffff_ffff, !0x7fe]),
         (9, [0x000f_ffff_ffff_fe3f, 0xffc]),
     ];
     for (first, [low, high]) in legal {
@@ -130,6 +155,21 @@ fn every_reserved_bit() {
                 assert_eq!(found, first & 0xf == 9, "private data: {first:#x} {rest:x?}");
             }
         }
+    }
+}
+
+/// Without the capability the physical function's name is reserved.
+#[test]
+fn the_physical_function_of_a_virtual_one() {
+    let without = Features { device_tlb_throttling: false, ..Features::default() };
+    for kind in [3, 8] {
+        let plain = decode([kind, 0x5000, 0, 0]).unwrap();
+        for bit in (12..16).chain(52..64) {
+            let words = [kind | 1 << bit, 0x5000, 0, 0];
+            assert_eq!(decode(words), Ok(plain), "bit {bit} changes nothing but the throttling");
+            assert_eq!(Command::decode(&without, true, words), Err(Illegal(iqei::RESERVED)), "bit {bit}");
+        }
+        assert_eq!(Command::decode(&without, true, [kind, 0x5000, 0, 0]), Ok(plain));
     }
 }
 

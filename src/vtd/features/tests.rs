@@ -12,22 +12,22 @@ fn what_linux_wants_for_sva() {
     let f = Features::default();
     f.validate().unwrap();
     let (cap, ecap) = (f.cap(), f.ecap());
-    // QI, DT, IR, EIM, PT, SC, NEST, PRS, SRS, EAFS, PASID, PDS, SMTS, SLADS, SLTS, FLTS, SMPWC.
-    for n in [0, 1, 2, 3, 4, 6, 7, 26, 29, 31, 34, 40, 42, 43, 45, 46, 47, 48] {
+    // C, QI, DT, IR, EIM, PT, SC, NEST, PRS, SRS, EAFS, PASID, DIT, PDS, SMTS, SLADS, SLTS, FLTS, SMPWC.
+    for n in [0, 1, 2, 3, 4, 6, 7, 26, 29, 31, 34, 40, 41, 42, 43, 45, 46, 47, 48] {
         assert!(bit(ecap, n), "ECAP bit {n}");
     }
-    // Broken PASID of early hardware; nothing that is not there: MTS, DIT, VCS, PMS.
-    for n in [28, 25, 41, 44, 51] {
+    // Broken PASID of early hardware; nothing that is not there: MTS, VCS, PMS.
+    for n in [28, 25, 44, 51] {
         assert!(!bit(ecap, n), "ECAP bit {n}");
     }
     assert_eq!(ecap >> 35 & 0x1f, 19);
     assert_eq!((ecap >> 8 & 0x3ff) * 16, IOTLB_OFFSET);
-    // FL1GP, FL5LP, PSI, ZLR, ESRTPS, drains, PI.
-    for n in [56, 60, 39, 22, 63, 54, 55, 59] {
+    // FL1GP, FL5LP, PSI, ZLR, ESRTPS, ESIRTPS, drains, PI.
+    for n in [56, 60, 39, 22, 63, 62, 54, 55, 59] {
         assert!(bit(cap, n), "CAP bit {n}");
     }
-    // AFL, RWBF, PLMR, PHMR, CM, ECMDS, ESIRTPS.
-    for n in [3, 4, 5, 6, 7, 61, 62] {
+    // AFL, RWBF, PLMR, PHMR, CM, ECMDS.
+    for n in [3, 4, 5, 6, 7, 61] {
         assert!(!bit(cap, n), "CAP bit {n}");
     }
     assert_eq!((cap & 7, cap >> 8 & 0x1f, cap >> 16 & 0x3f), (6, 0b0110, 47));
@@ -44,7 +44,8 @@ fn legacy_only() {
         assert!(!bit(f.ecap(), n), "ECAP bit {n}");
     }
     assert_eq!(f.ecap() >> 35 & 0x1f, 0);
-    assert!(!bit(f.cap(), 56) && !bit(f.cap(), 59) && !bit(f.cap(), 60));
+    assert!(!bit(f.cap(), 56) && !bit(f.cap(), 59) && !bit(f.cap(), 60) && !bit(f.cap(), 62));
+    assert!(!bit(f.ecap(), 41) && !bit(f.ecap(), 0));
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn address_widths() {
 #[test]
 fn each_capability_alone() {
     let full = Features::default();
-    let off: [fn(&mut Features); 12] = [
+    let off: [fn(&mut Features); 13] = [
         |f| f.scalable = false,
         |f| f.first_stage = false,
         |f| f.second_stage = false,
@@ -75,6 +76,7 @@ fn each_capability_alone() {
         |f| f.supervisor_requests = false,
         |f| f.second_stage_dirty = false,
         |f| f.interrupt_remapping = false,
+        |f| f.coherent = false,
     ];
     for switch in off {
         let mut f = full;
@@ -82,6 +84,8 @@ fn each_capability_alone() {
         // Whatever depends on it goes along.
         assert_eq!(f.consistent().validate(), Ok(()), "{f:?}");
     }
+    let f = Features { coherent: false, ..full };
+    assert!(!bit(f.ecap(), 0) && !bit(f.ecap(), 48), "C, SMPWCS");
     let f = Features { device_tlb: false, ..full };
     let error = f.validate().unwrap_err().to_string();
     assert_eq!(error, "property 'svm' is on, which needs device-iotlb; set device-iotlb=on");

@@ -91,7 +91,7 @@ layout! {
         /// PASIDs.
         40:40 pasid with_pasid,
         /// Device-TLB invalidation is throttled by PFSID.
-        41:41 dit,
+        41:41 dit with_dit,
         /// Page requests are drained by a wait descriptor.
         42:42 pds with_pds,
         /// Scalable mode.

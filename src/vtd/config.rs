@@ -62,7 +62,7 @@ pub enum RequestKind {
     Untranslated,
     /// A translation request (ATS).
     Translation,
-    /// A memory request with an address that a translation request gave.
+    /// A memory request with an address that a translation request gave. Only the context entry counts (`VTD §4.2.3`).
     Translated,
     /// A page request. Only the context entry counts.
     Page,
@@ -297,6 +297,12 @@ impl Context {
                 (self.summary().page_requests() == 0).then_some(FaultReason::PageRequestDisabled)
             }
         }
+    }
+
+    /// The reason why a request to an interrupt's address is blocked: LGN.4 or SGN.8.
+    #[must_use]
+    pub fn interrupt_reason(&self) -> FaultReason {
+        if self.is_scalable() { FaultReason::ScalableInterruptAddress } else { FaultReason::InterruptAddress }
     }
 
     /// The first-stage table, with what of its entry concerns whoever walks it instead of this unit.

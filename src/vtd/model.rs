@@ -17,8 +17,9 @@ use super::event::{INBOX, Inbox, Record, Recorded, SharedInbox};
 use super::fault::Fault;
 use super::features::Features;
 use super::interrupt::CachedEntries;
+use super::interrupt_range;
 use super::registers::{Gate, InterruptGate, Registers, Written};
-use super::spec::registers::{Ccmd, FSTS, Global, IQH, IQT, Iotlb, Prs, REGION_SIZE};
+use super::spec::registers::{Ccmd, FSTS, GSTS, Global, IQH, IQT, Iotlb, Prs, REGION_SIZE};
 use super::state::{LoadError, SavedState, identification};
 use super::stats::{Counters, Stats, add};
 use super::translate::{Engine, Invalidation, Translator};
@@ -67,6 +68,8 @@ struct State {
     wait_put_off: bool,
     /// It waits for accesses that were in flight when it was first looked at.
     is_draining: bool,
+    /// Bits of `GSTS` that still read as before a command: what was in flight then is not over.
+    unsettled: u32,
     /// Page request groups that found the queue full. Their answers wait until software has made room, for it is then
     /// that asking again makes sense. Empty unless `PRS.PRO` is set and translation is on.
     held: Vec<Group>,
@@ -117,6 +120,7 @@ impl<E: Engine> Vtd<E> {
                 deferred: Vec::new(),
                 wait_put_off: false,
                 is_draining: false,
+                unsettled: 0,
                 held: Vec::new(),
                 assigned: AssignedDevices::new(features),
                 late: Effects::default(),
@@ -186,7 +190,8 @@ impl<E: Engine> Vtd<E> {
         }
     }
 
-    /// `GCMD` (`VTD §11.4.4.1`). Every step is done when the write is: Linux gives up on the machine where one takes long.
+    /// `GCMD` (`VTD §11.4.4.1`). What it changes counts for every request that comes. `GSTS` says so when those that came
+    /// before are over: mostly at once.
     fn command(&self, state: &mut State, mem: &dyn GuestMemory, command: Global, effects: &mut Effects) {
         let f = &self.features;
         let before = state.registers.status();
@@ -206,6 +211,7 @@ impl<E: Engine> Vtd<E> {
             status = status.with_sirtp(1);
         }
         state.registers.gsts = status.bits();
+        state.unsettled = changes(state.unsettled, before, status, command);
         if before.qie() != 0 && status.qie() == 0 {
             // §11.4.9.1: the head is 0 while the queue is off. A wait descriptor that was waiting is forgotten.
             state.registers.iqh = 0;
@@ -213,6 +219,11 @@ impl<E: Engine> Vtd<E> {
             state.wait_put_off = false;
         }
         self.publish(&state.registers);
+        if state.unsettled != 0 {
+            // Those in flight by now are to be waited for, not those when an earlier one began.
+            state.is_draining = false;
+            self.epochs.abandon();
+        }
         if status.te() == 0 {
             self.release(state, effects);
         }
@@ -226,6 +237,10 @@ impl<E: Engine> Vtd<E> {
         }
         let switched = before.ire() != status.ire() || before.cfi() != status.cfi();
         if f.interrupt_remapping && (switched || command.sirtp() != 0) {
+            if let Some(entries) = self.entries.as_ref().filter(|_| command.sirtp() != 0) {
+                // CAP.ESIRTPS: no entry of the old table is used.
+                entries.invalidate_all();
+            }
             effects.push(EVERY_INTERRUPT);
         }
         self.run_queue(state, mem, effects);
@@ -280,13 +295,23 @@ impl<E: Engine> Vtd<E> {
     // Reset and migration.
 
     fn replace(&self, state: &mut State, new: Registers, unanswered: &[AtsInvalidation]) {
-        let State { registers, device_tlbs, deferred, wait_put_off, is_draining, held, assigned, late } =
-            state;
+        let State {
+            registers,
+            device_tlbs,
+            deferred,
+            wait_put_off,
+            is_draining,
+            unsettled,
+            held,
+            assigned,
+            late,
+        } = state;
         *registers = new;
         device_tlbs.replace(unanswered);
         deferred.clear();
         *wait_put_off = false;
         *is_draining = false;
+        *unsettled = 0;
         held.clear();
         assigned.reset();
         late.0.clear();
@@ -311,6 +336,7 @@ impl<E: Engine> Vtd<E> {
             deferred: _,
             wait_put_off: _,
             is_draining: _,
+            unsettled: _,
             held: _,
             assigned: _,
             late: _,
@@ -389,16 +415,30 @@ impl<E: Engine> Vtd<E> {
         self.finish_registers(state);
     }
 
-    /// Says that what was invalidated by registers is no longer in use, if so.
+    /// Says that what was invalidated or replaced by registers is no longer in use, if so.
     fn finish_registers(&self, state: &mut State) {
         let ccmd = Ccmd::from(state.registers.ccmd);
         let iotlb = Iotlb::from(state.registers.iotlb);
-        let waits = ccmd.icc() != 0 || iotlb.ivt() != 0;
+        let waits = ccmd.icc() != 0 || iotlb.ivt() != 0 || state.unsettled != 0;
         if waits && !state.is_draining && self.epochs.quiesced() {
             state.registers.ccmd = ccmd.with_icc(0).bits();
             state.registers.iotlb = iotlb.with_ivt(0).bits();
+            state.unsettled = 0;
         }
     }
+}
+
+/// The bits of `GSTS` that do not tell yet what they will, once a command has changed `before` to `after`; there were some
+/// `already`. Enabling and disabling tell when requests are over that were treated as before (`VTD §11.4.4.1`), and so do
+/// the table pointers: 0 until what may have used the old table is over.
+fn changes(already: u32, before: Global, after: Global, command: Global) -> u32 {
+    let switched = Global::from(before.bits() ^ after.bits());
+    let switched = Global::default().with_te(switched.te()).with_ire(switched.ire()).bits();
+    let taken_over = Global::default()
+        .with_srtp(command.srtp() & after.srtp())
+        .with_sirtp(command.sirtp() & after.sirtp())
+        .bits();
+    already | switched | taken_over
 }
 
 impl<E: Engine> Model for Vtd<E> {
@@ -406,8 +446,14 @@ impl<E: Engine> Model for Vtd<E> {
 
     fn read32(&self, offset: u64) -> u32 {
         let mut state = lock(&self.state);
-        if matches!(offset, IQH | FSTS) {
-            self.before_descriptors_are_seen(&mut state);
+        match offset {
+            IQH | FSTS => self.before_descriptors_are_seen(&mut state),
+            // Software that polls need not wait for the next bottom half.
+            GSTS => {
+                self.finish_registers(&mut state);
+                return state.registers.gsts ^ state.unsettled;
+            }
+            _ => {}
         }
         state.registers.read32(&self.features, offset)
     }
@@ -435,7 +481,11 @@ impl<E: Engine> Model for Vtd<E> {
                 self.end_quietly(epoch);
                 return (Outcome::Aborted, Effects::default());
             }
-            let translation = Translation::one_to_one(req.addr);
+            // Interrupts are not for memory, and are taken out before.
+            let Some(translation) = interrupt_range::one_to_one(req.addr) else {
+                self.end_quietly(epoch);
+                return (Outcome::Aborted, Effects::default());
+            };
             return (Outcome::Translated { translation, epoch }, Effects::default());
         }
         match self.engine.translate(mem, &self.tables(), req) {
@@ -513,8 +563,12 @@ impl<E: Engine> Model for Vtd<E> {
     }
 
     fn cancel(&self, stream: StreamId, substream: Option<Option<SubstreamId>>, tag: Option<u64>) {
-        // Nothing waits for a page of its; only an endpoint that was reset or goes away has something to give up.
-        if substream.is_none() && tag.is_none() && lock(&self.state).device_tlbs.give_up(stream) {
+        // Memory requests do not wait here, and neither invalidations nor page request groups have a tag.
+        if tag.is_some() {
+            return;
+        }
+        self.give_up_groups(stream, substream);
+        if substream.is_none() && lock(&self.state).device_tlbs.give_up(stream) {
             self.pending.want();
         }
     }

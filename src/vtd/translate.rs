@@ -11,6 +11,7 @@
 //! share them (`VTD §6.2.4`). Nested pages have numbers of their own, for an invalidation of the second stage's
 //! addresses cannot tell which of them it concerns and takes all of the domain.
 
+mod by_input;
 mod invalidate;
 mod structures;
 
@@ -18,10 +19,12 @@ pub use invalidate::Invalidation;
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use self::by_input::Domains;
 use self::structures::Structures;
 use super::config::{self, Action, CONTEXT_WORDS, Context, RequestKind, RootTable};
-use super::fault::Fault;
+use super::fault::{Fault, FaultReason};
 use super::features::Features;
+use super::interrupt_range;
 use super::walk::{self, Mapping, PagePerms, Refusal};
 use crate::iommu::context_cache::ContextCache;
 use crate::iommu::iotlb::{CachedPage, Iotlb, Tag};
@@ -47,9 +50,13 @@ const NESTED: u32 = 1 << 16;
 const FIRST: u32 = 1 << 17;
 /// A tag's space: second-stage pages, whatever the PASID. Its stamp is shared with a PASID that is rarely used.
 const NO_SPACE: u32 = 1 << 20 | 0xffff;
-/// Log2 of what a translation request is told where everything passes through: no interrupt address shares a page
-/// with memory.
+/// Log2 of what a translation request is told at most where everything passes through.
 const PASS_THROUGH_LOG2: u8 = 21;
+/// Of a cached page's attributes, above its permissions: not every address of the page may be answered with all of it, for
+/// interrupts are among them ([`Mapping::touches_interrupts`]). It is walked anew.
+const TOUCHES_INTERRUPTS: u32 = 1 << 8;
+/// The PASID under which is cached what the context entry says of translated requests. No request has it.
+const TRANSLATED: u32 = u32::MAX;
 
 /// Where the register says that the root table is.
 pub type TableSource<'a> = dyn CurrentTables<RootTable> + 'a;
@@ -73,6 +80,10 @@ pub trait Engine: Translate<Tables = RootTable, Fault = Fault, Invalidation = In
         req: &DmaRequest,
         kind: RequestKind,
     ) -> Result<(), Fault>;
+
+    /// Whether there are pages of a domain that caches outside know by other addresses than a page-selective invalidation of
+    /// the domain names: those of first stages and nested ones, which it takes all (`VTD §6.5.2.3`).
+    fn has_pages_of_first_stages(&self, did: u16) -> bool;
 }
 
 /// A unit's translation: tables, caches, and the order of their invalidation.
@@ -83,6 +94,8 @@ pub struct Translator {
     latest: MicroTlb,
     /// There have been nested pages; until then no invalidation looks for them.
     nested: AtomicBool,
+    /// Domains of which there have been first-stage or nested pages since all of theirs was invalidated.
+    by_input: Domains,
     contexts: ContextCache<CONTEXT_WORDS>,
     iotlb: Iotlb,
     /// The structure cache, if there is one.
@@ -120,6 +133,7 @@ impl Translator {
             sequence: Sequence::new(),
             latest: MicroTlb::new(),
             nested: AtomicBool::new(false),
+            by_input: Domains::new(),
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: iotlb(iotlb_entries, features.adversarial),
             structures: features.adversarial.then(|| iotlb(STRUCTURE_ENTRIES, true)),
@@ -189,7 +203,8 @@ impl Translator {
         kind: RequestKind,
         now: Moment,
     ) -> Result<(Context, bool), (Fault, bool)> {
-        if let Some(words) = self.contexts.lookup(now, req.stream, req.substream) {
+        let substream = if kind == RequestKind::Translated { Some(TRANSLATED) } else { req.substream };
+        if let Some(words) = self.contexts.lookup(now, req.stream, substream) {
             let context = Context::from_words(words);
             return match context.refuses_kind(kind) {
                 None => Ok((context, true)),
@@ -198,7 +213,7 @@ impl Translator {
         }
         let context = config::lookup(mem, &self.features, &tables.tables(), req, kind)
             .map_err(|fault| (fault, false))?;
-        let pair = (req.stream, req.substream);
+        let pair = (req.stream, substream);
         let _ = self.contexts.insert(&self.sequence, now, pair, context.to_words());
         Ok((context, false))
     }
@@ -223,9 +238,12 @@ impl Translator {
             return Answer { result: Err(context.fault(reason, req)), origin: unused };
         }
         // Interrupts are not translated, and a translation request for their addresses needs no table.
-        let interrupt = kind == RequestKind::Translation
-            && req.substream.is_none()
-            && walk::is_interrupt_address(req.addr);
+        let interrupt = req.substream.is_none() && interrupt_range::contains(req.addr);
+        if interrupt && kind == RequestKind::Untranslated {
+            // It is no request for memory. Who asks takes interrupts out before; one that does not gets nothing.
+            let fault = Fault { record: false, ..context.fault(context.interrupt_reason(), req) };
+            return Answer { result: Err(fault), origin: unused };
+        }
         if context.action() == Action::PassThrough || interrupt {
             return Answer { result: Ok(Found { context, page: None }), origin: unused };
         }
@@ -242,11 +260,10 @@ impl Translator {
     #[inline(always)]
     fn cached(&self, context: &Context, req: &DmaRequest, now: Moment) -> Cached {
         let Some(page) = self.iotlb.lookup(now, tag(context), req.addr) else { return Cached::Miss };
-        let perms = PagePerms::from_bits(low8(page.attributes.into()));
-        let offset = req.addr & ones(page.log2size.into());
-        if walk::is_interrupt_address(page.output | offset) {
+        if page.attributes & TOUCHES_INTERRUPTS != 0 {
             return Cached::Miss;
         }
+        let perms = PagePerms::from_bits(low8(page.attributes.into()));
         match walk::refuses(perms, context, context.effective_access(req.access)) {
             None => Cached::Hit(Mapping { addr: page.output, log2size: page.log2size, perms }),
             Some(Refusal::Forbidden(_)) => Cached::Forbidden,
@@ -267,6 +284,9 @@ impl Translator {
             // Before anything is entered: who enters after an invalidation has begun sees that it has, or it sees this.
             self.nested.store(true, Ordering::Relaxed);
         }
+        if context.action() != Action::SecondStage {
+            self.by_input.insert(context.domain());
+        }
         let (result, updates) = match self.structures.as_ref().filter(|_| use_structures) {
             None => walk::walk(mem, &(), &self.features, context, req),
             Some(cache) => {
@@ -282,30 +302,35 @@ impl Translator {
             log2size: mapping.log2size,
             global: false,
             kind: 0,
-            attributes: u32::from(mapping.perms.bits()),
+            attributes: u32::from(mapping.perms.bits())
+                | if mapping.touches_interrupts(req.addr) { TOUCHES_INTERRUPTS } else { 0 },
         };
         let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
-        Ok(mapping)
+        Ok(mapping.beside_interrupts(req))
     }
 
-    /// The address itself, unless it exceeds physical addresses.
+    /// The address itself, unless it exceeds physical addresses or is an interrupt's. Requests without PASID for interrupts
+    /// do not come here.
     fn pass_through(&self, req: &DmaRequest, context: &Context) -> Result<Translation, Fault> {
-        use super::fault::FaultReason;
-        let mask = ones(self.features.host_bits().into());
-        if req.addr & !mask != 0 {
-            let reason = if context.is_scalable() {
+        let host_bits = self.features.host_bits();
+        let log2size = interrupt_range::log2_beside(req.addr, host_bits);
+        let reason = if req.addr & !ones(host_bits.into()) != 0 {
+            if context.is_scalable() {
                 FaultReason::ScalableBeyondWidth
             } else {
                 FaultReason::AddressBeyondWidth
-            };
-            self.counters.count(counter::FAULTS);
-            return Err(context.fault(reason, req));
-        }
-        Ok(Translation {
-            addr: req.addr,
-            page_mask: mask,
-            perm: Permissions { read: true, write: true, exec: true },
-        })
+            }
+        } else if log2size == 0 {
+            context.interrupt_reason()
+        } else {
+            return Ok(Translation {
+                addr: req.addr,
+                page_mask: ones(log2size.into()),
+                perm: Permissions { read: true, write: true, exec: true },
+            });
+        };
+        self.counters.count(counter::FAULTS);
+        Err(context.fault(reason, req))
     }
 
     /// The IOTLB, and the structure cache if there is one.
@@ -352,15 +377,20 @@ impl Translate for Translator {
         tables: &TableSource<'_>,
         req: &DmaRequest,
     ) -> Result<AtsTranslation, Fault> {
+        // §4.1.2: a unit without supervisor requests answers privileged ones with no permission.
+        let beyond = req.access.privileged && req.substream.is_some() && !self.features.supervisor_requests;
+        let none = AtsTranslation { privileged: beyond, ..AtsTranslation::NONE };
         // Whether there is a page comes first, then what may be done with it.
-        let bare = Access { read: false, write: false, exec: false, privileged: req.access.privileged };
+        let privileged = req.access.privileged && !beyond;
+        let bare = Access { read: false, write: false, exec: false, privileged };
         let found =
             match self.find(mem, tables, &DmaRequest { access: bare, ..*req }, RequestKind::Translation) {
+                Ok(_) if beyond => return Ok(none),
                 Ok(found) => found,
-                Err(fault) if fault.reason.is_recoverable() => return Ok(AtsTranslation::NONE),
+                Err(fault) if fault.reason.is_recoverable() => return Ok(none),
                 Err(fault) => return Err(Fault { request: *req, ..fault }),
             };
-        if req.substream.is_none() && walk::is_interrupt_address(req.addr) {
+        if req.substream.is_none() && interrupt_range::contains(req.addr) {
             // Interrupts go by untranslated writes.
             return Ok(AtsTranslation {
                 addr: req.addr & !ones(AtsTranslation::PAGE_LOG2.into()),
@@ -373,12 +403,13 @@ impl Translate for Translator {
         let wants_write = req.access.write || !self.features.no_write;
         let Some(mut page) = found.page else {
             let whole = self.pass_through(req, &found.context)?;
+            let log2size = interrupt_range::log2_beside(req.addr, PASS_THROUGH_LOG2);
             return Ok(AtsTranslation {
-                addr: whole.addr & !ones(PASS_THROUGH_LOG2.into()),
-                log2size: PASS_THROUGH_LOG2,
+                addr: whole.addr & !ones(log2size.into()),
+                log2size,
                 read: true,
                 write: wants_write,
-                exec: req.access.exec,
+                exec: req.access.exec && self.features.execute_requests,
                 privileged: req.access.privileged,
                 ..AtsTranslation::NONE
             });
@@ -403,7 +434,9 @@ impl Translate for Translator {
         if !read && !write {
             return Ok(AtsTranslation::NONE);
         }
-        let may_execute = req.access.exec && context.refuses(fetch).is_none();
+        // Without execute requests a page of a second stage would be executable for want of anything that forbids it.
+        let may_execute =
+            req.access.exec && self.features.execute_requests && context.refuses(fetch).is_none();
         Ok(AtsTranslation {
             addr: page.addr,
             log2size: page.log2size,
@@ -424,6 +457,7 @@ impl Translate for Translator {
         self.sequence.invalidate(|at| {
             self.contexts.invalidate_all(at);
             self.page_caches().for_each(|cache| cache.invalidate_all(at));
+            self.by_input.clear();
         });
     }
 
@@ -445,7 +479,15 @@ impl Engine for Translator {
             return config::check_page_request(mem, &self.features, &tables.tables(), req);
         }
         let now = self.sequence.now();
-        self.context(mem, tables, req, kind, now).map(|_| ()).map_err(|(fault, _)| fault)
+        let (context, _) = self.context(mem, tables, req, kind, now).map_err(|(fault, _)| fault)?;
+        if interrupt_range::contains(req.addr) {
+            return Err(context.fault(context.interrupt_reason(), req));
+        }
+        Ok(())
+    }
+
+    fn has_pages_of_first_stages(&self, did: u16) -> bool {
+        self.by_input.contains(did)
     }
 }
 

@@ -16,6 +16,7 @@ use self::second::SecondFault;
 use super::config::{Action, Context};
 use super::fault::{Fault, FaultReason};
 use super::features::Features;
+use super::interrupt_range;
 use crate::iommu::narrow::{low8, ones};
 use crate::iommu::{Access, DmaRequest, GuestMemory};
 
@@ -37,6 +38,27 @@ pub struct Mapping {
     pub log2size: u8,
     /// What it may be used for.
     pub perms: PagePerms,
+}
+
+impl Mapping {
+    /// Whether an answer to some request for the page of `addr` would cover interrupts (`VTD §3.14`): by what it leads to,
+    /// or by its own addresses, which are interrupts where the request has no PASID.
+    #[must_use]
+    pub fn touches_interrupts(&self, addr: u64) -> bool {
+        interrupt_range::touches(self.addr, self.log2size) || interrupt_range::touches(addr, self.log2size)
+    }
+
+    /// As much of the page around the request's address as one answer may cover: no interrupt is among it. The address
+    /// itself is none.
+    #[must_use]
+    pub fn beside_interrupts(self, req: &DmaRequest) -> Self {
+        let offset = req.addr & ones(self.log2size.into());
+        let mut log2size = interrupt_range::log2_beside(self.addr | offset, self.log2size);
+        if req.substream.is_none() {
+            log2size = interrupt_range::log2_beside(req.addr, log2size);
+        }
+        Self { addr: self.addr | (offset & !ones(log2size.into())), log2size, ..self }
+    }
 }
 
 /// What walks wrote, for the counters.
@@ -101,12 +123,6 @@ pub fn walk(
     (result, walk.updates.get())
 }
 
-/// Whether an address is one that writes to are interrupts (`VTD §3.14`).
-#[must_use]
-pub const fn is_interrupt_address(addr: u64) -> bool {
-    addr >> 20 == 0xfee
-}
-
 struct Walk<'a> {
     mem: &'a dyn GuestMemory,
     cache: &'a dyn StructureCache,
@@ -151,18 +167,10 @@ impl Walk<'_> {
 
     /// An output address that is an interrupt's is refused.
     fn check_output(&self, page: u64, log2size: u32, addr: u64) -> Result<(), FaultReason> {
-        if is_interrupt_address(page | (addr & ones(log2size))) {
-            Err(self.interrupt_reason())
+        if interrupt_range::contains(page | (addr & ones(log2size))) {
+            Err(self.context.interrupt_reason())
         } else {
             Ok(())
-        }
-    }
-
-    fn interrupt_reason(&self) -> FaultReason {
-        if self.context.is_scalable() {
-            FaultReason::ScalableInterruptAddress
-        } else {
-            FaultReason::InterruptAddress
         }
     }
 

@@ -10,6 +10,7 @@ use crate::nested::host::{BindingId, Capabilities, Config, FirstStage, VtdCapabi
 use crate::vtd::config::{Context, Summary};
 use crate::vtd::fault::{Fault, FaultReason};
 use crate::vtd::features::Features;
+use crate::vtd::interrupt_range;
 use crate::vtd::spec::pasid::{Pasid0, Pasid1, Pasid2, pgtt};
 use crate::vtd::walk::{self, PagePerms, Stage, StructureCache};
 
@@ -78,7 +79,7 @@ impl Unit {
         if let Some(page) = self.cache.page(binding.0, req.addr) {
             let perms = PagePerms::from_bits(low8(page.perms.into()));
             let at = page.output | req.addr & ones(page.log2size.into());
-            if walk::is_interrupt_address(at) {
+            if interrupt_range::contains(at) {
                 return Err(context.fault(FaultReason::ScalableInterruptAddress, req));
             }
             // What is forbidden is read again: software that allows more owes no invalidation (`VTD §6.5.3.3`).

@@ -31,6 +31,10 @@ pub(super) fn lookup(
     if let Some(reason) = context.refuses_kind(kind) {
         return qualified(reason);
     }
+    if kind == RequestKind::Translated {
+        // The PASID was the translation request's.
+        return Ok(context);
+    }
 
     let room = room(entry0);
     let (pasid, too_large) = match req.substream {
@@ -239,12 +243,15 @@ fn without_reserved(f: &Features, entry0: Pasid0, entry2: Pasid2) -> (u64, u64) 
     (entry0.bits(), entry2.bits())
 }
 
-/// Reserved bits. What a translation type has no use for is ignored; so are snooping and memory types.
+/// Reserved bits, those among them whose capability is off. What a translation type has no use for is ignored; so are
+/// memory types.
 fn has_reserved(f: &Features, entry0: Pasid0, entry1: Pasid1, entry2: Pasid2) -> bool {
     entry0.reserved() != 0
         || entry1.reserved() != 0
         || entry2.reserved() != 0
         || (entry0.ssade() != 0 && !f.second_stage_dirty)
+        || (entry1.pwsnp() != 0 && !f.coherent)
+        || (entry1.pgsnp() != 0 && !f.snoop_control)
         || (entry2.sre() != 0 && !f.supervisor_requests)
         || (entry2.ere() != 0 && !f.execute_requests)
         || (entry2.eafe() != 0 && !f.extended_accessed)

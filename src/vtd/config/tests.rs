@@ -248,7 +248,8 @@ fn pasid_entries() {
     }
     let nested = pasid_nested(&first, &second, 5);
     assert_eq!(with(&rig, nested), None);
-    assert_eq!(with(&rig, pasid_pass_through(5)), None);
+    let pass_through = pasid_pass_through(5);
+    assert_eq!(with(&rig, pass_through), None);
 
     let full = Features::default();
     rig.f = Features { fs5lp: false, ..full };
@@ -263,6 +264,13 @@ fn pasid_entries() {
         assert_eq!(with(&rig, entry), invalid);
     }
     for (f, entry) in [
+        (Features { coherent: false, ..full }, PasidEntry(good.0, good.1.with_pwsnp(1), good.2)),
+        (Features { coherent: false, ..full }, PasidEntry(stage2.0, stage2.1.with_pwsnp(1), stage2.2)),
+        (Features { snoop_control: false, ..full }, PasidEntry(good.0, good.1.with_pgsnp(1), good.2)),
+        (
+            Features { snoop_control: false, ..full },
+            PasidEntry(pass_through.0, pass_through.1.with_pgsnp(1), pass_through.2),
+        ),
         (Features { supervisor_requests: false, ..full }, PasidEntry(good.0, good.1, good.2.with_sre(1))),
         (Features { execute_requests: false, ..full }, PasidEntry(good.0, good.1, good.2.with_ere(1))),
         (Features { extended_accessed: false, ..full }, PasidEntry(good.0, good.1, good.2.with_eafe(1))),
@@ -276,6 +284,9 @@ fn pasid_entries() {
         rig.f = f;
         assert_eq!(with(&rig, entry), reserved);
     }
+    // Without either they are as they have to be.
+    rig.f = Features { coherent: false, snoop_control: false, ..full };
+    assert_eq!(with(&rig, PasidEntry(good.0, good.1.with_pwsnp(0), good.2)), None);
     rig.f = Features { aw_bits: 57, ..full };
     assert_eq!(with(&rig, PasidEntry(stage2.0.with_aw(3), stage2.1, stage2.2)), None);
     rig.guest.mem.hole(at..at + 8);

@@ -117,7 +117,6 @@ impl<E: Engine> Vtd<E> {
             self.release(state, effects);
         }
         if let Some((addr, data)) = wait.status {
-            let addr = addr & ones(u32::from(self.features.host_bits()));
             effects.push(Effect::WriteMemory { addr, data });
         }
         if wait.interrupt {
@@ -161,7 +160,27 @@ impl<E: Engine> Vtd<E> {
 
     pub(super) fn notify(&self, what: &Invalidation, notified: &mut Notified, effects: &mut Effects) {
         if self.listeners.load(Ordering::Relaxed) {
-            notified.tell(notice(what), effects);
+            notified.tell(self.notice(what), effects);
+        }
+    }
+
+    /// What caches outside have to forget. They know pages by the addresses of requests.
+    fn notice(&self, what: &Invalidation) -> Effect {
+        match *what {
+            // The addresses are the second stage's, and first-stage and nested pages of the domain go whatever theirs are.
+            Invalidation::IotlbPages { did, .. } if self.engine.has_pages_of_first_stages(did) => {
+                Effect::UNMAP_ALL
+            }
+            // Which devices are in the domain only the tables know.
+            Invalidation::IotlbPages { addr, address_mask, .. }
+            | Invalidation::PasidIotlbPages { addr, address_mask, .. } => {
+                let mask = ones(u32::from(address_mask).saturating_add(12));
+                Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
+            }
+            Invalidation::ContextDevice { sid, function_mask: 0 } => {
+                Effect::UnmapNotify { stream: Some(sid.into()), substream: None, addr: 0, mask: u64::MAX }
+            }
+            _ => Effect::UNMAP_ALL,
         }
     }
 
@@ -271,20 +290,4 @@ fn read_descriptor(mem: &dyn GuestMemory, at: u64, wide: bool) -> Option<[u64; 4
 pub(super) fn queue_error(registers: &mut Registers, reason: u64, effects: &mut Effects) {
     registers.iqercd = Iqercd::from(registers.iqercd).with_iqei(reason).bits();
     send(registers.queue_error(Fsts::default().with_iqe(1)), effects);
-}
-
-/// What caches outside have to forget.
-fn notice(what: &Invalidation) -> Effect {
-    match *what {
-        // Which devices are in the domain only the tables know.
-        Invalidation::IotlbPages { addr, address_mask, .. }
-        | Invalidation::PasidIotlbPages { addr, address_mask, .. } => {
-            let mask = ones(u32::from(address_mask).saturating_add(12));
-            Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
-        }
-        Invalidation::ContextDevice { sid, function_mask: 0 } => {
-            Effect::UnmapNotify { stream: Some(sid.into()), substream: None, addr: 0, mask: u64::MAX }
-        }
-        _ => Effect::UNMAP_ALL,
-    }
 }

@@ -4,12 +4,13 @@
 use super::super::config::RequestKind;
 use super::super::event;
 use super::super::interrupt::{self, Blocked, CachedEntries, EntryCache, Remapped, Source};
+use super::super::interrupt_range;
 use super::super::page_request::Queued;
 use super::super::stats::add;
 use super::{Engine, State, Vtd, lock, send};
 use crate::iommu::{
     AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Outcome, PageRequest, PageResponseCode, StreamId,
-    SubstreamId, Translation,
+    SubstreamId,
 };
 
 /// What becomes of an interrupt request.
@@ -87,7 +88,14 @@ impl<E: Engine> Vtd<E> {
         }
         match self.engine.check(mem, &self.tables(), req, RequestKind::Translated) {
             Ok(()) => (
-                Outcome::Translated { translation: Translation::one_to_one(req.addr), epoch },
+                // Interrupts are refused by the tables' word already.
+                match interrupt_range::one_to_one(req.addr) {
+                    Some(translation) => Outcome::Translated { translation, epoch },
+                    None => {
+                        self.end_quietly(epoch);
+                        Outcome::Aborted
+                    }
+                },
                 Effects::default(),
             ),
             Err(fault) => {
@@ -123,10 +131,13 @@ impl<E: Engine> Vtd<E> {
             Queued::Queued => add(&self.counters.page_requests, 1),
             Queued::Overflow => {
                 add(&self.counters.page_request_overflows, 1);
+                let group = Group::of(request);
+                // An endpoint that begins a group of this number has given the one before up: that has no answer any more.
+                state.held.retain(|held| *held != group);
                 if state.held.len() >= HELD {
                     self.answer(request, PageResponseCode::Success, &mut effects);
                 } else if request.is_answered() {
-                    state.held.push(Group::of(request));
+                    state.held.push(group);
                 }
             }
             Queued::Inaccessible => self.answer(request, PageResponseCode::Failure, &mut effects),
@@ -155,6 +166,13 @@ impl<E: Engine> Vtd<E> {
         }
     }
 
+    /// An endpoint gives up what it waits with: its groups, of one address space or of all, have no answer any more.
+    pub(super) fn give_up_groups(&self, stream: StreamId, substream: Option<Option<SubstreamId>>) {
+        lock(&self.state).held.retain(|group| {
+            group.stream != stream || substream.is_some_and(|substream| substream != group.substream)
+        });
+    }
+
     /// Remaps or posts the interrupt request that a 32-bit write of `data` to `addr` (`0xfeexxxxx`) by `source` is. Where
     /// only the outcome is to be known, as for KVM's routes, nothing is posted, reported or counted, and posted interrupts
     /// are blocked: no message stands for one. From any thread; there are effects only with the BQL.
@@ -168,7 +186,11 @@ impl<E: Engine> Vtd<E> {
     ) -> (InterruptOutcome, Effects) {
         let source = source.into();
         let quiet = Effects::default();
-        match self.interrupt_outcome(mem, source, message, report) {
+        let epoch = self.epochs.begin();
+        let outcome = self.interrupt_outcome(mem, source, message, report);
+        // Entries have been read, and what is posted is in memory.
+        self.end_quietly(epoch);
+        match outcome {
             Ok(outcome) => (outcome, quiet),
             Err(_) if !report => (InterruptOutcome::Blocked, quiet),
             Err(blocked) => {

@@ -15,6 +15,7 @@ mod assigned;
 mod faults;
 mod guest;
 mod interrupts;
+mod isolation;
 mod linux;
 mod migration;
 mod page_requests;
@@ -30,6 +31,8 @@ pub(super) struct Script {
     pub refusal: Mutex<Option<FaultReason>>,
     pub invalidations: Mutex<Vec<Invalidation>>,
     pub tables: Mutex<Vec<RootTable>>,
+    /// Domains with pages of first stages.
+    pub first_stages: Mutex<HashSet<u16>>,
 }
 
 impl Default for Script {
@@ -40,6 +43,7 @@ impl Default for Script {
             refusal: Mutex::default(),
             invalidations: Mutex::default(),
             tables: Mutex::default(),
+            first_stages: Mutex::default(),
         }
     }
 }
@@ -108,6 +112,10 @@ impl Engine for Script {
             Some(reason) => Err(Fault { reason, request: *req, record: true }),
             None => Ok(()),
         }
+    }
+
+    fn has_pages_of_first_stages(&self, did: u16) -> bool {
+        lock(&self.first_stages).contains(&did)
     }
 }
 
@@ -290,7 +298,7 @@ fn disabled_means_one_to_one() {
     let plain = DmaRequest { substream: None, ..request(0x1234_5678) };
     let (outcome, effects) = rig.vtd.translate(&rig.mem, &plain, true);
     let Outcome::Translated { translation, epoch } = outcome else { panic!("{outcome:?}") };
-    assert_eq!((translation.addr, translation.page_mask, effects.0.len()), (0x1234_5678, u64::MAX, 0));
+    assert_eq!((translation.addr, translation.page_mask, effects.0.len()), (0x1234_5678, 0x7fff_ffff, 0));
     assert!(!rig.vtd.end(epoch));
     // Nothing gives an address space or a device's cache a meaning.
     assert_eq!(rig.translate(0x1000), (Outcome::Aborted, vec![]));

@@ -89,6 +89,7 @@ impl Translator {
             Invalidation::All => {
                 self.contexts.invalidate_all(at);
                 self.page_caches().for_each(|cache| cache.invalidate_all(at));
+                self.by_input.clear();
             }
             Invalidation::ContextGlobal | Invalidation::PasidGlobal => self.contexts.invalidate_all(at),
             Invalidation::ContextDomain { did } => self.contexts.invalidate_matching(at, |_, _, words| {
@@ -113,8 +114,12 @@ impl Translator {
                 let context = Context::from_words(words);
                 context.is_scalable() && context.domain() == did && context.pasid() == pasid
             }),
-            Invalidation::IotlbGlobal => self.page_caches().for_each(|cache| cache.invalidate_all(at)),
+            Invalidation::IotlbGlobal => {
+                self.page_caches().for_each(|cache| cache.invalidate_all(at));
+                self.by_input.clear();
+            }
             Invalidation::IotlbDomain { did } => {
+                self.by_input.remove(did);
                 let did = u32::from(did);
                 for cache in self.page_caches() {
                     cache.invalidate_domain(at, did);

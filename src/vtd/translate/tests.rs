@@ -4,6 +4,7 @@
 
 mod ats;
 mod histories;
+mod interrupts;
 mod threads;
 
 use super::*;
@@ -427,7 +428,7 @@ fn pass_through() {
     rig.guest.set_pasid(rig.function, 1, &pasid_pass_through(5));
     for pasid in [None, Some(1)] {
         let answer = rig.ask(pasid, 0x1234_5678, WRITE).unwrap();
-        assert_eq!((answer.addr, answer.page_mask), (0x1234_5678, ones(48)));
+        assert_eq!((answer.addr, answer.page_mask), (0x1234_5678, ones(31)), "up to interrupts");
         assert!(answer.perm.read && answer.perm.write);
         let fault = rig.ask(pasid, 1 << 48, READ).unwrap_err();
         assert_eq!(fault.reason, FaultReason::ScalableBeyondWidth);
@@ -453,6 +454,92 @@ fn entries_of_the_table_decide_over_cached_pages() {
     rig.guest.set_pasid(rig.function, 1, &entry);
     rig.unit.invalidate(&Invalidation::Pasid { did: 5, pasid: 1 });
     assert_eq!(ask(privileged(READ)), Err(FaultReason::SupervisorDisabled));
+}
+
+/// What a PASID was told, its endpoint uses by translated requests, which have no PASID: the context entry alone lets them
+/// through, whatever `RID_PASID` leads to, and whatever is cached of it (`VTD §4.2.3`).
+#[test]
+fn translated_requests_ask_the_context_entry_alone() {
+    let others = [
+        None,
+        Some(PasidEntry::default()),
+        Some(PasidEntry(pasid_pass_through(7).0.with_pgtt(7), Default::default(), Default::default())),
+        // By a table that maps nothing.
+        Some(pasid_second(&TestGuest::new().second_stage(4), 7)),
+    ];
+    for adversarial in [false, true] {
+        for other in others {
+            let rig = Rig::new(adversarial);
+            let tables = rig.process(1, 5);
+            rig.guest.map(&tables, VA, 0x9000_0000, 12, user_rw());
+            if let Some(entry) = &other {
+                rig.guest.set_pasid(rig.function, 0, entry);
+            }
+            let ats = request(Some(1), VA, WRITE);
+            let told = rig.unit.ats_translate(&rig.guest.mem, &rig.root, &ats).unwrap();
+            let check = |addr, kind| {
+                let req = request(None, addr, WRITE);
+                rig.unit.check(&rig.guest.mem, &rig.root, &req, kind).map_err(|fault| fault.reason)
+            };
+            for _ in 0..2 {
+                assert_eq!(check(told.addr, RequestKind::Translated), Ok(()));
+                // What requests without PASID meet is kept beside it, and does not count.
+                assert!(rig.read_without(VA).is_err());
+            }
+            let reads = rig.guest.mem.reads();
+            assert_eq!(check(told.addr + 8, RequestKind::Translated), Ok(()));
+            assert_eq!(rig.guest.mem.reads(), reads, "it is cached");
+            // No interrupt is a translated request.
+            for addr in [0xfee0_0000, 0xfeef_ffff] {
+                assert_eq!(check(addr, RequestKind::Translated), Err(FaultReason::ScalableInterruptAddress));
+            }
+            // Device-TLBs are switched off: what was cached goes with the context entry.
+            let entry0 = rig.guest.context0(rig.function).with_dte(0);
+            rig.guest.set_context(rig.function, entry0, ScalableContext1::default());
+            rig.unit.invalidate(&Invalidation::PasidDomain { did: 5 });
+            assert_eq!(check(told.addr, RequestKind::Translated), Ok(()), "not named");
+            rig.unit.invalidate(&Invalidation::ContextDevice { sid: SID as u16, function_mask: 0 });
+            assert_eq!(check(told.addr, RequestKind::Translated), Err(FaultReason::DeviceTlbDisabled));
+        }
+    }
+}
+
+/// Of a domain with first-stage or nested pages, a page-selective invalidation takes all of them: who keeps pages outside
+/// cannot find them by its addresses (`VTD §6.5.2.3`).
+#[test]
+fn domains_with_pages_of_first_stages() {
+    let whole = [Invalidation::IotlbDomain { did: 5 }, Invalidation::IotlbGlobal, Invalidation::All];
+    let too_little = [
+        Invalidation::IotlbDomain { did: 6 },
+        second_pages(5, VA, 0),
+        pages(5, 1, VA, 0),
+        Invalidation::PasidIotlbAll { did: 5, pasid: 1 },
+        Invalidation::ContextGlobal,
+    ];
+    for what in whole {
+        for is_nested in [false, true] {
+            let (rig, ..) = nested(false);
+            let second = rig.guest.second_stage(4);
+            rig.guest.set_pasid(rig.function, 2, &pasid_second(&second, 5));
+            rig.guest.map(&second, VA, 0x9000_0000, 12, ss_rw());
+            let tables = rig.process(3, 5);
+            rig.guest.map(&tables, VA, 0x9000_0000, 12, user_rw());
+            let has = |did| rig.unit.has_pages_of_first_stages(did);
+            assert_eq!(rig.read(2, VA), Ok(0x9000_0000));
+            assert!(!has(5), "second-stage pages are known by the addresses that are named");
+            assert_eq!(rig.read(if is_nested { 1 } else { 3 }, VA), Ok(0x9000_0000));
+            assert!(has(5) && !has(6));
+            for other in &too_little {
+                rig.unit.invalidate(other);
+                assert!(has(5), "{other:?}");
+            }
+            rig.unit.invalidate(&what);
+            assert!(!has(5), "{what:?}");
+            let _ = rig.read(if is_nested { 1 } else { 3 }, VA);
+            rig.unit.reset();
+            assert!(!has(5));
+        }
+    }
 }
 
 #[test]

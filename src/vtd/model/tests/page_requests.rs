@@ -126,12 +126,46 @@ fn answers_and(answers: &[Effect], more: &[Effect]) -> Vec<Effect> {
     [answers, more].concat()
 }
 
+/// A group that its endpoint gave up has no answer: by beginning anew with its index, or by a reset, or by leaving.
+#[test]
+fn what_an_endpoint_gave_up_is_not_answered() {
+    let both = [answered(9, PageResponseCode::Success), answered(10, PageResponseCode::Success)];
+    let rig = overflowed();
+    assert_eq!(rig.ask(&page(0x1000, 9, true)), []);
+    let mut answers = rig.write(reg::PRS, PRO);
+    answers.reverse();
+    assert_eq!(answers, both, "each once");
+    // Of another requester, or another address space, it is another group.
+    for other in [
+        PageRequest { stream: 0x19, ..page(0x1000, 9, true) },
+        PageRequest { substream: Some(4), ..page(0x1000, 9, true) },
+        PageRequest { substream: None, ..page(0x1000, 9, true) },
+    ] {
+        let rig = overflowed();
+        rig.ask(&other);
+        assert_eq!(rig.write(reg::PRS, PRO).len(), 3, "{other:?}");
+    }
+    for (gives_up, left) in [
+        ((0x18, None, None), vec![]),
+        ((0x18, Some(Some(3)), None), vec![]),
+        ((0x18, Some(Some(4)), None), both.to_vec()),
+        ((0x18, Some(None), None), both.to_vec()),
+        ((0x19, None, None), both.to_vec()),
+        ((0x18, None, Some(9)), both.to_vec()),
+    ] {
+        let rig = overflowed();
+        let (stream, substream, tag) = gives_up;
+        rig.vtd.cancel(stream, substream, tag);
+        assert_eq!(rig.write(reg::PRS, PRO), left, "{gives_up:?}");
+    }
+}
+
 #[test]
 fn no_more_is_held_back_than_there_is_room_for() {
     let rig = overflowed();
     let held = u32::try_from(super::super::requests::HELD).unwrap();
     for n in 2..held {
-        assert_eq!(rig.ask(&PageRequest { stream: n, ..page(0x1000, 9, true) }), []);
+        assert_eq!(rig.ask(&PageRequest { stream: n + 0x1000, ..page(0x1000, 9, true) }), []);
     }
     assert_eq!(rig.ask(&page(0x1000, 12, true)), [answered(12, PageResponseCode::Success)]);
     assert_eq!(rig.write(reg::PRS, PRO).len(), held as usize);

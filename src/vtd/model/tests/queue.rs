@@ -226,6 +226,39 @@ fn page_responses_reach_the_endpoint_as_themselves() {
     assert_eq!(rig.vtd.stats().page_responses, 4);
 }
 
+/// Caches outside know pages by the addresses of requests, which of nested pages are not the second stage's: of a domain
+/// that has such pages they forget everything (`VTD §6.5.2.3`).
+#[test]
+fn second_stage_pages_are_told_outside() {
+    let page = |did: u64, addr: u64, mask: u64| [did << 16 | 3 << 4 | 2, addr | mask, 0, 0];
+    for (mask, size) in [(0, 0xfff), (1, 0x1fff), (9, 0x1f_ffff), (52, u64::MAX)] {
+        for leaf in [0, 1 << 6] {
+            let mut rig = Rig::new();
+            let named = unmap(0x7000 & !size, size);
+            let effects = rig.submit(&[page(1, 0x7000 | leaf, mask), wait(1)]);
+            assert_eq!(effects, [named.clone(), status(1)], "by the addresses of requests");
+            lock(&rig.vtd.engine.first_stages).insert(1);
+            assert_eq!(rig.submit(&[page(1, 0x7000 | leaf, mask), wait(2)]), [Effect::UNMAP_ALL, status(2)]);
+            assert_eq!(
+                rig.submit(&[page(2, 0x7000 | leaf, mask), wait(3)]),
+                [named, status(3)],
+                "another domain"
+            );
+        }
+    }
+}
+
+/// A status address that cannot be is an error of its descriptor, and nothing is written anywhere.
+#[test]
+fn a_status_beyond_memory() {
+    for addr in [1 << 48 | STATUS, 1 << 63, 0xfee0_1000] {
+        let mut rig = Rig::new();
+        let effects = rig.submit(&[[7 << 32 | 1 << 5 | 5, addr, 0, 0], wait(1)]);
+        assert_eq!(effects, [msi(FAULT_MSI)], "{addr:#x}");
+        assert_eq!((rig.read(reg::FSTS), rig.read64(reg::IQERCD), rig.read64(reg::IQH)), (FSTS_IQE, 4, 0));
+    }
+}
+
 #[test]
 fn interrupt_entries() {
     let mut rig = Rig::new();

@@ -111,6 +111,56 @@ fn privileged_and_execute_permissions_only_if_asked_for() {
     assert_eq!(rig.ats(Some(1), VA, privileged(READ_WRITE)), Ok(AtsTranslation { privileged: true, ..page }));
 }
 
+/// Where the unit has no supervisor requests, privileged ones are forced to have no permission, and `PRIV` says whose
+/// (`VTD §4.1.2`). Where it has no execute requests, no page is executable.
+#[test]
+fn without_supervisor_or_execute_requests() {
+    let exec = Access { exec: true, ..READ_WRITE };
+    let without_supervisor = Features { supervisor_requests: false, ..Features::default() };
+    let without_both = Features { execute_requests: false, ..without_supervisor };
+    for f in [without_supervisor, without_both] {
+        let rig = Rig::with_features(f);
+        let tables = rig.process(1, 5);
+        let second = rig.guest.second_stage(4);
+        rig.guest.set_pasid(rig.function, 2, &pasid_second(&second, 6));
+        rig.guest.set_pasid(rig.function, 3, &pasid_pass_through(7));
+        rig.guest.map(&tables, VA, 0x9000_0000, 12, user_rw() | A | D);
+        rig.guest.map(&second, VA, 0x9000_0000, 12, ss_rw());
+        let forced = Ok(AtsTranslation { privileged: true, ..AtsTranslation::NONE });
+        // There, and not there; of every translation type, and of none.
+        for pasid in 1..5 {
+            for addr in [VA, VA + 0x1000] {
+                for access in [READ, READ_WRITE, exec] {
+                    let found = rig.ats(Some(pasid), addr, privileged(access));
+                    assert_eq!(found, forced, "PASID {pasid} at {addr:#x}, {access:?}");
+                }
+            }
+        }
+        // What no page request could mend is a fault all the same.
+        rig.guest.set_context(
+            rig.function,
+            rig.guest.context0(rig.function).with_dte(0),
+            ScalableContext1::default(),
+        );
+        rig.unit.invalidate(&Invalidation::ContextGlobal);
+        assert_eq!(
+            rig.ats(Some(1), VA, privileged(READ)).unwrap_err().reason,
+            FaultReason::DeviceTlbDisabled
+        );
+    }
+    let rig = Rig::with_features(Features { execute_requests: false, ..Features::default() });
+    let tables = rig.process(1, 5);
+    let second = rig.guest.second_stage(4);
+    rig.guest.set_pasid(rig.function, 2, &pasid_second(&second, 6));
+    rig.guest.set_pasid(rig.function, 3, &pasid_pass_through(7));
+    rig.guest.map(&tables, VA, VA, 12, user_rw() | A | D);
+    rig.guest.map(&second, VA, VA, 12, ss_rw());
+    for pasid in 1..4 {
+        let found = rig.ats(Some(pasid), VA, exec).unwrap();
+        assert!(found.read && found.write && !found.exec, "PASID {pasid}: {found:?}");
+    }
+}
+
 #[test]
 fn a_unit_without_the_no_write_flag_takes_every_request_for_a_write() {
     let rig = Rig::with_features(Features { no_write: false, ..Features::default() });

@@ -135,10 +135,20 @@ pub trait Model: Send + Sync {
     /// the BQL.
     fn cancel(&self, _stream: StreamId, _substream: Option<Option<SubstreamId>>, _tag: Option<u64>) {}
 
+    /// An endpoint takes no answers to page requests of an address space any more (software has switched them off): groups
+    /// that are still to be answered are not. Under the BQL.
+    fn ends_page_requests(&self, _stream: StreamId, _substream: Option<SubstreamId>) {}
+
     /// The requests that `stream` waits with: address space and tag of each.
     #[must_use]
     fn pending(&self, _stream: StreamId) -> Vec<(Option<SubstreamId>, u64)> {
         Vec::new()
+    }
+
+    /// Whether an answer to an untranslated request is a page of tables, of which an invalidation may name a part. What is
+    /// not translated ends at once, when that is changed.
+    fn is_page(&self, translation: &Translation) -> bool {
+        translation.page_mask != u64::MAX
     }
 
     /// Whether a cache outside that knows a translation by this address would not hear of its end: invalidations name it by

@@ -43,8 +43,14 @@ pub struct TlbEntry {
     pub read: bool,
     /// Writes are allowed.
     pub write: bool,
-    /// Instruction fetches are allowed; only ATS looks at it.
+    /// Instruction fetches are allowed; only ATS looks at it, and at the next three.
     pub exec: bool,
+    /// The permissions are those of privileged requests.
+    pub privileged: bool,
+    /// The translation holds for every PASID.
+    pub global: bool,
+    /// Only untranslated requests reach the page.
+    pub untranslated_only: bool,
     /// The address space, in notifications; `None` for requests without PASID.
     pub pasid: Option<u32>,
 }
@@ -60,6 +66,9 @@ impl TlbEntry {
             read: false,
             write: false,
             exec: false,
+            privileged: false,
+            global: false,
+            untranslated_only: false,
             pasid: None,
         }
     }
@@ -72,8 +81,15 @@ impl TlbEntry {
         if self.write {
             perm |= sys::IOMMUAccessFlags::IOMMU_WO;
         }
-        if self.exec {
-            perm |= sys::IOMMUAccessFlags::IOMMU_EXEC;
+        for (set, flag) in [
+            (self.exec, sys::IOMMUAccessFlags::IOMMU_EXEC),
+            (self.privileged, sys::IOMMUAccessFlags::IOMMU_PRIV),
+            (self.global, sys::IOMMUAccessFlags::IOMMU_GLOBAL),
+            (self.untranslated_only, sys::IOMMUAccessFlags::IOMMU_UNTRANSLATED_ONLY),
+        ] {
+            if set {
+                perm |= flag;
+            }
         }
         sys::IOMMUTLBEntry {
             target_as: self.target.as_ptr(),

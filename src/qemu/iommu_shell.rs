@@ -282,7 +282,7 @@ impl<M: Model> Core<M> {
             read: translation.perm.read,
             write: translation.perm.write,
             exec: translation.perm.exec,
-            pasid: None,
+            ..TlbEntry::denied(addr)
         }
     }
 
@@ -303,7 +303,7 @@ impl<M: Model> Core<M> {
             None => PAGE_MASK,
         };
         // All of what is not translated ends at once.
-        if mask < whole && whole != u64::MAX {
+        if mask < whole && self.model.is_page(translation) {
             self.outside.iter().for_each(|outside| outside.answers_part(whole));
         }
         self.entry_of(addr, translation, mask)

@@ -199,8 +199,12 @@ pub struct AtsAnswer {
     pub write: bool,
     /// Instruction fetches are allowed.
     pub exec: bool,
+    /// The permissions are those of privileged requests; otherwise they are those of the others.
+    pub privileged: bool,
     /// It holds for every PASID.
     pub global: bool,
+    /// The page is reached by untranslated requests only (`U`); the translated address means nothing.
+    pub untranslated_only: bool,
 }
 
 impl PciDevice {
@@ -251,9 +255,6 @@ impl PciDevice {
             _ => return Ok(None),
         }
         let allows = |flag: sys::IOMMUAccessFlags| entry.perm.0 & flag.0 != 0;
-        if allows(sys::IOMMUAccessFlags::IOMMU_UNTRANSLATED_ONLY) {
-            return Err(AtsError::Unsupported);
-        }
         let (read, write, exec) = (
             allows(sys::IOMMUAccessFlags::IOMMU_RO),
             allows(sys::IOMMUAccessFlags::IOMMU_WO),
@@ -261,8 +262,16 @@ impl PciDevice {
         );
         let mask = entry.addr_mask | (PAGE - 1);
         let usable = (read || write || exec) && mask & mask.wrapping_add(1) == 0;
-        let global = allows(sys::IOMMUAccessFlags::IOMMU_GLOBAL);
-        Ok(usable.then_some(AtsAnswer { translated: entry.translated_addr, mask, read, write, exec, global }))
+        Ok(usable.then_some(AtsAnswer {
+            translated: entry.translated_addr,
+            mask,
+            read,
+            write,
+            exec,
+            privileged: allows(sys::IOMMUAccessFlags::IOMMU_PRIV),
+            global: allows(sys::IOMMUAccessFlags::IOMMU_GLOBAL),
+            untranslated_only: allows(sys::IOMMUAccessFlags::IOMMU_UNTRANSLATED_ONLY),
+        }))
     }
 
     /// Asks for the page at the request's address (bits 63:2), as one request of a group, the last one or not. After

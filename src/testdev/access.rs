@@ -5,7 +5,7 @@ use super::atc::TranslationCache;
 use super::counters::{Counters, bump};
 use super::descriptor::Limits;
 use super::halted::HaltedPasids;
-use super::port::{Port, PortError, Request, Width};
+use super::port::{Port, PortError, Request, Route, Width};
 use super::pri::PageGroups;
 use super::registers::{Cause, FaultMode, Prefetch};
 use crate::iommu::Access;
@@ -222,10 +222,10 @@ impl Shared {
                 operation.untranslated(port, &request)
             }
             FaultMode::Report => operation.untranslated(port, &request),
-            FaultMode::AtsPri => {
-                let translated = self.translate(port, from, &request)?;
-                operation.translated(port, translated)
-            }
+            FaultMode::AtsPri => match self.translate(port, from, &request)? {
+                Route::Translated(addr) => operation.translated(port, addr),
+                Route::Untranslated => operation.untranslated(port, &request),
+            },
         };
         match result {
             Ok(()) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The address translation cache (`PCIe §10.1.1`): what ATS answered and no invalidation has taken back.
 
-use super::port::{AtsTranslation, Invalidation};
+use super::port::{AtsTranslation, Invalidation, Route};
 use crate::iommu::Access;
 
 /// Most entries that a cache may have.
@@ -12,8 +12,6 @@ pub const MAX_ENTRIES: u16 = 1024;
 pub struct Entry {
     /// The address space that it was asked for.
     pub pasid: Option<u32>,
-    /// It serves privileged accesses; otherwise it serves the others.
-    pub privileged: bool,
     /// What was answered. Both addresses are multiples of its size.
     pub translation: AtsTranslation,
 }
@@ -42,7 +40,7 @@ impl Invalidation {
     /// Whether it takes an answer that was on its way to `pasid`.
     #[must_use]
     pub fn takes(&self, pasid: Option<u32>, translation: &AtsTranslation) -> bool {
-        Entry { pasid, privileged: false, translation: *translation }.is_hit_by(self)
+        Entry { pasid, translation: *translation }.is_hit_by(self)
     }
 }
 
@@ -60,19 +58,18 @@ impl TranslationCache {
         u16::try_from(self.entries.len()).unwrap_or(MAX_ENTRIES)
     }
 
-    /// The translated address of an access, if the cache has it with enough permission.
+    /// How an access goes on, if the cache has its address with enough permission.
     #[must_use]
-    pub fn lookup(&self, pasid: Option<u32>, addr: u64, access: Access) -> Option<u64> {
+    pub fn lookup(&self, pasid: Option<u32>, addr: u64, access: Access) -> Option<Route> {
         self.entries
             .iter()
             .flatten()
-            .filter(|entry| entry.serves(pasid) && entry.privileged == access.privileged)
-            .filter(|entry| entry.translation.allows(access))
-            .find_map(|entry| entry.translation.output_of(addr))
+            .filter(|entry| entry.serves(pasid) && entry.translation.allows(access))
+            .find_map(|entry| entry.translation.route_of(addr))
     }
 
     /// Keeps an answer.
-    pub fn insert(&mut self, pasid: Option<u32>, privileged: bool, answer: AtsTranslation) {
+    pub fn insert(&mut self, pasid: Option<u32>, answer: AtsTranslation) {
         let mask = answer.mask;
         let translation = AtsTranslation {
             input: answer.input & !mask,
@@ -81,12 +78,12 @@ impl TranslationCache {
             global: answer.global && pasid.is_some(),
             ..answer
         };
-        let new = Entry { pasid, privileged, translation };
+        let new = Entry { pasid, translation };
         // What the new answer covers, the old one of the same space may no longer say.
         for slot in &mut self.entries {
             if slot.is_some_and(|old| {
                 old.pasid == pasid
-                    && old.privileged == privileged
+                    && old.translation.privileged == answer.privileged
                     && overlaps(&old.translation, translation.input, mask)
             }) {
                 *slot = None;
@@ -180,7 +177,21 @@ mod tests {
     const WRITE: Access = Access { read: false, write: true, exec: false, privileged: false };
 
     fn page(input: u64, output: u64) -> AtsTranslation {
-        AtsTranslation { input, output, mask: 0xfff, read: true, write: false, exec: false, global: false }
+        AtsTranslation {
+            input,
+            output,
+            mask: 0xfff,
+            read: true,
+            write: false,
+            exec: false,
+            privileged: false,
+            global: false,
+            untranslated_only: false,
+        }
+    }
+
+    fn to(addr: u64) -> Option<Route> {
+        Some(Route::Translated(addr))
     }
 
     fn gone(pasid: Option<u32>, addr: u64, mask: u64) -> Invalidation {
@@ -190,8 +201,8 @@ mod tests {
     #[test]
     fn map_use_invalidate() {
         let mut cache = TranslationCache::new(64);
-        cache.insert(Some(1), false, page(0x1000, 0x8000));
-        assert_eq!(cache.lookup(Some(1), 0x1234, READ), Some(0x8234));
+        cache.insert(Some(1), page(0x1000, 0x8000));
+        assert_eq!(cache.lookup(Some(1), 0x1234, READ), to(0x8234));
         assert_eq!(cache.lookup(Some(1), 0x1234, WRITE), None);
         assert_eq!(cache.lookup(Some(2), 0x1234, READ), None);
         assert_eq!(cache.lookup(None, 0x1234, READ), None);
@@ -201,7 +212,7 @@ mod tests {
         assert_eq!(cache.invalidate(&gone(Some(1), 0x2000, 0xfff)), 0);
         assert_eq!(cache.invalidate(&gone(Some(2), 0x1000, 0xfff)), 0);
         assert_eq!(cache.invalidate(&gone(None, 0, u64::MAX)), 0);
-        assert_eq!(cache.lookup(Some(1), 0x1234, READ), Some(0x8234));
+        assert_eq!(cache.lookup(Some(1), 0x1234, READ), to(0x8234));
         assert_eq!(cache.invalidate(&gone(Some(1), 0x0, 0xffff)), 1);
         assert_eq!(cache.lookup(Some(1), 0x1234, READ), None);
     }
@@ -209,8 +220,8 @@ mod tests {
     #[test]
     fn a_page_inside_a_block_takes_the_block() {
         let mut cache = TranslationCache::new(64);
-        cache.insert(None, false, AtsTranslation { mask: 0x1f_ffff, ..page(0x23_0000, 0x45_0000) });
-        assert_eq!(cache.lookup(None, 0x21_2345, READ), Some(0x41_2345));
+        cache.insert(None, AtsTranslation { mask: 0x1f_ffff, ..page(0x23_0000, 0x45_0000) });
+        assert_eq!(cache.lookup(None, 0x21_2345, READ), to(0x41_2345));
         let kept = cache.get(0).unwrap().translation;
         assert_eq!((kept.input, kept.output), (0x20_0000, 0x40_0000));
         assert_eq!(cache.invalidate(&gone(None, 0x40_0000, 0xfff)), 0, "the block after it");
@@ -222,7 +233,7 @@ mod tests {
     fn ranges_are_exact() {
         let mut cache = TranslationCache::new(64);
         for n in 0..8 {
-            cache.insert(Some(1), false, page(n * 0x1000, 0x10_0000));
+            cache.insert(Some(1), page(n * 0x1000, 0x10_0000));
         }
         assert_eq!(cache.invalidate(&gone(Some(1), 0x3000, 0x1fff)), 2, "2 and 3");
         let left: Vec<u64> = cache.used().map(|(_, entry)| entry.translation.input >> 12).collect();
@@ -234,14 +245,14 @@ mod tests {
     fn global_is_everybodys() {
         let mut cache = TranslationCache::new(64);
         let global = AtsTranslation { global: true, ..page(0x1000, 0x8000) };
-        cache.insert(Some(1), false, global);
-        assert_eq!(cache.lookup(Some(2), 0x1000, READ), Some(0x8000));
+        cache.insert(Some(1), global);
+        assert_eq!(cache.lookup(Some(2), 0x1000, READ), to(0x8000));
         assert_eq!(cache.lookup(None, 0x1000, READ), None, "but for requests without PASID");
         assert_eq!(cache.invalidate(&gone(Some(2), 0x1000, 0xfff)), 1);
-        cache.insert(None, false, global);
+        cache.insert(None, global);
         assert_eq!(cache.lookup(Some(2), 0x1000, READ), None);
         for pasid in 0..4 {
-            cache.insert(Some(pasid), false, page(0x1000, 0x8000));
+            cache.insert(Some(pasid), page(0x1000, 0x8000));
         }
         let all = Invalidation { all_pasids: true, ..gone(None, 0x1000, 0xfff) };
         assert_eq!(cache.invalidate(&all), 5);
@@ -250,27 +261,50 @@ mod tests {
     #[test]
     fn a_new_answer_replaces_the_old_one() {
         let mut cache = TranslationCache::new(64);
-        cache.insert(None, false, page(0x1000, 0x8000));
-        cache.insert(None, false, AtsTranslation { write: true, ..page(0x1000, 0x9000) });
+        cache.insert(None, page(0x1000, 0x8000));
+        cache.insert(None, AtsTranslation { write: true, ..page(0x1000, 0x9000) });
         assert_eq!(cache.len(), 1);
-        assert_eq!(cache.lookup(None, 0x1000, READ), Some(0x9000));
+        assert_eq!(cache.lookup(None, 0x1000, READ), to(0x9000));
         for index in 0..200 {
-            cache.insert(None, false, page(0x10_0000 + index * 0x1000, 0));
+            cache.insert(None, page(0x10_0000 + index * 0x1000, 0));
         }
         assert_eq!(cache.len(), 64);
-        assert_eq!(cache.lookup(None, 0x10_0000 + 199 * 0x1000, READ), Some(0));
+        assert_eq!(cache.lookup(None, 0x10_0000 + 199 * 0x1000, READ), to(0));
+    }
+
+    #[test]
+    fn permissions_are_for_those_that_the_answer_says() {
+        let privileged = Access { privileged: true, ..READ };
+        let mut cache = TranslationCache::new(64);
+        cache.insert(Some(1), AtsTranslation { privileged: true, ..page(0x1000, 0x8000) });
+        assert_eq!(cache.lookup(Some(1), 0x1000, READ), None);
+        assert_eq!(cache.lookup(Some(1), 0x1000, privileged), to(0x8000));
+        // Beside it, and not in its place.
+        cache.insert(Some(1), page(0x1000, 0x9000));
+        assert_eq!(cache.lookup(Some(1), 0x1000, READ), to(0x9000));
+        assert_eq!(cache.lookup(Some(1), 0x1000, privileged), to(0x8000));
+    }
+
+    #[test]
+    fn what_only_untranslated_requests_reach() {
+        let mut cache = TranslationCache::new(64);
+        cache.insert(None, AtsTranslation { untranslated_only: true, ..page(0x1000, 0) });
+        assert_eq!(cache.lookup(None, 0x1234, READ), Some(Route::Untranslated));
+        assert_eq!(cache.lookup(None, 0x1234, WRITE), None, "no permission is no permission");
+        assert_eq!(cache.lookup(None, 0x2000, READ), None);
+        assert_eq!(cache.invalidate(&gone(None, 0x1000, 0xfff)), 1);
     }
 
     #[test]
     fn sizes() {
         let mut none = TranslationCache::new(0);
-        none.insert(None, false, page(0x1000, 0x8000));
+        none.insert(None, page(0x1000, 0x8000));
         assert_eq!((none.len(), none.lookup(None, 0x1000, READ)), (0, None));
         let mut one = TranslationCache::new(1);
-        one.insert(None, false, page(0x1000, 0x8000));
-        one.insert(None, false, page(0x2000, 0x9000));
+        one.insert(None, page(0x1000, 0x8000));
+        one.insert(None, page(0x2000, 0x9000));
         assert_eq!(one.lookup(None, 0x1000, READ), None);
-        assert_eq!(one.lookup(None, 0x2000, READ), Some(0x9000));
+        assert_eq!(one.lookup(None, 0x2000, READ), to(0x9000));
         assert_eq!(TranslationCache::new(u16::MAX).capacity(), MAX_ENTRIES);
     }
 }

@@ -540,7 +540,7 @@ impl AtsClient for TestDev {
 }
 
 impl Migrate for TestDev {
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const MSIX: bool = true;
 
     fn save(this: &Qom<Self>) -> Result<Vec<u8>> {

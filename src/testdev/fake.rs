@@ -50,6 +50,10 @@ pub struct FakePort {
     pub large: u64,
     /// Translations hold for every PASID.
     pub global: bool,
+    /// A page that is reached by untranslated requests only.
+    pub untranslated_only: Option<u64>,
+    /// Answers to privileged requests are for the others.
+    pub unprivileged: bool,
     /// The guest's clock.
     pub now: u64,
 }
@@ -177,7 +181,18 @@ impl Port for FakePort {
         let mask = self.large | (PAGE - 1);
         let answer = |write| {
             let output = Self::output(request.pasid, input);
-            Some(AtsTranslation { input, output, mask, read: true, write, exec: true, global: self.global })
+            let untranslated_only = self.untranslated_only == Some(request.addr / PAGE);
+            Some(AtsTranslation {
+                input,
+                output: if untranslated_only { 0 } else { output },
+                mask,
+                read: true,
+                write,
+                exec: true,
+                privileged: request.access.privileged && !self.unprivileged,
+                global: self.global,
+                untranslated_only,
+            })
         };
         match self.behaviour.get(&(request.pasid, request.addr / PAGE)) {
             None => Ok(answer(true)),

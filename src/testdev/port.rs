@@ -68,8 +68,21 @@ pub struct AtsTranslation {
     pub write: bool,
     /// Instruction fetches are allowed.
     pub exec: bool,
+    /// The permissions are for privileged accesses; otherwise they are for the others.
+    pub privileged: bool,
     /// It holds for every PASID.
     pub global: bool,
+    /// The range is reached by untranslated requests only (`U`); there is no translated address.
+    pub untranslated_only: bool,
+}
+
+/// How an access goes on once its address has been asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// By a request with this translated address.
+    Translated(u64),
+    /// By a request with its own address, for the IOMMU to deal with.
+    Untranslated,
 }
 
 /// A device-TLB invalidation: translations of `addr & !mask ..= addr | mask` are no longer valid.

@@ -111,10 +111,12 @@ layout! {
         3:3 write with_write,
         /// Instruction fetches are allowed.
         4:4 exec with_exec,
-        /// It was asked for, and serves, privileged accesses.
+        /// It serves privileged accesses alone.
         5:5 privileged with_privileged,
         /// It serves every PASID.
         6:6 global with_global,
+        /// Its addresses are reached by untranslated requests only.
+        7:7 untranslated_only with_untranslated_only,
     }
 
     /// PRI_SEND: a page request by hand.

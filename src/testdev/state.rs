@@ -17,7 +17,7 @@ use shared::{load_shared, load_windows, save_shared, save_windows};
 mod shared;
 
 /// Version of the form.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why a state cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@
 use super::access::{Initiator, Shared, Trouble, Wait};
 use super::add_wrapping;
 use super::counters::bump;
-use super::port::{AtsTranslation, Invalidation, Port, PortError, Request};
+use super::port::{AtsTranslation, Invalidation, Port, PortError, Request, Route};
 use super::pri::{GROUPS, Group};
 use super::registers::{Cause, PriSend, SendStatus};
 use super::{PAGE_SIZE, offset_in_page};
@@ -25,29 +25,29 @@ impl Shared {
         counters.atc_invalidated = counters.atc_invalidated.wrapping_add(taken);
     }
 
-    /// The translated address of an access, or what it has to wait for.
+    /// How an access reaches memory, or what it has to wait for.
     pub(super) fn translate(
         &mut self,
         port: &mut dyn Port,
         from: &Initiator,
         request: &Request,
-    ) -> Result<u64, Trouble> {
+    ) -> Result<Route, Trouble> {
         while let Some(invalidation) = port.take_invalidation() {
             self.invalidate(&invalidation);
         }
-        if let Some(addr) = self.cache.lookup(request.pasid, request.addr, request.access) {
+        if let Some(route) = self.cache.lookup(request.pasid, request.addr, request.access) {
             bump(&mut self.counters.atc_hits);
-            return Ok(addr);
+            return Ok(route);
         }
         bump(&mut self.counters.atc_misses);
         match self.ask(port, request).map_err(|error| Trouble::Fail(error.into()))? {
-            Some(addr) => Ok(addr),
+            Some(route) => Ok(route),
             None => Err(self.request_page(port, from, request)),
         }
     }
 
-    /// Sends a translation request and keeps the answer; the translated address, if it is one for this access.
-    fn ask(&mut self, port: &mut dyn Port, request: &Request) -> Result<Option<u64>, PortError> {
+    /// Sends a translation request and keeps the answer; the access's route, if it is one for this access.
+    fn ask(&mut self, port: &mut dyn Port, request: &Request) -> Result<Option<Route>, PortError> {
         for _ in 0..MAX_OVERTAKEN {
             let answer = port.translate(request)?;
             bump(&mut self.counters.ats_requests);
@@ -63,10 +63,10 @@ impl Shared {
             }
             if let Some(translation) = answer
                 && translation.allows(request.access)
-                && let Some(addr) = translation.output_of(request.addr)
+                && let Some(route) = translation.route_of(request.addr)
             {
-                self.cache.insert(request.pasid, request.access.privileged, translation);
-                return Ok(Some(addr));
+                self.cache.insert(request.pasid, translation);
+                return Ok(Some(route));
             }
             bump(&mut self.counters.ats_failed);
             return Ok(None);
@@ -265,18 +265,23 @@ fn send_status(sent: Result<(), PortError>) -> SendStatus {
 }
 
 impl AtsTranslation {
-    /// Whether it allows `access`.
+    /// Whether it allows `access`. Permissions are of privileged accesses or of the others, as it says, whatever was asked
+    /// for.
     #[must_use]
     pub fn allows(&self, access: Access) -> bool {
-        (!access.read || access.exec || self.read)
+        self.privileged == access.privileged
+            && (!access.read || access.exec || self.read)
             && (!access.write || self.write)
             && (!access.exec || self.exec)
     }
 
-    /// The translated address of `addr`, when it is covered.
+    /// How an access to `addr` goes on, when it is covered.
     #[must_use]
-    pub fn output_of(&self, addr: u64) -> Option<u64> {
-        (addr & !self.mask == self.input & !self.mask)
-            .then_some((self.output & !self.mask) | (addr & self.mask))
+    pub fn route_of(&self, addr: u64) -> Option<Route> {
+        (addr & !self.mask == self.input & !self.mask).then_some(if self.untranslated_only {
+            Route::Untranslated
+        } else {
+            Route::Translated((self.output & !self.mask) | (addr & self.mask))
+        })
     }
 }

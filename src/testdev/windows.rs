@@ -125,8 +125,9 @@ fn flags(entry: Entry) -> AtcFlags {
         .with_read(u32::from(translation.read))
         .with_write(u32::from(translation.write))
         .with_exec(u32::from(translation.exec))
-        .with_privileged(u32::from(entry.privileged))
+        .with_privileged(u32::from(translation.privileged))
         .with_global(u32::from(translation.global))
+        .with_untranslated_only(u32::from(translation.untranslated_only))
 }
 
 fn result(slot: Slot) -> PriResult {

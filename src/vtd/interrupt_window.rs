@@ -84,8 +84,7 @@ pub fn entry(space: &'static AddressSpace, addr: u64) -> TlbEntry {
         mask,
         read: true,
         write: true,
-        exec: false,
-        pasid: None,
+        ..TlbEntry::denied(addr)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::iommu::ats_invalidations::AtsInvalidations;
 use crate::iommu::effects::Notified;
 use crate::iommu::epoch::Epochs;
 use crate::iommu::model::{Pending, lock};
-use crate::iommu::narrow::{low8, low16};
+use crate::iommu::narrow::{low8, low16, ones};
 use crate::iommu::{
     AtsInvalidation, AtsOutcome, DmaRequest, Effect, Effects, GuestMemory, Model, Outcome, PageRequest,
     StreamId, SubstreamId, Translation,
@@ -87,6 +87,8 @@ enum Deferred {
 }
 
 const IQT_HIGH: u64 = IQT + 4;
+/// Log2 of the largest page.
+const LARGEST_PAGE: u32 = 30;
 
 const EVERY_INTERRUPT: Effect = Effect::IecNotify { global: true, index: 0, mask: 0 };
 
@@ -468,6 +470,11 @@ impl<E: Engine> Model for Vtd<E> {
         (self.gate().enabled() != 0).then(|| self.engine.cached_translation(req))?
     }
 
+    fn is_page(&self, translation: &Translation) -> bool {
+        // Where nothing is translated an answer ends before the interrupts, and is larger than any page but for 1 GiB.
+        self.gate().enabled() != 0 && translation.page_mask <= ones(LARGEST_PAGE)
+    }
+
     fn set_listeners(&self, any: bool) {
         self.listeners.store(any, Ordering::SeqCst);
     }
@@ -560,6 +567,10 @@ impl<E: Engine> Model for Vtd<E> {
     fn unassign(&self, device: DeviceId) -> Effects {
         lock(&self.state).assigned.remove(device);
         Effects::default()
+    }
+
+    fn ends_page_requests(&self, stream: StreamId, substream: Option<SubstreamId>) {
+        self.give_up_groups(stream, Some(substream));
     }
 
     fn cancel(&self, stream: StreamId, substream: Option<Option<SubstreamId>>, tag: Option<u64>) {

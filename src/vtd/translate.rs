@@ -17,7 +17,7 @@ mod structures;
 
 pub use invalidate::Invalidation;
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use self::by_input::Domains;
 use self::structures::Structures;
@@ -84,6 +84,10 @@ pub trait Engine: Translate<Tables = RootTable, Fault = Fault, Invalidation = In
     /// Whether there are pages of a domain that caches outside know by other addresses than a page-selective invalidation of
     /// the domain names: those of first stages and nested ones, which it takes all (`VTD §6.5.2.3`).
     fn has_pages_of_first_stages(&self, did: u16) -> bool;
+
+    /// Log2 of the largest page that was answered in parts, for interrupts are among it; 0: there was none. An invalidation
+    /// of a page may name one part only.
+    fn largest_page_in_parts(&self) -> u8;
 }
 
 /// A unit's translation: tables, caches, and the order of their invalidation.
@@ -96,6 +100,8 @@ pub struct Translator {
     nested: AtomicBool,
     /// Domains of which there have been first-stage or nested pages since all of theirs was invalidated.
     by_input: Domains,
+    /// Log2 of the largest page that was answered in parts since all pages were invalidated.
+    in_parts: AtomicU8,
     contexts: ContextCache<CONTEXT_WORDS>,
     iotlb: Iotlb,
     /// The structure cache, if there is one.
@@ -134,6 +140,7 @@ impl Translator {
             latest: MicroTlb::new(),
             nested: AtomicBool::new(false),
             by_input: Domains::new(),
+            in_parts: AtomicU8::new(0),
             contexts: ContextCache::new(CONTEXT_ENTRIES, features.adversarial),
             iotlb: iotlb(iotlb_entries, features.adversarial),
             structures: features.adversarial.then(|| iotlb(STRUCTURE_ENTRIES, true)),
@@ -296,14 +303,19 @@ impl Translator {
         };
         self.counters.updated(updates.accessed, updates.dirtied);
         let mapping = result?;
+        let mark = if mapping.touches_interrupts(req.addr) {
+            self.in_parts.fetch_max(mapping.log2size, Ordering::Relaxed);
+            TOUCHES_INTERRUPTS
+        } else {
+            0
+        };
         let page = CachedPage {
             input: req.addr & !ones(mapping.log2size.into()),
             output: mapping.addr,
             log2size: mapping.log2size,
             global: false,
             kind: 0,
-            attributes: u32::from(mapping.perms.bits())
-                | if mapping.touches_interrupts(req.addr) { TOUCHES_INTERRUPTS } else { 0 },
+            attributes: u32::from(mapping.perms.bits()) | mark,
         };
         let _ = self.iotlb.insert(&self.sequence, now, tag(context), &page);
         Ok(mapping.beside_interrupts(req))
@@ -331,6 +343,12 @@ impl Translator {
         };
         self.counters.count(counter::FAULTS);
         Err(context.fault(reason, req))
+    }
+
+    /// Nothing that was answered of pages is good any more.
+    fn no_pages_are_left(&self) {
+        self.by_input.clear();
+        self.in_parts.store(0, Ordering::Relaxed);
     }
 
     /// The IOTLB, and the structure cache if there is one.
@@ -443,7 +461,8 @@ impl Translate for Translator {
             read,
             write,
             exec: may_execute && allowed.exec,
-            privileged,
+            // Only a first stage tells them apart; what others allow they allow to all.
+            privileged: req.access.privileged && req.substream.is_some(),
             ..AtsTranslation::NONE
         })
     }
@@ -457,7 +476,7 @@ impl Translate for Translator {
         self.sequence.invalidate(|at| {
             self.contexts.invalidate_all(at);
             self.page_caches().for_each(|cache| cache.invalidate_all(at));
-            self.by_input.clear();
+            self.no_pages_are_left();
         });
     }
 
@@ -488,6 +507,10 @@ impl Engine for Translator {
 
     fn has_pages_of_first_stages(&self, did: u16) -> bool {
         self.by_input.contains(did)
+    }
+
+    fn largest_page_in_parts(&self) -> u8 {
+        self.in_parts.load(Ordering::Relaxed)
     }
 }
 

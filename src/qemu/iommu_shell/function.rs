@@ -331,6 +331,9 @@ impl<D: IommuDevice> PciIommu for D {
             read: answer.read,
             write: answer.write,
             exec: answer.exec,
+            privileged: answer.privileged,
+            global: answer.global,
+            untranslated_only: answer.untranslated_only,
             pasid: request.pasid,
         })
     }
@@ -375,6 +378,7 @@ impl<D: IommuDevice> PciIommu for D {
                 Effect::PageResponse { stream, substream, .. } => *stream != gone || *substream != pasid,
                 _ => true,
             });
+            core.model.ends_page_requests(gone, pasid);
         }
         let (bus, devfn) = key(bus, devfn);
         let mut listeners = lock(&core.listeners);
@@ -441,7 +445,12 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
         match outcome {
             Outcome::Translated { translation, epoch } => {
                 core.end(epoch);
-                core.kept_entry(addr, &translation)
+                // A translated request is made once, and nothing is kept of it.
+                if index == TRANSLATED {
+                    core.entry(addr, &translation)
+                } else {
+                    core.kept_entry(addr, &translation)
+                }
             }
             Outcome::Aborted | Outcome::Waiting => TlbEntry::denied(addr),
         }

@@ -200,14 +200,20 @@ impl Port for PciPort<'_> {
             AtsError::Refused(_) => PortError::Refused,
         })?;
         let may_share = self.device.properties().global.get();
-        Ok(answer.map(|AtsAnswer { translated, mask, read, write, exec, global }| AtsTranslation {
-            input: request.addr & !(PAGE_SIZE - 1),
-            output: translated,
-            mask,
-            read,
-            write,
-            exec,
-            global: global && may_share,
+        Ok(answer.map(|answer| {
+            let AtsAnswer { translated, mask, read, write, exec, privileged, global, untranslated_only } =
+                answer;
+            AtsTranslation {
+                input: request.addr & !(PAGE_SIZE - 1),
+                output: if untranslated_only { 0 } else { translated },
+                mask,
+                read,
+                write,
+                exec,
+                privileged,
+                global: global && may_share,
+                untranslated_only,
+            }
         }))
     }
 

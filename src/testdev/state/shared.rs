@@ -132,10 +132,11 @@ fn load_slot(config: &Config, shared: &Shared, from: &mut Reader<'_>) -> Result<
 }
 
 fn save_entry(entry: &Entry, to: &mut Writer) {
-    let Entry { pasid, privileged, translation } = *entry;
-    let AtsTranslation { input, output, mask, read, write, exec, global } = translation;
+    let Entry { pasid, translation } = *entry;
+    let AtsTranslation { input, output, mask, read, write, exec, privileged, global, untranslated_only } =
+        translation;
     to.u32(space_word(pasid));
-    to.u8(flag_bits([privileged, read, write, exec, global]));
+    to.u8(flag_bits([privileged, read, write, exec, global, untranslated_only]));
     to.u64(input);
     to.u64(output);
     to.u64(mask);
@@ -145,13 +146,15 @@ fn load_entry(shared: &Shared, from: &mut Reader<'_>) -> Result<Entry, LoadError
     const WHAT: &str = "translation";
     let pasid = from.address_space(shared, WHAT)?.space();
     let flags = split_flags(from.u8()?).ok_or(LoadError::Invalid(WHAT))?;
-    let [privileged, read, write, exec, global] = flags;
+    let [privileged, read, write, exec, global, untranslated_only] = flags;
     let (input, output, mask) = (from.u64()?, from.u64()?, from.u64()?);
     let size_is_sane = mask >= PAGE_SIZE.saturating_sub(1) && mask & mask.wrapping_add(1) == 0;
     check(size_is_sane && input & mask == 0 && output & mask == 0, WHAT)?;
     check((read || write || exec) && (!global && !privileged || pasid.is_some()), WHAT)?;
-    let translation = AtsTranslation { input, output, mask, read, write, exec, global };
-    Ok(Entry { pasid, privileged, translation })
+    check(!untranslated_only || output == 0, WHAT)?;
+    let translation =
+        AtsTranslation { input, output, mask, read, write, exec, privileged, global, untranslated_only };
+    Ok(Entry { pasid, translation })
 }
 
 pub(super) fn save_windows(windows: &Windows, to: &mut Writer) {

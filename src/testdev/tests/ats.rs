@@ -217,3 +217,40 @@ fn compare_and_swap_at_a_translated_address() {
     assert_eq!(rig.complete(cas).status, 1);
     assert_eq!(rig.port.peek(SPACE, DST, 1), [7]);
 }
+
+/// What an answer says is reached by untranslated requests is: from the cache, too, and after a migration.
+#[test]
+fn untranslated_requests_where_the_answer_says_so() {
+    for migrate in [false, true] {
+        let mut rig = rig();
+        rig.port.untranslated_only = Some(DST / PAGE);
+        rig.complete(descriptor(Opcode::Fill, 0, DST, 8));
+        assert_eq!(rig.port.peek(SPACE, DST, 8), [0; 8]);
+        if migrate {
+            rig.migrate(Config::default());
+        }
+        let requests = rig.device.counters().ats_requests;
+        let fill = Descriptor { operand0: !0, ..descriptor(Opcode::Fill, 0, DST + 8, 8) };
+        assert_eq!(rig.complete(fill).status, 1);
+        assert_eq!(rig.port.peek(SPACE, DST + 8, 8), [0xff; 8]);
+        assert_eq!(rig.device.counters().ats_requests, requests, "it is cached");
+        // The IOMMU has its say about each of them.
+        rig.port.set(SPACE, DST, Behaviour::Error(PortError::Refused));
+        assert_eq!(rig.complete(fill).cause, Cause::Refused as u32);
+        assert_eq!(rig.device.counters().page_requests, 0);
+    }
+}
+
+/// Permissions for the others are none for a privileged access: its page is asked for.
+#[test]
+fn an_answer_for_the_others_is_none_for_privileged_accesses() {
+    let mut rig = rig();
+    rig.port.unprivileged = true;
+    let mut fill = descriptor(Opcode::Fill, 0, DST, 8);
+    fill.control = fill.control.with_privileged(1);
+    rig.offer(0, fill);
+    rig.run();
+    let requests: Vec<_> = rig.port.page_requests.values().flatten().collect();
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].access.privileged && requests[0].access.write);
+}

@@ -174,7 +174,8 @@ impl<E: Engine> Vtd<E> {
             // Which devices are in the domain only the tables know.
             Invalidation::IotlbPages { addr, address_mask, .. }
             | Invalidation::PasidIotlbPages { addr, address_mask, .. } => {
-                let mask = ones(u32::from(address_mask).saturating_add(12));
+                let named = u32::from(address_mask).saturating_add(12);
+                let mask = ones(named.max(self.engine.largest_page_in_parts().into()));
                 Effect::UnmapNotify { stream: None, substream: None, addr: addr & !mask, mask }
             }
             Invalidation::ContextDevice { sid, function_mask: 0 } => {

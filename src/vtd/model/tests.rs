@@ -33,6 +33,8 @@ pub(super) struct Script {
     pub tables: Mutex<Vec<RootTable>>,
     /// Domains with pages of first stages.
     pub first_stages: Mutex<HashSet<u16>>,
+    /// Largest page answered in parts.
+    pub in_parts: Mutex<u8>,
 }
 
 impl Default for Script {
@@ -44,6 +46,7 @@ impl Default for Script {
             invalidations: Mutex::default(),
             tables: Mutex::default(),
             first_stages: Mutex::default(),
+            in_parts: Mutex::default(),
         }
     }
 }
@@ -116,6 +119,10 @@ impl Engine for Script {
 
     fn has_pages_of_first_stages(&self, did: u16) -> bool {
         lock(&self.first_stages).contains(&did)
+    }
+
+    fn largest_page_in_parts(&self) -> u8 {
+        *lock(&self.in_parts)
     }
 }
 

@@ -89,7 +89,7 @@ impl Translator {
             Invalidation::All => {
                 self.contexts.invalidate_all(at);
                 self.page_caches().for_each(|cache| cache.invalidate_all(at));
-                self.by_input.clear();
+                self.no_pages_are_left();
             }
             Invalidation::ContextGlobal | Invalidation::PasidGlobal => self.contexts.invalidate_all(at),
             Invalidation::ContextDomain { did } => self.contexts.invalidate_matching(at, |_, _, words| {
@@ -116,7 +116,7 @@ impl Translator {
             }),
             Invalidation::IotlbGlobal => {
                 self.page_caches().for_each(|cache| cache.invalidate_all(at));
-                self.by_input.clear();
+                self.no_pages_are_left();
             }
             Invalidation::IotlbDomain { did } => {
                 self.by_input.remove(did);

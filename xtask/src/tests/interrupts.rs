@@ -10,9 +10,10 @@ use super::boots::{demo_in, good};
 use super::{Runner, Verdict, event, plain_vtd};
 use crate::cli::MachineArgs;
 use crate::guest::Outcome;
+use crate::scenario::vtd::entry::PasidEntry;
 use crate::scenario::vtd::interrupt::{Entry, POSTED, remappable};
 use crate::scenario::vtd::{Rig, Setup, command, reason};
-use crate::scenario::{Descriptor, Engine, place};
+use crate::scenario::{Capability, Descriptor, Engine, FaultMode, counter, place};
 use crate::setup;
 
 /// Rounds of the guest's check `interrupt`.
@@ -23,6 +24,7 @@ pub fn run(runner: &mut Runner) {
     runner.test("interrupts/msi-x", |r, dir| msix(&mut rig(r, &dir, &[], 1)?));
     runner.test("interrupts/forged-requester", |r, dir| forged(&mut rig(r, &dir, &[], 2)?));
     runner.test("interrupts/compatibility-format", |r, dir| compatibility(&mut rig(r, &dir, &[], 1)?));
+    runner.test("interrupts/ats", |r, dir| by_ats(&mut rig(r, &dir, &[], 2)?));
     runner.test("interrupts/posted", |r, dir| posted(&mut rig(r, &dir, &[], 1)?));
     runner.test("interrupts/not-posted", |r, dir| {
         not_posted(&mut rig(r, &dir, &["posted-interrupts=off"], 1)?)
@@ -145,6 +147,32 @@ fn forged(rig: &mut Rig) -> Result<Verdict> {
     rig.must(&mut engine, Descriptor::message(remappable(5), 0))?;
     expect(rig, &[0x51])?;
     Ok(Verdict::Pass("refused with reason 26h and its source-id; the owner's arrives".into()))
+}
+
+/// An endpoint with a translation cache asks for an interrupt's address, and is told that untranslated requests alone reach it:
+/// its message is remapped like any other (`VTD §3.14`, `§4.1.2`). One with PASID is not.
+fn by_ats(rig: &mut Rig) -> Result<Verdict> {
+    rig.enable_capabilities(&[Capability::Pasid, Capability::Ats, Capability::Pri])?;
+    let source = rig.endpoint().source;
+    rig.set_interrupt(5, Entry::vector(0x51).for_source(source))?;
+    let tree = rig.first_stage(4)?;
+    rig.set_pasid(9, PasidEntry::first_stage(&tree))?;
+    let mut engine = rig.engine(0).mode(FaultMode::AtsPri);
+    rig.must(&mut engine, Descriptor::message(remappable(5), 0))?;
+    expect(rig, &[0x51])?;
+    // From the endpoint's cache, ring and completion record as well.
+    let before = rig.endpoint().counter(&mut rig.qtest, counter::ATS_REQUESTS)?;
+    rig.must(&mut engine, Descriptor::message(remappable(5), 0))?;
+    let asked = rig.endpoint().counter(&mut rig.qtest, counter::ATS_REQUESTS)? - before;
+    ensure!(before > 0 && asked == 0, "{asked} translation requests for what is cached");
+    let remapped = rig.stat("interrupts-remapped")?;
+    ensure!(remapped == 2, "{remapped} interrupts were remapped, expected 2");
+    // An entry that is another function's stays so.
+    rig.set_interrupt(5, Entry::vector(0x61).for_source(rig.endpoints[1].source))?;
+    blocked(rig, &mut engine, remappable(5), reason::INTERRUPT_SOURCE, 5)?;
+    expect(rig, &[0x51])?;
+    rig.expect_no_fault()?;
+    Ok(Verdict::Pass("untranslated requests, remapped for their source".into()))
 }
 
 /// Blocked unless CFI lets it pass, and in extended mode even then (`VTD §5.1.2.1`).

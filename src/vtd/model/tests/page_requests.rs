@@ -158,6 +158,12 @@ fn what_an_endpoint_gave_up_is_not_answered() {
         rig.vtd.cancel(stream, substream, tag);
         assert_eq!(rig.write(reg::PRS, PRO), left, "{gives_up:?}");
     }
+    // Page requests are switched off, of the address space or of another one.
+    for (substream, left) in [(Some(3), vec![]), (Some(4), both.to_vec()), (None, both.to_vec())] {
+        let rig = overflowed();
+        rig.vtd.ends_page_requests(0x18, substream);
+        assert_eq!(rig.write(reg::PRS, PRO), left, "{substream:?}");
+    }
 }
 
 #[test]

@@ -248,6 +248,17 @@ fn second_stage_pages_are_told_outside() {
     }
 }
 
+/// A page with interrupts in it is answered in parts, and software may name any of them.
+#[test]
+fn parts_of_a_page_are_told_as_a_whole() {
+    for descriptor in [[1 << 16 | 3 << 4 | 2, 0xfef0_1000, 0, 0], pasid_page(3, 0xfef0_1000)] {
+        let mut rig = Rig::new();
+        assert_eq!(rig.submit(&[descriptor]), [unmap(0xfef0_1000, 0xfff)]);
+        *lock(&rig.vtd.engine.in_parts) = 21;
+        assert_eq!(rig.submit(&[descriptor]), [unmap(0xfee0_0000, 0x1f_ffff)]);
+    }
+}
+
 /// A status address that cannot be is an error of its descriptor, and nothing is written anywhere.
 #[test]
 fn a_status_beyond_memory() {

@@ -71,6 +71,11 @@ fn pages_that_lead_to_interrupts() {
                     }
                 }
             }
+            assert_eq!(
+                rig.unit.largest_page_in_parts(),
+                shift as u8,
+                "one address of it invalidates all of it"
+            );
             let ats = |to: u64| {
                 let req = request(Some(pasid), to.wrapping_add(distance), WRITE);
                 rig.unit.ats_translate(&rig.guest.mem, &rig.root, &req)
@@ -78,6 +83,8 @@ fn pages_that_lead_to_interrupts() {
             assert_eq!(ats(INSIDE[1]).unwrap_err().reason, FaultReason::ScalableInterruptAddress);
             let found = ats(ABOVE).unwrap();
             assert!(found.write && !covers_interrupts(found.addr, ones(found.log2size.into())), "{found:?}");
+            rig.unit.invalidate(&Invalidation::IotlbGlobal);
+            assert_eq!(rig.unit.largest_page_in_parts(), 0);
         }
     }
 }

@@ -18,6 +18,7 @@ mod interrupts;
 mod isolation;
 mod linux;
 mod migration;
+mod outside;
 mod page_requests;
 mod queue;
 mod registers;

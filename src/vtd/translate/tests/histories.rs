@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::iommu::testing::histories::{Leaf, PAGES, Use, address, is_large, leaf, target, uses};
+use crate::vtd::spec::context::ScalableContext0;
 
 const PASIDS: u32 = 4;
 /// PASIDs 0 and 1 are of first stages, 2 of a second stage, 3 nested on that.
@@ -45,8 +46,10 @@ enum Step {
     Second(u64, Leaf),
     /// A PASID is bound anew, or goes.
     Bind(u32, bool),
-    /// A device reads or writes.
-    Use(Use),
+    /// A device reads or writes, or asks whether it may.
+    Use(Use, RequestKind),
+    /// Device-TLBs, PASIDs and page requests of the function are switched on or off.
+    Switch(bool, bool, bool),
     /// An invalidation that nobody needs.
     Idle(Invalidation),
 }
@@ -64,13 +67,56 @@ fn invalidation() -> impl Strategy<Value = Invalidation> {
 
 fn step() -> impl Strategy<Value = Step> {
     let first = prop::sample::select(vec![0, 1, NESTED_PASID]);
+    let kinds = prop_oneof![
+        4 => Just(RequestKind::Untranslated),
+        3 => Just(RequestKind::Translation),
+        1 => Just(RequestKind::Translated),
+        1 => Just(RequestKind::Page),
+    ];
     prop_oneof![
-        30 => uses(0..PASIDS).prop_map(Step::Use),
+        30 => (uses(0..PASIDS), kinds).prop_map(|(of, kind)| Step::Use(of, kind)),
+        2 => prop::array::uniform3(prop::bool::weighted(0.7)).prop_map(|[dte, paside, pre]| Step::Switch(dte, paside, pre)),
         10 => (first, 0..PAGES, leaf()).prop_map(|(pasid, page, leaf)| Step::Page(pasid, page, leaf)),
         5 => (0..PAGES, leaf()).prop_map(|(page, leaf)| Step::Second(page, leaf)),
         3 => (0..PASIDS, prop::bool::weighted(0.8)).prop_map(|(pasid, there)| Step::Bind(pasid, there)),
         2 => invalidation().prop_map(Step::Idle),
     ]
+}
+
+/// What a unit may do without, each by itself or with others.
+fn features() -> impl Strategy<Value = Features> {
+    let off: [fn(&mut Features); 16] = [
+        |f| f.first_stage = false,
+        |f| f.second_stage = false,
+        |f| f.nested = false,
+        |f| f.pasid_bits = 0,
+        |f| f.device_tlb = false,
+        |f| f.page_requests = false,
+        |f| f.supervisor_requests = false,
+        |f| f.execute_requests = false,
+        |f| f.no_write = false,
+        |f| f.extended_accessed = false,
+        |f| f.second_stage_dirty = false,
+        |f| f.rid_pasid = false,
+        |f| f.rid_priv = false,
+        |f| f.coherent = false,
+        |f| f.snoop_control = false,
+        |f| f.aw_bits = 39,
+    ];
+    let some = prop_oneof![
+        3 => Just(Vec::new()),
+        4 => prop::sample::subsequence(off.to_vec(), 1),
+        2 => prop::sample::subsequence(off.to_vec(), 0..5),
+    ];
+    some.prop_map(|some| {
+        let mut f = Features::default();
+        for off in some {
+            off(&mut f);
+        }
+        // A unit has one stage at least.
+        f.second_stage |= !f.first_stage;
+        f.consistent()
+    })
 }
 
 /// PASIDs 0 and 1 have a domain each; the second stage and what is nested on it share one.
@@ -92,10 +138,10 @@ struct World {
 }
 
 impl World {
-    fn new(adversarial: bool) -> Self {
-        let rig = Rig::new(adversarial);
+    fn new(features: Features) -> Self {
+        let rig = Rig::with_features(features);
         let first = [(); 3].map(|()| rig.guest.first_stage(4));
-        let second = rig.guest.second_stage(4);
+        let second = rig.guest.second_stage(if features.aw_bits == 39 { 3 } else { 4 });
         let past = vec![vec![Leaf::Unmapped]; PASIDS as usize * PAGES as usize];
         let world = Self { rig, first, second, past };
         // Tables lie in the first gigabyte of the intermediate space, and so do the addresses that are used.
@@ -112,6 +158,7 @@ impl World {
             world.rig.guest.map(&world.second, page << 12, page << 12, 12, ss_rw());
         }
         (0..PASIDS).for_each(|pasid| world.bind(pasid, true));
+        world.switch(true, true, true);
         world
     }
 
@@ -142,7 +189,33 @@ impl World {
         };
         let at = self.rig.guest.entry(self.tables(pasid), address(page), shift(page));
         let large = if flags != 0 && is_large(page) { 1 << 7 } else { 0 };
-        self.rig.guest.mem.put(at, output | flags | large);
+        // Where walks do not snoop, the unit sets no flag: software sets them all.
+        let ready = if flags != 0 && !second && !self.f().coherent { A | D } else { 0 };
+        self.rig.guest.mem.put(at, output | flags | large | ready);
+        if !second && !self.f().coherent {
+            for above in [39, 30, 21].into_iter().filter(|above| *above > shift(page)) {
+                let at = self.rig.guest.entry(self.tables(pasid), address(page), above);
+                self.rig.guest.mem.put(at, self.rig.guest.mem.get(at) | A);
+            }
+        }
+    }
+
+    fn f(&self) -> &Features {
+        self.rig.unit.features()
+    }
+
+    /// What the function may do, as far as the unit has it.
+    fn switch(&self, dte: bool, paside: bool, pre: bool) {
+        let f = self.f();
+        let entry0: ScalableContext0 = self
+            .rig
+            .guest
+            .context0(self.rig.function)
+            .with_dte((dte && f.device_tlb).into())
+            .with_paside((paside && f.pasid_bits != 0).into())
+            .with_pre((pre && f.page_requests).into());
+        self.rig.guest.set_context(self.rig.function, entry0, ScalableContext1::default());
+        self.rig.unit.invalidate(&Invalidation::ContextDevice { sid: SID as u16, function_mask: 0 });
     }
 
     fn bind(&self, pasid: u32, there: bool) {
@@ -151,9 +224,17 @@ impl World {
             NESTED_PASID => pasid_nested(&self.first[2], &self.second, did(pasid)),
             n => pasid_first(&self.first[n as usize], did(pasid)),
         };
-        let entry2 = if pasid == 1 { entry.2.with_sre(1) } else { entry.2 };
-        let entry0 = if there { entry.0 } else { Default::default() };
-        self.rig.guest.set_pasid(self.rig.function, pasid, &PasidEntry(entry0, entry.1, entry2));
+        let f = self.f();
+        let flag = |there: bool| u64::from(there);
+        let entry1 = entry.1.with_pwsnp(flag(f.coherent));
+        let mut entry2 = entry.2;
+        if pasid == 1 {
+            let (sre, ere) = (flag(f.supervisor_requests), flag(f.execute_requests));
+            entry2 = entry2.with_sre(sre).with_ere(ere).with_eafe(flag(f.extended_accessed && f.coherent));
+        }
+        let flags = flag(f.second_stage_dirty && f.coherent && pasid == NESTED_PASID);
+        let entry0 = if there { entry.0.with_ssade(flags) } else { Default::default() };
+        self.rig.guest.set_pasid(self.rig.function, pasid, &PasidEntry(entry0, entry1, entry2));
         self.rig.unit.invalidate(&Invalidation::Pasid { did: did(pasid), pasid });
     }
 }
@@ -162,10 +243,25 @@ fn use_of(of: &Use) -> DmaRequest {
     request(of.pasid, of.addr(), of.access)
 }
 
+/// What any kind of request is answered, by a unit that may have cached something or by one that has not.
+fn answer(
+    world: &World,
+    unit: &Translator,
+    req: &DmaRequest,
+    kind: RequestKind,
+) -> Result<AtsTranslation, Fault> {
+    let (mem, root) = (&world.rig.guest.mem, &world.rig.root);
+    match kind {
+        RequestKind::Translation => unit.ats_translate(mem, root, req),
+        other => unit.check(mem, root, req, other).map(|()| AtsTranslation::NONE),
+    }
+}
+
 /// The guest invalidates what it changes, by one descriptor or another: nobody can tell that there are caches.
-fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
-    let world = World::new(adversarial);
+fn diligent(features: Features, steps: &[(Step, u8)]) {
+    let world = World::new(features);
     let rig = &world.rig;
+    let fresh = Translator::new(features, 64);
     for (n, (step, how)) in steps.iter().enumerate() {
         match step {
             Step::Page(pasid, page, leaf) => {
@@ -199,7 +295,17 @@ fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
             }
             Step::Bind(pasid, there) => world.bind(*pasid, *there),
             Step::Idle(what) => rig.unit.invalidate(what),
-            Step::Use(of) => {
+            Step::Switch(dte, paside, pre) => world.switch(*dte, *paside, *pre),
+            Step::Use(of, kind) if *kind != RequestKind::Untranslated => {
+                let req = use_of(of);
+                // Permission to execute is asked for, too.
+                let access = Access { exec: of.page % 2 == 1, ..req.access };
+                let req = DmaRequest { access, ..req }.with_attributes_of_pasid();
+                let cached = answer(&world, &rig.unit, &req, *kind);
+                fresh.reset();
+                assert_eq!(cached, answer(&world, &fresh, &req, *kind), "step {n}");
+            }
+            Step::Use(of, _) => {
                 let req = use_of(of);
                 let cached = rig.unit.translate(&rig.guest.mem, &rig.root, &req);
                 let pasid = of.pasid.unwrap_or(0);
@@ -216,8 +322,9 @@ fn diligent(adversarial: bool, steps: &[(Step, u8)]) {
 
 /// The guest changes pages of first stages and invalidates later, or never: every answer is what the tables say, or said
 /// since the last invalidation, and no missing page comes from the past.
-fn lazy(adversarial: bool, steps: &[(Step, u8)]) {
-    let mut world = World::new(adversarial);
+fn lazy(features: Features, steps: &[(Step, u8)]) {
+    let mut world = World::new(features);
+    let fresh = Translator::new(features, 64);
     for (n, (step, how)) in steps.iter().enumerate() {
         match step {
             Step::Page(NESTED_PASID, ..) | Step::Second(..) => {}
@@ -232,7 +339,16 @@ fn lazy(adversarial: bool, steps: &[(Step, u8)]) {
             }
             Step::Bind(pasid, there) => world.bind(*pasid, *there),
             Step::Idle(what) => world.rig.unit.invalidate(what),
-            Step::Use(of) => {
+            Step::Switch(dte, paside, pre) => world.switch(*dte, *paside, *pre),
+            // What an endpoint is told and keeps is as old as what is cached; who asks the context entry alone has no past.
+            Step::Use(_, RequestKind::Translation) => {}
+            Step::Use(of, kind) if *kind != RequestKind::Untranslated => {
+                let req = use_of(of);
+                let cached = answer(&world, &world.rig.unit, &req, *kind);
+                fresh.reset();
+                assert_eq!(cached, answer(&world, &fresh, &req, *kind), "step {n}");
+            }
+            Step::Use(of, _) => {
                 let req = use_of(of);
                 let cached = world.rig.unit.translate(&world.rig.guest.mem, &world.rig.root, &req);
                 let now = uncached(&world.rig, &req);
@@ -256,14 +372,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn caches_do_not_show(steps in prop::collection::vec((step(), any::<u8>()), 1..150)) {
-        diligent(false, &steps);
-        diligent(true, &steps);
+    fn caches_do_not_show(f in features(), steps in prop::collection::vec((step(), any::<u8>()), 1..150)) {
+        diligent(f, &steps);
+        diligent(Features { adversarial: true, ..f }, &steps);
     }
 
     #[test]
-    fn an_answer_is_the_old_one_or_the_new_one(steps in prop::collection::vec((step(), any::<u8>()), 1..150)) {
-        lazy(false, &steps);
-        lazy(true, &steps);
+    fn an_answer_is_the_old_one_or_the_new_one(
+        f in features(),
+        steps in prop::collection::vec((step(), any::<u8>()), 1..150),
+    ) {
+        lazy(f, &steps);
+        lazy(Features { adversarial: true, ..f }, &steps);
     }
 }

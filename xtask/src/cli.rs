@@ -171,12 +171,15 @@ pub struct SourceArgs {
     /// Install missing Debian packages without asking
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// QEMU's source: a tarball or an unpacked tree
+    /// QEMU's source, of 11.1.x: a tarball or an unpacked tree; a build of its own
     #[arg(long, value_name = "FILE|DIR", env = "QEMU_IOMMU_QEMU_SRC")]
     pub qemu_src: Option<PathBuf>,
     /// A finished build directory of the patched QEMU
     #[arg(long, value_name = "DIR", env = "QEMU_IOMMU_QEMU_BUILD")]
     pub qemu_build: Option<PathBuf>,
+    /// The guest kernel's source: a tarball of Linux or an unpacked tree; a build of its own
+    #[arg(long, value_name = "FILE|DIR", env = "QEMU_IOMMU_LINUX_SRC", conflicts_with_all = ["kernel", "kdir"])]
+    pub linux_src: Option<PathBuf>,
     /// A directory with tarballs and packages to look into before the network
     #[arg(long, value_name = "DIR", env = "QEMU_IOMMU_SOURCES")]
     pub sources: Option<PathBuf>,
@@ -295,6 +298,9 @@ pub struct SetupCmd {
     /// The guest kernel's page size
     #[arg(long, value_enum, default_value = "4k")]
     pub page_size: PageSize,
+    /// Only get the sources, for later, without a network
+    #[arg(long)]
+    pub download_only: bool,
     /// Where things come from.
     #[command(flatten)]
     pub source: SourceArgs,

@@ -54,6 +54,7 @@ pub fn command(cmd: &DoctorCmd) -> Result<u8> {
         Some(build) => {
             let checked = qemu::check(
                 &build.join(format!("qemu-system-{}", models.first().map_or("aarch64", |m| m.target()))),
+                qemu::VERSION,
             );
             say(
                 checked.is_ok(),
@@ -62,7 +63,7 @@ pub fn command(cmd: &DoctorCmd) -> Result<u8> {
             );
         }
         None => {
-            let entry = qemu::entry()?;
+            let entry = qemu::entry(&cmd.source)?;
             let state = if place::is_complete(&entry) {
                 format!("{} built", qemu::VERSION)
             } else if entry.is_dir() {

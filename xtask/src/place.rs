@@ -163,6 +163,64 @@ pub fn sha256(path: &Path) -> Result<String> {
     }
 }
 
+/// A sum over what a file, or a tree without its `.git`, is made of: names and contents. It is remembered as long as sizes and
+/// times stay, for a kernel's tree takes seconds to read.
+pub fn content(path: &Path) -> Result<String> {
+    let path = path.canonicalize().with_context(|| path.display().to_string())?;
+    let files = if path.is_dir() { members(&path)? } else { vec![path.clone()] };
+    // The path is part of it: a tree of one file is not that file.
+    let mut quick = Key::default().text("of", &path.to_string_lossy());
+    for file in &files {
+        let meta = fs::symlink_metadata(file).with_context(|| format!("looking at {}", file.display()))?;
+        let time = meta.modified()?.duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos());
+        quick = quick.text(&file.to_string_lossy(), &format!("{} {time}", meta.len()));
+    }
+    let known = cache()?.join("sums").join(quick.name());
+    if let Ok(sum) = fs::read_to_string(&known) {
+        return Ok(sum);
+    }
+    let sum = if path.is_dir() {
+        let mut hash = Sha256::new();
+        for file in &files {
+            let name = file.strip_prefix(&path).unwrap_or(file);
+            let content = match fs::read_link(file) {
+                Ok(target) => target.to_string_lossy().into_owned(),
+                Err(_) => sha256(file)?,
+            };
+            hash.update(name.as_os_str().as_encoded_bytes());
+            hash.update([0]);
+            hash.update(content.as_bytes());
+            hash.update([0]);
+        }
+        hex(&hash.finalize())
+    } else {
+        sha256(&path)?
+    };
+    make_dir(&cache()?.join("sums"))?;
+    fs::write(&known, &sum).with_context(|| format!("writing {}", known.display()))?;
+    Ok(sum)
+}
+
+/// Every file and symbolic link of a source tree, sorted by path.
+fn members(tree: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut todo = vec![tree.to_path_buf()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                if entry.file_name() != ".git" {
+                    todo.push(entry.path());
+                }
+            } else if entry.file_name() != ".git" {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Every regular file below `dir`, sorted by path, without directories whose name is in `skip`.
 pub fn files_below(dir: &Path, skip: &[&str]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -261,4 +319,33 @@ pub fn tail(path: &Path, n: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().skip(lines.len().saturating_sub(n)).map(|l| l.trim_end().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_known_by_names_and_contents() {
+        let dir = std::env::temp_dir().join(format!("qemu-iommu-content-{}", std::process::id()));
+        let write = |name: &str, text: &str| {
+            let file = dir.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        };
+        write("a/Makefile", "VERSION = 7\n");
+        write("a/.git/HEAD", "one");
+        write("b/Makefile", "VERSION = 7\n");
+        let of = |name: &str| content(&dir.join(name)).unwrap();
+        assert_eq!(of("a"), of("b"));
+        write("a/.git/HEAD", "two, longer");
+        assert_eq!(of("a"), of("b"), "history is no content");
+        write("b/Makefile", "VERSION = 8.\n");
+        assert_ne!(of("a"), of("b"));
+        write("b/Makefile", "VERSION = 7\n");
+        std::os::unix::fs::symlink("Makefile", dir.join("b/link")).unwrap();
+        assert_ne!(of("a"), of("b"), "a link is content");
+        assert_eq!(of("a/Makefile"), sha256(&dir.join("a/Makefile")).unwrap());
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Steps with a progress bar each, and a log file that is named when one fails.
+//! Steps with a progress bar each, and a log file that is named when one fails. Where no terminal shows the bar, lines say
+//! when a long step began and how far it is.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -30,6 +34,7 @@ pub struct Step {
     started: Instant,
     log: PathBuf,
     done: bool,
+    pulse: Pulse,
 }
 
 impl Step {
@@ -43,16 +48,21 @@ impl Step {
         bar.set_style(spinner());
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
-        Ok(Self { name: name.to_owned(), bar, started: Instant::now(), log, done: false })
+        let pulse = if bar.is_hidden() { Pulse::of_step(name) } else { Pulse::none() };
+        Ok(Self { name: name.to_owned(), bar, started: Instant::now(), log, done: false, pulse })
     }
 
     /// Shows a few words after the name.
     pub fn say(&self, text: &str) {
+        self.pulse.reached(text);
         self.bar.set_message(text.to_owned());
     }
 
     /// Shows a bar: `done` of `total`.
     pub fn progress(&self, done: u64, total: u64) {
+        if let Some(percent) = (done * 100).checked_div(total) {
+            self.pulse.reached(&format!("{percent} %"));
+        }
         if self.bar.length() != Some(total) {
             self.bar.set_style(barred());
             self.bar.set_length(total);
@@ -63,6 +73,7 @@ impl Step {
     /// Ends the step well.
     pub fn finish(mut self, detail: &str) {
         self.done = true;
+        self.pulse.stop();
         self.bar.finish_and_clear();
         let took = self.started.elapsed();
         BUILT.fetch_add(u64::try_from(took.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -73,11 +84,6 @@ impl Step {
             self.name,
             style(format!("({secs:.1} s)")).dim()
         );
-    }
-
-    /// The log file.
-    pub fn log(&self) -> &Path {
-        &self.log
     }
 
     /// Runs a command with its output in the log; `[n/m]` at a line's start moves the bar.
@@ -106,8 +112,10 @@ impl Step {
             lines += 1;
             if let Some((done, total)) = counted(&line) {
                 self.progress(done, total);
+                self.pulse.reached(line.trim());
             } else if let Some(expected) = expected {
                 self.progress(lines.min(expected), expected);
+                self.pulse.reached(&format!("{lines} lines of about {expected}: {}", line.trim()));
             } else {
                 self.say(line.trim().chars().take(60).collect::<String>().as_str());
             }
@@ -164,10 +172,106 @@ impl Step {
 impl Drop for Step {
     fn drop(&mut self) {
         if !self.done {
+            self.pulse.stop();
             self.bar.finish_and_clear();
             eprintln!("  {}  {}", style("FAIL").red(), self.name);
         }
     }
+}
+
+/// What lasts shorter than this says only that it has ended.
+const LONG: Duration = Duration::from_secs(3);
+/// How often what lasts says how far it is.
+const EVERY: Duration = Duration::from_secs(60);
+/// The most of a log's line that such a line repeats.
+const WIDTH: usize = 90;
+
+/// Lines about something long: that it has begun, and every minute how far it is.
+pub struct Pulse {
+    latest: Arc<Mutex<String>>,
+    thread: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Pulse {
+    /// For a step, on stderr.
+    fn of_step(name: &str) -> Self {
+        Self::beating(name, Some(LONG), EVERY, |line| eprintln!("  {}    {line}", style("..").dim()))
+    }
+
+    /// For a test, whose own line comes when it has ended.
+    pub fn of_test(name: &str) -> Self {
+        if console::user_attended_stderr() {
+            return Self::none();
+        }
+        Self::beating(name, None, EVERY, |line| eprintln!("{}  {line}", style("..  ").dim()))
+    }
+
+    /// Silent.
+    fn none() -> Self {
+        Self { latest: Arc::default(), thread: None }
+    }
+
+    /// Says by `print` that `name` has begun, once it has lasted for `long`, and how far it is after each `every`.
+    fn beating(
+        name: &str,
+        long: Option<Duration>,
+        every: Duration,
+        print: impl Fn(&str) + Send + 'static,
+    ) -> Self {
+        let latest = Arc::new(Mutex::new(String::new()));
+        let (stop, stopped) = mpsc::channel();
+        let (name, reached, began) = (name.to_owned(), latest.clone(), Instant::now());
+        let clock = place::utc_stamp();
+        let thread = thread::spawn(move || {
+            // The sender is dropped with the step: anything but a time-out is the end.
+            let lasts = |time| stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+            if let Some(long) = long {
+                if !lasts(long) {
+                    return;
+                }
+                print(&format!("{name:<34} began at {} UTC", time_of(&clock)));
+            }
+            let mut beats = 0;
+            loop {
+                beats += 1;
+                if !lasts((every * beats).saturating_sub(began.elapsed())) {
+                    return;
+                }
+                let minutes = began.elapsed().as_secs() / 60;
+                let far = reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                print(format!("{name:<34} {minutes} min: {far}").trim_end_matches([' ', ':']));
+            }
+        });
+        Self { latest, thread: Some((stop, thread)) }
+    }
+
+    /// How far it is.
+    fn reached(&self, text: &str) {
+        if self.thread.is_some() && !text.is_empty() {
+            *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = text.chars().take(WIDTH).collect();
+        }
+    }
+
+    /// Returns when no further line can come.
+    fn stop(&mut self) {
+        if let Some((stop, thread)) = self.thread.take() {
+            drop(stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// `16:52:03` of `20261121-165203`.
+fn time_of(stamp: &str) -> String {
+    let digits = stamp.rsplit('-').next().unwrap_or_default();
+    let pair = |n: usize| digits.get(n..n + 2).unwrap_or("??");
+    format!("{}:{}:{}", pair(0), pair(2), pair(4))
 }
 
 fn write_error(path: &Path, e: &io::Error) -> anyhow::Error {
@@ -233,6 +337,53 @@ mod tests {
         assert_eq!(counted("[12/2350] Compiling C object a.c.o"), Some((12, 2350)));
         assert_eq!(counted("ninja: no work to do."), None);
         assert_eq!(counted("[ab/cd] x"), None);
+    }
+
+    /// A pulse whose lines are kept.
+    fn kept(long: u64, every: u64) -> (Pulse, Arc<Mutex<Vec<String>>>) {
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let to = lines.clone();
+        let ms = Duration::from_millis;
+        let pulse = Pulse::beating("QEMU: build", Some(ms(long)), ms(every), move |line| {
+            to.lock().unwrap().push(line.to_owned());
+        });
+        (pulse, lines)
+    }
+
+    fn wait_for(lines: &Mutex<Vec<String>>, count: usize) -> Vec<String> {
+        for _ in 0..1000 {
+            if lines.lock().unwrap().len() >= count {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        lines.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn what_is_long_says_when_it_began_and_how_far_it_is() {
+        let (mut pulse, lines) = kept(1, 50);
+        let begun = wait_for(&lines, 1);
+        assert!(begun[0].starts_with("QEMU: build") && begun[0].ends_with(" UTC"), "{begun:?}");
+        pulse.reached("[12/2350] Compiling a.c");
+        let told = wait_for(&lines, 3);
+        assert!(told[2].contains("0 min: [12/2350] Compiling a.c"), "{told:?}");
+        pulse.stop();
+        let count = lines.lock().unwrap().len();
+        thread::sleep(Duration::from_millis(120));
+        assert_eq!(lines.lock().unwrap().len(), count, "a line after the end");
+    }
+
+    #[test]
+    fn what_is_short_says_nothing() {
+        let (pulse, lines) = kept(60_000, 60_000);
+        drop(pulse);
+        assert!(lines.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn times_of_stamps() {
+        assert_eq!(time_of("20261121-165203"), "16:52:03");
     }
 
     #[test]

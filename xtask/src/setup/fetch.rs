@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Gets pinned files: from a given place, a local directory, the machine's own package archive, upstream.
+//! Gets pinned files: from the cache, a local directory, the machine's own package archive, and the distribution's archive of
+//! everything that it ever published. An ordinary archive drops a version when a newer one is there; that one keeps it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub struct Pinned {
     pub file: &'static str,
     /// SHA-256 in hexadecimal.
     pub sha256: &'static str,
+    /// SHA-1, the name under which the archive of all versions keeps the file. It says where, not whether it is the right one.
+    pub sha1: &'static str,
     /// Its directory below an archive mirror.
     pub pool: &'static str,
     /// Bytes it takes, for the progress bar.
@@ -30,8 +33,25 @@ pub fn local_directory(given: Option<&Path>) -> PathBuf {
     given.map_or_else(|| place::root().join("../shared/sources"), Path::to_path_buf)
 }
 
-/// The base addresses of the archives that apt is configured with, without their security variants.
+/// A day on which every pinned file was in the distribution's archive, as its archive of all versions writes it.
+pub const DAY: &str = "20261201T000000Z";
+
+/// The base address of the distribution's archive of all versions: `QEMU_IOMMU_SNAPSHOT`, else the public one.
+pub fn snapshot() -> String {
+    base("QEMU_IOMMU_SNAPSHOT", "https://snapshot.debian.org")
+}
+
+/// A base address that a variable may replace.
+pub fn base(variable: &str, public: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| public.to_owned()).trim_end_matches('/').to_owned()
+}
+
+/// The base addresses of package archives: `QEMU_IOMMU_MIRRORS`, else those that apt is configured with, without their security
+/// variants.
 pub fn mirrors() -> Vec<String> {
+    if let Ok(given) = std::env::var("QEMU_IOMMU_MIRRORS") {
+        return given.split_whitespace().map(|m| m.trim_end_matches('/').to_owned()).collect();
+    }
     let mut found: Vec<String> = Vec::new();
     let mut add = |uri: &str| {
         let uri = uri.trim().trim_end_matches('/').to_owned();
@@ -79,12 +99,22 @@ fn source_lists() -> Vec<PathBuf> {
     files
 }
 
+/// Where a file is, in the order in which they are asked: the mirrors with what they have now; the archive of all versions, by
+/// day and name, and by content.
+fn addresses(p: &Pinned, mirrors: &[String], snapshot: &str) -> Vec<String> {
+    let name = p.file.replace('+', "%2B");
+    let mut all: Vec<String> = mirrors.iter().map(|m| format!("{m}/{}/{name}", p.pool)).collect();
+    all.push(format!("{snapshot}/archive/debian/{DAY}/{}/{name}", p.pool));
+    all.push(format!("{snapshot}/file/{}", p.sha1));
+    all
+}
+
 /// The pinned file, in the cache or in a local directory.
 ///
 /// # Errors
 ///
 /// Names every place that was tried, and where to put the file by hand.
-pub fn pinned(p: &Pinned, sources: Option<&Path>, upstream: &[&str]) -> Result<PathBuf> {
+pub fn pinned(p: &Pinned, sources: Option<&Path>) -> Result<PathBuf> {
     let downloads = place::cache()?.join("downloads");
     place::make_dir(&downloads)?;
     let target = downloads.join(p.file);
@@ -101,14 +131,16 @@ pub fn pinned(p: &Pinned, sources: Option<&Path>, upstream: &[&str]) -> Result<P
         tried.push(format!("{}: its sha256 is {sum}", file.display()));
     }
     let step = Step::begin(&format!("download {}", p.file), "download")?;
-    let mut addresses: Vec<String> =
-        mirrors().iter().map(|m| format!("{m}/{}/{}", p.pool, p.file.replace('+', "%2B"))).collect();
-    addresses.extend(upstream.iter().map(|u| (*u).to_owned()));
+    let mut addresses = addresses(p, &mirrors(), &snapshot());
     if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() {
         tried.push("the network: QEMU_IOMMU_OFFLINE is set".to_owned());
         addresses.clear();
     }
     let partial = downloads.join(format!("{}.partial", p.file));
+    // What is as long as the file and is still here was not renamed: nothing can be added to it.
+    if fs::metadata(&partial).is_ok_and(|m| m.len() >= p.size) {
+        let _ = fs::remove_file(&partial);
+    }
     for address in addresses {
         match download(&step, &address, &partial, p.size) {
             Ok(()) => {
@@ -129,6 +161,61 @@ pub fn pinned(p: &Pinned, sources: Option<&Path>, upstream: &[&str]) -> Result<P
         format!("no source for {} (sha256 {})\n    tried {}", p.file, p.sha256, tried.join("\n    tried ")),
         "check the network and the proxy settings, or get the file by hand, put it in a directory and give that with --sources DIR",
     ))
+}
+
+/// Unpacks a package, installing nothing.
+pub fn unpack_package(step: &Step, package: &Path, to: &Path) -> Result<()> {
+    place::make_dir(to)?;
+    if on_path("dpkg-deb") {
+        return step.run(Command::new("dpkg-deb").arg("-x").arg(package).arg(to));
+    }
+    step.run(Command::new("ar").arg("x").arg(package).current_dir(to))?;
+    step.run(
+        Command::new("sh")
+            .args(["-c", "tar xf data.tar.* && rm data.tar.* control.tar.* debian-binary"])
+            .current_dir(to),
+    )
+}
+
+/// A source as it was given, into `to`: a tarball without the directory at its top, or a copy of a tree without its history.
+pub fn unpack_source(step: &Step, given: &Path, to: &Path) -> Result<()> {
+    place::make_dir(to)?;
+    if given.is_file() {
+        return step
+            .run(Command::new("tar").arg("xf").arg(given).arg("-C").arg(to).arg("--strip-components=1"));
+    }
+    let copy = "tar -C \"$1\" --exclude=./.git -cf - . | tar -C \"$2\" -xf -";
+    step.run(Command::new("sh").args(["-c", copy, "sh"]).arg(given).arg(to))
+}
+
+/// A file at the top of a source: of an unpacked tree, or of a tarball.
+pub fn member(source: &Path, name: &str) -> Result<String> {
+    let none = || {
+        advice(
+            format!("{}: no {name} at its top", source.display()),
+            "give a source as it was released: a tarball, or the tree that was in it",
+        )
+    };
+    if source.is_dir() {
+        return fs::read_to_string(source.join(name)).map_err(|_| none());
+    }
+    let output = Command::new("tar")
+        .args([
+            "--extract",
+            "--to-stdout",
+            "--occurrence=1",
+            "--wildcards",
+            "--no-wildcards-match-slash",
+            "--file",
+        ])
+        .arg(source)
+        .arg(format!("*/{name}"))
+        .output()
+        .context("running tar")?;
+    if !output.status.success() {
+        return Err(none());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Downloads one address into `to`, resuming when it can.
@@ -200,5 +287,24 @@ pub fn ensure_space(dir: &Path, mib: u64, what: &str) -> Result<()> {
             "free some space, or put the cache elsewhere with QEMU_IOMMU_CACHE=DIR",
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_three_kinds_of_places() {
+        let file = Pinned { file: "a_1+b_all.deb", sha256: "", sha1: "0123", pool: "pool/main/a/a", size: 1 };
+        let all = addresses(&file, &["http://mirror/debian".to_owned()], "https://archive");
+        assert_eq!(
+            all,
+            [
+                "http://mirror/debian/pool/main/a/a/a_1%2Bb_all.deb".to_owned(),
+                format!("https://archive/archive/debian/{DAY}/pool/main/a/a/a_1%2Bb_all.deb"),
+                "https://archive/file/0123".to_owned(),
+            ]
+        );
     }
 }

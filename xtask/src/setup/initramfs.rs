@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::foreign;
+use super::fetch::{self, Pinned};
 use super::rust::{self, is_elf_of};
 use crate::cli::{Model, SourceArgs};
 use crate::place;
@@ -25,7 +25,7 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<PathBuf> {
         return Ok(given.clone());
     }
     let programs = rust::guest(args, model)?;
-    let busybox = busybox(model)?;
+    let busybox = busybox(args, model)?;
     let mut key = rust::guest_key()?.text("arch", model.target());
     if let Some(busybox) = &busybox {
         key = key.text("busybox", &place::sha256(busybox)?);
@@ -80,9 +80,37 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("reading {}", path.display()))
 }
 
+/// The distribution's static busybox, by architecture.
+fn package(arch: &str) -> &'static Pinned {
+    match arch {
+        "aarch64" => &BUSYBOX_ARM64,
+        _ => &BUSYBOX_AMD64,
+    }
+}
+
+const BUSYBOX_ARM64: Pinned = Pinned {
+    file: "busybox-static_1.35.0-4+deb12u1+b1_arm64.deb",
+    sha256: "732c9135564fc71337e0e05fb4da4d11e6c28c1834bce3e405e575afef2a52f5",
+    sha1: "87bf504541e6583e6fef6ec0bc67537f53c327f2",
+    pool: "pool/main/b/busybox",
+    size: 822_236,
+};
+const BUSYBOX_AMD64: Pinned = Pinned {
+    file: "busybox-static_1.35.0-4+deb12u1+b1_amd64.deb",
+    sha256: "3d3fdbe91d4660c873e14b092c213fe81c1da6362daa236eb25d0171eb108744",
+    sha1: "388095e72f44cefd025b869d917e45108d124655",
+    pool: "pool/main/b/busybox",
+    size: 928_188,
+};
+
+/// The package with busybox for a model's guest.
+pub fn download(args: &SourceArgs, model: Model) -> Result<PathBuf> {
+    fetch::pinned(package(model.target()), args.sources.as_deref())
+}
+
 /// A static busybox for the guest: this machine's own where the architecture is the same, else the distribution's
 /// package for that architecture. Without one, the guest has no shell, and everything else works.
-fn busybox(model: Model) -> Result<Option<PathBuf>> {
+fn busybox(args: &SourceArgs, model: Model) -> Result<Option<PathBuf>> {
     let arch = model.target();
     if let Some(given) = std::env::var_os("QEMU_IOMMU_BUSYBOX") {
         return Ok(Some(given.into()));
@@ -92,40 +120,37 @@ fn busybox(model: Model) -> Result<Option<PathBuf>> {
             return Ok(Some(own.into()));
         }
     }
-    let entry = place::cache()?.join("busybox").join(arch);
+    let sum: String = package(arch).sha256.chars().take(16).collect();
+    let entry = place::cache()?.join("busybox").join(format!("{arch}-{sum}"));
     let file = entry.join("busybox");
     if place::is_complete(&entry) {
-        return Ok(file.is_file().then_some(file));
-    }
-    if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() || !super::packages::on_path("apt-get") {
-        return Ok(None);
+        return Ok(Some(file));
     }
     let _lock = place::lock("busybox")?;
     if place::is_complete(&entry) {
-        return Ok(file.is_file().then_some(file));
+        return Ok(Some(file));
     }
-    let step = Step::begin(&format!("busybox for {arch}"), "busybox")?;
-    match foreign_busybox(&step, arch, &entry) {
-        Ok(()) => {
-            place::complete(&entry, "")?;
-            step.finish("the distribution's");
-            Ok(Some(file))
-        }
-        Err(e) => {
-            step.note(&format!("{e:#}"));
-            let log = step.log().display().to_string();
-            step.finish("none: the guest will have no shell");
-            ui::info(&format!("no busybox for {arch} (see {log}); only `boot` without a command wants it"));
-            Ok(None)
-        }
+    let unpacked = download(args, model).and_then(|deb| {
+        let step = Step::begin(&format!("busybox for {arch}"), "busybox")?;
+        unpack_busybox(&step, &deb, &entry)?;
+        place::complete(&entry, "")?;
+        step.finish("the distribution's");
+        Ok(())
+    });
+    if let Err(e) = unpacked {
+        ui::info(&format!(
+            "no busybox for {arch}: the guest will have no shell, which only `boot` wants ({e:#})"
+        ));
+        return Ok(None);
     }
+    Ok(Some(file))
 }
 
-/// Takes it from the package for that architecture.
-fn foreign_busybox(step: &Step, arch: &str, entry: &Path) -> Result<()> {
-    place::make_dir(entry)?;
+/// Takes it out of its package.
+fn unpack_busybox(step: &Step, deb: &Path, entry: &Path) -> Result<()> {
     let tmp = entry.join("unpacked");
-    foreign::unpack(step, arch, &["busybox-static"], &tmp)?;
+    let _ = fs::remove_dir_all(&tmp);
+    fetch::unpack_package(step, deb, &tmp)?;
     let found = place::files_below(&tmp, &[])?
         .into_iter()
         .find(|f| f.file_name().is_some_and(|n| n == "busybox"))

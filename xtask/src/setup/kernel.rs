@@ -21,6 +21,7 @@ pub const VERSION: &str = "7.2.12";
 const SOURCE: Pinned = Pinned {
     file: "linux-source-7.2_7.2.12-1~bpo13+1_all.deb",
     sha256: "73ca6c22599ba411ab3179642d33501ca2c90174e13c3c8d86e996ea1cbf2a8f",
+    sha1: "7bd82f019bd70931e42d4e0c25ee38f696fa13d3",
     pool: "pool/main/l/linux",
     size: 164_744_800,
 };
@@ -78,10 +79,65 @@ pub fn fragment(model: Model, page_size: PageSize, debug: bool) -> Result<String
     Ok(text)
 }
 
+/// What the kernel is built from.
+pub struct Release {
+    /// As the kernel calls itself.
+    pub version: String,
+    /// A sum over the source: `--linux-src`'s content, else the pinned package's.
+    sum: String,
+}
+
+/// The given source, or the pinned one.
+pub fn release(args: &SourceArgs) -> Result<Release> {
+    let Some(given) = &args.linux_src else {
+        return Ok(Release { version: VERSION.to_owned(), sum: SOURCE.sha256.to_owned() });
+    };
+    let way_out = "name an unpacked tree of Linux, or its tarball";
+    let wrong = |why: &str| advice(format!("--linux-src {}: {why}", given.display()), way_out);
+    if !given.exists() {
+        return Err(wrong("no such file or directory"));
+    }
+    let sum = place::content(given)?;
+    let known = place::cache()?.join("linux-source").join(key_of(&sum)).join("version");
+    let version = match fs::read_to_string(&known) {
+        Ok(version) => version,
+        Err(_) => {
+            let version = version_of(&fetch::member(given, "Makefile")?)
+                .ok_or_else(|| wrong("its Makefile names no version of Linux"))?;
+            place::make_dir(known.parent().unwrap_or(given))?;
+            fs::write(&known, &version).with_context(|| format!("writing {}", known.display()))?;
+            version
+        }
+    };
+    Ok(Release { version, sum })
+}
+
+/// A sum, as a directory is called.
+fn key_of(sum: &str) -> String {
+    sum.chars().take(16).collect()
+}
+
+/// `7.2.12` of the top Makefile.
+fn version_of(makefile: &str) -> Option<String> {
+    let value = |name: &str| {
+        makefile
+            .lines()
+            .take(20)
+            .find_map(|line| Some(line.strip_prefix(name)?.trim().strip_prefix('=')?.trim()))
+    };
+    let number = |name: &str| value(name).filter(|v| v.parse::<u32>().is_ok());
+    let (version, patch) = (number("VERSION")?, number("PATCHLEVEL")?);
+    let extra = value("EXTRAVERSION").unwrap_or_default();
+    Some(match number("SUBLEVEL")? {
+        "0" => format!("{version}.{patch}{extra}"),
+        sub => format!("{version}.{patch}.{sub}{extra}"),
+    })
+}
+
 /// The unmodified kernel's place in the cache.
-pub fn entry(model: Model, page_size: PageSize) -> Result<PathBuf> {
+pub fn entry(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<PathBuf> {
     let key = Key::default()
-        .text("source", SOURCE.sha256)
+        .text("source", &release(args)?.sum)
         .text("arch", model.kernel_arch())
         .text("config", &fragment(model, page_size, false)?);
     Ok(place::cache()?.join("kernel").join(format!(
@@ -114,7 +170,7 @@ pub fn image_of(dir: &Path, model: Model) -> PathBuf {
 
 /// What has to be installed before [`ensure`] can succeed.
 pub fn needs(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Vec<Need>> {
-    if args.kernel.is_some() || args.kdir.is_some() || place::is_complete(&entry(model, page_size)?) {
+    if args.kernel.is_some() || args.kdir.is_some() || place::is_complete(&entry(args, model, page_size)?) {
         return Ok(Vec::new());
     }
     Ok(vec![toolchain(model)])
@@ -142,7 +198,7 @@ pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Pa
 
 /// The build directory of the unmodified kernel, its image made.
 pub fn build_dir(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<PathBuf> {
-    let entry = entry(model, page_size)?;
+    let entry = entry(args, model, page_size)?;
     let build_dir = entry.join("build");
     let image = build_dir.join(image_in(model));
     if place::is_complete(&entry) {
@@ -154,9 +210,10 @@ pub fn build_dir(args: &SourceArgs, model: Model, page_size: PageSize) -> Result
         place::make_dir(&entry)?;
         fetch::ensure_space(&entry, 3500, "building the guest's kernel")?;
         let source = source(args)?;
-        build(&source, &entry, model, page_size)?;
+        let version = release(args)?.version;
+        build(&source, &version, &entry, model, page_size)?;
         check_image(&image, model)?;
-        place::complete(&entry, VERSION)?;
+        place::complete(&entry, &version)?;
     }
     Ok(build_dir)
 }
@@ -276,10 +333,15 @@ pub fn check_image(image: &Path, model: Model) -> Result<()> {
     Ok(())
 }
 
+/// The source's package.
+pub fn download(args: &SourceArgs) -> Result<PathBuf> {
+    fetch::pinned(&SOURCE, args.sources.as_deref())
+}
+
 /// The unpacked source tree.
 pub fn source(args: &SourceArgs) -> Result<PathBuf> {
-    let sum: String = SOURCE.sha256.chars().take(16).collect();
-    let entry = place::cache()?.join("linux-source").join(sum);
+    let release = release(args)?;
+    let entry = place::cache()?.join("linux-source").join(key_of(&release.sum));
     let tree = entry.join("linux");
     if place::is_complete(&entry) {
         return Ok(tree);
@@ -288,19 +350,17 @@ pub fn source(args: &SourceArgs) -> Result<PathBuf> {
     if place::is_complete(&entry) {
         return Ok(tree);
     }
-    let deb = fetch::pinned(&SOURCE, args.sources.as_deref(), &[])?;
+    if let Some(given) = &args.linux_src {
+        unpack_given(given, &entry, &tree, &release.version)?;
+        return Ok(tree);
+    }
+    let deb = download(args)?;
     place::make_dir(&entry)?;
     let step = Step::begin(&format!("Linux {VERSION}: unpack"), "kernel-unpack")?;
     let tmp = entry.join("deb.tmp");
     let _ = fs::remove_dir_all(&tmp);
     let _ = fs::remove_dir_all(&tree);
-    place::make_dir(&tmp)?;
-    if packages::on_path("dpkg-deb") {
-        step.run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&tmp))?;
-    } else {
-        step.run(Command::new("ar").arg("x").arg(&deb).current_dir(&tmp))?;
-        step.run(Command::new("sh").args(["-c", "tar xf data.tar.*"]).current_dir(&tmp))?;
-    }
+    fetch::unpack_package(&step, &deb, &tmp)?;
     place::make_dir(&tree)?;
     let tarball = tmp.join("usr/src/linux-source-7.2.tar.xz");
     step.run(Command::new("tar").arg("xf").arg(&tarball).arg("-C").arg(&tree).arg("--strip-components=1"))?;
@@ -308,6 +368,25 @@ pub fn source(args: &SourceArgs) -> Result<PathBuf> {
     place::complete(&entry, VERSION)?;
     step.finish("unmodified");
     Ok(tree)
+}
+
+/// A copy of the given source, which its owner may go on changing.
+fn unpack_given(given: &Path, entry: &Path, tree: &Path, version: &str) -> Result<()> {
+    let step = Step::begin(&format!("Linux {version}: unpack"), "kernel-unpack")?;
+    let _ = fs::remove_dir_all(tree);
+    fetch::unpack_source(&step, given, tree)?;
+    if tree.join(".config").exists() || tree.join("include/generated").exists() {
+        // Objects go elsewhere, and kbuild wants a tree that nothing was built in.
+        for arch in ["arm64", "x86_64"] {
+            step.run(Command::new("make").arg("-C").arg(tree).arg(format!("ARCH={arch}")).arg("mrproper"))?;
+        }
+    }
+    place::complete(entry, version)?;
+    step.finish("as given with --linux-src");
+    if version != VERSION {
+        crate::ui::info(&format!("Linux {version} is untested; the guest is tested with {VERSION}"));
+    }
+    Ok(())
 }
 
 /// `make` in a build directory, for a model's architecture.
@@ -339,10 +418,10 @@ pub fn target(model: Model) -> &'static str {
     image_in(model).rsplit('/').next().unwrap_or_default()
 }
 
-fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Result<()> {
+fn build(source: &Path, version: &str, entry: &Path, model: Model, page_size: PageSize) -> Result<()> {
     let title = match model {
-        Model::Smmuv3 => format!("Linux {VERSION} arm64, {} pages", page_size.name().to_uppercase()),
-        Model::Vtd => format!("Linux {VERSION} x86_64"),
+        Model::Smmuv3 => format!("Linux {version} arm64, {} pages", page_size.name().to_uppercase()),
+        Model::Vtd => format!("Linux {version} x86_64"),
     };
     let dir = entry.join("build");
     place::clear_if_failed(&dir);
@@ -374,6 +453,18 @@ fn build(source: &Path, entry: &Path, model: Model, page_size: PageSize) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_of_makefiles() {
+        let makefile = |sub, extra| {
+            format!(
+                "# SPDX\nVERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = {sub}\nEXTRAVERSION ={extra}\nNAME = X\n"
+            )
+        };
+        assert_eq!(version_of(&makefile("13", "")).as_deref(), Some("7.2.13"));
+        assert_eq!(version_of(&makefile("0", " -rc3")).as_deref(), Some("7.2-rc3"));
+        assert_eq!(version_of("all:\n"), None);
+    }
 
     #[test]
     fn values_of_symbols() {

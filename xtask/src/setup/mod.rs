@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The set-up: each part is taken from the cache, or made, or its absence explained.
 
+pub mod apt;
 pub mod driver;
 pub mod fetch;
 pub mod foreign;
@@ -66,6 +67,9 @@ pub fn scene_parts(args: &MachineArgs) -> Result<Parts> {
 /// `setup`
 pub fn command(cmd: &SetupCmd) -> Result<()> {
     let started = Instant::now();
+    if cmd.download_only {
+        return download(cmd);
+    }
     let models = cmd.model.map_or_else(|| vec![Model::Smmuv3, Model::Vtd], |m| vec![m]);
     for model in models {
         let parts = parts(&cmd.source, model, cmd.page_size)?;
@@ -76,5 +80,25 @@ pub fn command(cmd: &SetupCmd) -> Result<()> {
         println!("  initramfs {}", parts.initrd.display());
     }
     println!("ready in {:.1} s", started.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// `setup --download-only`: what the set-up would get over the network, but for packages and crates.
+fn download(cmd: &SetupCmd) -> Result<()> {
+    let args = &cmd.source;
+    let mut files = Vec::new();
+    if args.qemu_src.is_none() && args.qemu_build.is_none() {
+        files.push(qemu::download(args)?);
+    }
+    if args.linux_src.is_none() && args.kernel.is_none() && args.kdir.is_none() {
+        files.push(kernel::download(args)?);
+    }
+    files.extend(rust::download(args)?);
+    for model in cmd.model.map_or_else(|| vec![Model::Smmuv3, Model::Vtd], |m| vec![m]) {
+        files.push(initramfs::download(args, model)?);
+    }
+    for file in files {
+        println!("{}", file.display());
+    }
     Ok(())
 }

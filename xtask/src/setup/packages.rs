@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The Debian packages that the steps need, and what for.
 
+use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 
+use super::apt::Archive;
 use crate::advice::advice;
+use crate::place;
 use crate::ui::{self, Step};
 
 /// A step that needs packages.
@@ -150,8 +154,8 @@ fn is_evident(evidence: &str) -> bool {
     if let Some(module) = evidence.strip_prefix("pc:") {
         return succeeds(Command::new("pkg-config").args(["--exists", module]));
     }
-    if evidence.starts_with("glob:") {
-        return false;
+    if let Some(pattern) = evidence.strip_prefix("glob:") {
+        return matches(pattern);
     }
     if evidence.starts_with('/') {
         return Path::new(evidence).exists();
@@ -160,6 +164,11 @@ fn is_evident(evidence: &str) -> bool {
         Some((program, args)) => succeeds(Command::new(program).args(args.split(' ')).arg("--version")),
         None => on_path(evidence),
     }
+}
+
+/// Whether a file fits `/dir/prefix*/rest/prefix*suffix*`, by a shell.
+fn matches(pattern: &str) -> bool {
+    succeeds(Command::new("sh").arg("-c").arg(format!("set -- {pattern}; test -e \"$1\"")))
 }
 
 fn succeeds(command: &mut Command) -> bool {
@@ -199,6 +208,9 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
     let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
+    }
+    if let Some(late) = LATE.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        late.extend(missing.iter().map(|p| p.name));
     }
     eprintln!("Missing packages:");
     for p in &missing {
@@ -241,11 +253,55 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
     if let Err(e) = step.run(&mut apt(&["-q", "update"])) {
         ui::info(&format!("apt-get update did not succeed; trying with the lists that are there ({e})"));
     }
-    let mut install = apt(&["-q", "-y", "--no-install-recommends", "install"]);
-    install.args(missing.iter().map(|p| p.name));
-    step.run(&mut install)?;
+    let install = |options: &[OsString]| {
+        let mut c = apt(&["-q", "-y", "--no-install-recommends"]);
+        c.args(options).arg("install").args(missing.iter().map(|p| p.name));
+        c
+    };
+    if let Err(e) = step.run(&mut install(&[])) {
+        install_from_snapshot(&step, &e, &apt, &install)?;
+    }
     step.finish(&format!("{} installed", missing.len()));
     Ok(())
+}
+
+/// What the configured archives do not have any more is in the distribution's archive of all versions, signed as ever.
+fn install_from_snapshot(
+    step: &Step,
+    error: &anyhow::Error,
+    apt: &dyn Fn(&[&str]) -> Command,
+    install: &dyn Fn(&[OsString]) -> Command,
+) -> Result<()> {
+    let archive = Archive::all().pop().filter(|archive| *archive != Archive::Configured);
+    let Some(archive) = archive else { anyhow::bail!("{error:#}") };
+    step.note(&format!("{error:#}"));
+    ui::info(&format!("the packages could not be installed; trying {}", archive.name()));
+    let dir = place::cache()?.join("apt");
+    let options = archive.options(&dir)?;
+    if let Err(e) = step.run(apt(&["-q"]).args(&options).arg("update")) {
+        step.note(&format!("{e:#}"));
+    }
+    step.run(&mut install(&options)).map_err(|second| {
+        advice(
+            format!("{error:#}\n  and from {}: {second:#}", archive.name()),
+            "mend what apt complains about (first error), and run the same command again",
+        )
+    })?;
+    let _ = std::fs::remove_dir_all(&dir);
+    Ok(())
+}
+
+/// Packages that were asked for after [`all_asked`].
+static LATE: Mutex<Option<Vec<&'static str>>> = Mutex::new(None);
+
+/// From here on nothing should be missing any more: the test command has asked for everything that its suites need.
+pub fn all_asked() {
+    *LATE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+}
+
+/// What was missing after that.
+pub fn asked_late() -> Vec<&'static str> {
+    LATE.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
 fn asked() -> bool {
@@ -256,4 +312,10 @@ fn asked() -> bool {
         return false;
     }
     matches!(answer.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes")
+}
+
+#[test]
+fn patterns_match_files() {
+    assert!(matches("/et*/pass*"));
+    assert!(!matches("/et*/no-such-file*"));
 }

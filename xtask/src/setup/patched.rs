@@ -28,8 +28,8 @@ pub fn series() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn entry(model: Model, page_size: PageSize) -> Result<PathBuf> {
-    let mut key = Key::default().text("base", &kernel::entry(model, page_size)?.display().to_string());
+fn entry(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<PathBuf> {
+    let mut key = Key::default().text("base", &kernel::entry(args, model, page_size)?.display().to_string());
     for patch in series()? {
         key = key.file(&patch)?;
     }
@@ -39,7 +39,7 @@ fn entry(model: Model, page_size: PageSize) -> Result<PathBuf> {
 
 /// The build directory of the patched kernel.
 pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<PathBuf> {
-    let entry = entry(model, page_size)?;
+    let entry = entry(args, model, page_size)?;
     let build = entry.join("build");
     if place::is_complete(&entry) {
         return Ok(build);
@@ -54,10 +54,10 @@ pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Pa
     let source = kernel::source(args)?;
     let patches = series()?;
     let file = format!("kernel-{}-{}{SUFFIX}", model.kernel_arch(), page_size.name());
+    let version = kernel::release(args)?.version;
     let step = Step::begin(
         &format!(
-            "Linux {}{SUFFIX} {}, {} pages: build",
-            kernel::VERSION,
+            "Linux {version}{SUFFIX} {}, {} pages: build",
             model.kernel_arch(),
             page_size.name().to_uppercase()
         ),
@@ -73,7 +73,7 @@ pub fn ensure(args: &SourceArgs, model: Model, page_size: PageSize) -> Result<Pa
     make.arg(format!("LOCALVERSION={SUFFIX}")).arg(kernel::jobs()).arg(kernel::target(model));
     step.run(&mut make)?;
     kernel::check_image(&build.join(kernel::image_in(model)), model)?;
-    place::complete(&entry, kernel::VERSION)?;
+    place::complete(&entry, &version)?;
     step.finish(&format!("{} patches on what was built", patches.len()));
     prune(&entry)?;
     Ok(build)

@@ -18,15 +18,19 @@ use crate::ui::Step;
 /// The version that the patch series and the plugin are made for.
 pub const VERSION: &str = "11.1.1";
 
+/// Its neighbours, which a source may be given of.
+const SERIES: &str = "11.1.";
+
 const SOURCE: Pinned = Pinned {
     file: "qemu_11.1.1+ds.orig.tar.xz",
     sha256: "0b1376e75dbe3e2fea4e408f8669f88a723f419f36a5b7d74cc6a4cfe07e4f5e",
+    sha1: "9633de273d1f490bace13017db2905d8e31e9795",
     pool: "pool/main/q/qemu",
     size: 39_217_980,
 };
 
 /// Upstream's release: another tarball, so its content is compared instead of its sum.
-const UPSTREAM: &str = "https://download.qemu.org/qemu-11.1.1.tar.xz";
+const UPSTREAM: &str = "qemu-11.1.1.tar.xz";
 
 /// Sum over paths and contents of the directories below, the same in every tarball of 11.1.1.
 const CONTENT_SHA256: &str = "ad541801528784465a226e3ba556231ed1d776dfac731df4aa2e2f9d272e3098";
@@ -92,27 +96,124 @@ pub fn patches() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What QEMU is built from.
+struct Release {
+    version: String,
+    /// A sum over a source that was given and is not the pinned one.
+    given: Option<String>,
+}
+
+/// The given source, or the pinned one.
+fn release(args: &SourceArgs) -> Result<Release> {
+    let pinned = Release { version: VERSION.to_owned(), given: None };
+    let Some(given) = &args.qemu_src else { return Ok(pinned) };
+    if !given.exists() {
+        return Err(advice(
+            format!("--qemu-src {}: no such file or directory", given.display()),
+            format!("name the tarball or the unpacked tree of QEMU {VERSION}"),
+        ));
+    }
+    let sum = place::content(given)?;
+    if sum == SOURCE.sha256 {
+        return Ok(pinned);
+    }
+    let known = place::cache()?.join("sums").join(format!("qemu-{sum}"));
+    let version = match fs::read_to_string(&known) {
+        Ok(version) => version,
+        Err(_) => {
+            let version = fetch::member(given, "VERSION")?.trim().to_owned();
+            fs::write(&known, &version).with_context(|| format!("writing {}", known.display()))?;
+            version
+        }
+    };
+    if !version.starts_with(SERIES) {
+        return Err(advice(
+            format!("--qemu-src {}: this is QEMU {version}; the patches are for {VERSION}", given.display()),
+            format!("give the source of {VERSION} or of another {SERIES}x, or none"),
+        ));
+    }
+    Ok(Release { version, given: Some(sum) })
+}
+
+/// Says once that nothing was tested with a release.
+fn warn_of(version: &str) {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    if version != VERSION {
+        SAID.call_once(|| {
+            crate::ui::info(&format!("QEMU {version} is untested; the models are made for {VERSION}"));
+        });
+    }
+}
+
 /// The cache entry of this checkout's QEMU.
-pub fn entry() -> Result<PathBuf> {
+pub fn entry(args: &SourceArgs) -> Result<PathBuf> {
+    let release = release(args)?;
     let mut key = Key::default()
-        .text("version", VERSION)
+        .text("version", &release.version)
         .text("targets", TARGETS)
         .text("configure", &CONFIGURE.join(" "))
         .text("ninja", &NINJA_TARGETS.join(" "));
     for patch in patches()? {
         key = key.file(&patch)?;
     }
+    if let Some(sum) = &release.given {
+        key = key.text("given", sum);
+    }
     Ok(place::cache()?.join("qemu").join(key.name()))
 }
 
-/// What has to be installed before [`ensure`] can succeed.
+/// What has to be installed before [`ensure`] can succeed, and before the plugin can be built for it.
 pub fn needs(args: &SourceArgs) -> Result<Vec<Need>> {
-    let ready = args.qemu_build.is_some() || place::is_complete(&entry()?);
-    Ok(if ready { Vec::new() } else { vec![Need::Qemu] })
+    let mut needs = Vec::new();
+    if args.qemu_build.is_none() && !place::is_complete(&entry(args)?) {
+        needs.push(Need::Qemu);
+    }
+    if args.plugin.is_none() && release(args)?.version != VERSION {
+        needs.push(Need::Bindings);
+    }
+    Ok(needs)
 }
+
+/// What the plugin's bindings are made from.
+pub struct Headers {
+    /// The patched source.
+    pub source: PathBuf,
+    /// A build directory of it.
+    pub build: PathBuf,
+    /// A sum over both.
+    pub key: String,
+}
+
+/// Headers of a QEMU that the checked-in bindings are not of: what was given with `--qemu-src` and differs from the release.
+pub fn other_headers(args: &SourceArgs) -> Result<Option<Headers>> {
+    let release = release(args)?;
+    let Some(sum) = release.given else { return Ok(None) };
+    if let Some(build) = &args.qemu_build {
+        // The user patched and built it.
+        let source = args.qemu_src.as_ref().filter(|dir| dir.is_dir() && release.version != VERSION);
+        let Some(source) = source else { return Ok(None) };
+        let build = build.canonicalize().with_context(|| build.display().to_string())?;
+        return Ok(Some(Headers {
+            source: source.clone(),
+            key: format!("{sum} {}", build.display()),
+            build,
+        }));
+    }
+    let entry = entry(args)?;
+    if entry.join(AS_RELEASED).is_file() {
+        return Ok(None);
+    }
+    let key = entry.display().to_string();
+    Ok(Some(Headers { source: entry.join("src"), build: entry.join("build"), key }))
+}
+
+/// In a cache entry: the source has the release's content, and with it the headers of the checked-in bindings.
+const AS_RELEASED: &str = "as-released";
 
 /// A patched QEMU, from `--qemu-build`, from the cache, or built now.
 pub fn ensure(args: &SourceArgs, model: Model) -> Result<Qemu> {
+    let version = release(args)?.version;
+    warn_of(&version);
     if let Some(build) = &args.qemu_build {
         let build = build.canonicalize().map_err(|e| {
             advice(
@@ -121,10 +222,10 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<Qemu> {
             )
         })?;
         let qemu = Qemu { build, source: None };
-        check(&qemu.system(model))?;
+        check(&qemu.system(model), &version)?;
         return Ok(qemu);
     }
-    let entry = entry()?;
+    let entry = entry(args)?;
     let qemu = Qemu { build: entry.join("build"), source: Some(entry.join("src")) };
     let lock = if place::is_complete(&entry) { None } else { Some(place::lock("qemu")?) };
     if lock.is_some() && !place::is_complete(&entry) {
@@ -132,20 +233,24 @@ pub fn ensure(args: &SourceArgs, model: Model) -> Result<Qemu> {
         place::make_dir(&entry)?;
         fetch::ensure_space(&entry, 4000, "building QEMU")?;
         unpack(&entry, args)?;
-        build(&entry)?;
-        check(&qemu.system(model))?;
-        place::complete(&entry, VERSION)?;
+        build(&entry, &version)?;
+        check(&qemu.system(model), &version)?;
+        place::complete(&entry, &version)?;
     }
     Ok(qemu)
 }
 
 /// The patched source, for a build of one's own, and a sum over what it is made of.
 pub fn source(args: &SourceArgs) -> Result<(PathBuf, Key)> {
-    let mut key = Key::default().text("version", VERSION);
+    let release = release(args)?;
+    let mut key = Key::default().text("version", &release.version);
     for patch in patches()? {
         key = key.file(&patch)?;
     }
-    let entry = entry()?;
+    if let Some(sum) = &release.given {
+        key = key.text("given", sum);
+    }
+    let entry = entry(args)?;
     if !entry.join("src").is_dir() {
         let _lock = place::lock("qemu")?;
         place::make_dir(&entry)?;
@@ -154,8 +259,8 @@ pub fn source(args: &SourceArgs) -> Result<(PathBuf, Key)> {
     Ok((entry.join("src"), key))
 }
 
-/// Refuses a QEMU that is not ours: other version, or without the patch series.
-pub fn check(binary: &Path) -> Result<()> {
+/// Refuses a QEMU that is not ours: not of the expected version, or without the patch series.
+pub fn check(binary: &Path, expected: &str) -> Result<()> {
     let way_out = "leave --qemu-build and QEMU_IOMMU_QEMU_BUILD out, and `cargo xtask setup` builds the right one; \
                    or apply patches/qemu to QEMU 11.1.1 and build it as docs/architecture.md says";
     let output = Command::new(binary)
@@ -166,9 +271,9 @@ pub fn check(binary: &Path) -> Result<()> {
     let version =
         text.lines().next().unwrap_or_default().strip_prefix("QEMU emulator version ").unwrap_or_default();
     let version = version.split_whitespace().next().unwrap_or("unknown");
-    if version != VERSION {
+    if version != expected {
         return Err(advice(
-            format!("{} is QEMU {version}; the plugin is made for {VERSION}", binary.display()),
+            format!("{} is QEMU {version}; the plugin is made for {expected}", binary.display()),
             way_out,
         ));
     }
@@ -182,60 +287,46 @@ pub fn check(binary: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The source that is built when none is given: the distribution's, else upstream's release.
+pub fn download(args: &SourceArgs) -> Result<PathBuf> {
+    fetch::pinned(&SOURCE, args.sources.as_deref()).or_else(|e| {
+        upstream(args.sources.as_deref()).map_err(|second| {
+            // The first error lists the places; the second is upstream's.
+            advice(
+                format!("{e:#}\n    tried {second:#}"),
+                format!("put the file in a directory and give that with --sources DIR, or name a source of {SERIES}x with --qemu-src"),
+            )
+        })
+    })
+}
+
 /// Unpacks and patches into `src` (complete once it is there under that name).
 fn unpack(entry: &Path, args: &SourceArgs) -> Result<()> {
     let src = entry.join("src");
     if src.is_dir() {
         return Ok(());
     }
+    let expected = release(args)?.version;
     let given = args.qemu_src.as_deref();
-    let tarball = match given {
-        Some(path) if path.is_dir() => None,
-        Some(path) if path.is_file() => Some(path.to_path_buf()),
-        Some(path) => {
-            return Err(advice(
-                format!("--qemu-src {}: no such file or directory", path.display()),
-                "name QEMU 11.1.1's tarball or unpacked tree",
-            ));
-        }
-        None => Some(match fetch::pinned(&SOURCE, args.sources.as_deref(), &[]) {
-            Ok(file) => file,
-            Err(e) => upstream(args.sources.as_deref()).map_err(|second| {
-                // The first error lists the places; the second is upstream's.
-                advice(format!("{e:#}\n    tried {second}"), "see above")
-            })?,
-        }),
-    };
-    let step = Step::begin(&format!("QEMU {VERSION}: unpack and patch"), "qemu-unpack")?;
+    let source = given.map_or_else(|| download(args), |given| Ok(given.to_owned()))?;
+    let step = Step::begin(&format!("QEMU {expected}: unpack and patch"), "qemu-unpack")?;
     let tmp = entry.join("src.tmp");
     let _ = fs::remove_dir_all(&tmp);
-    place::make_dir(&tmp)?;
-    match tarball {
-        Some(file) => {
-            step.run(
-                Command::new("tar").arg("xf").arg(&file).arg("-C").arg(&tmp).arg("--strip-components=1"),
-            )?;
-        }
-        None => {
-            step.run(Command::new("cp").arg("-a").arg(given.unwrap_or(Path::new(".")).join(".")).arg(&tmp))?
-        }
-    }
+    fetch::unpack_source(&step, &source, &tmp)?;
     let version = fs::read_to_string(tmp.join("VERSION")).unwrap_or_default();
-    if version.trim() != VERSION {
+    if version.trim() != expected {
         return Err(advice(
-            format!("the source is QEMU {:?}, not {VERSION}", version.trim()),
-            "give the source of 11.1.1 with --qemu-src, or none",
+            format!("the source is QEMU {:?}, not {expected}", version.trim()),
+            "remove the download and try again",
         ));
     }
     let sum = content_sum(&tmp)?;
-    if sum != CONTENT_SHA256 {
+    if sum == CONTENT_SHA256 && expected == VERSION {
+        fs::write(entry.join(AS_RELEASED), &sum)?;
+    } else {
+        let _ = fs::remove_file(entry.join(AS_RELEASED));
         if given.is_none() {
-            return Err(advice(
-                format!(
-                    "the source is not QEMU {VERSION} as released: its content's sum is {sum}, expected {CONTENT_SHA256}"
-                ),
-                "remove the download and try again, or give a trusted source with --qemu-src",
-            ));
+            return Err(not_as_released(&source, &sum));
         }
         crate::ui::info("the given QEMU source differs from the release; going on, as it was asked for");
     }
@@ -254,30 +345,68 @@ fn unpack(entry: &Path, args: &SourceArgs) -> Result<()> {
                 .args(["-p1", "-s", "-f", "--no-backup-if-mismatch", "-i"])
                 .arg(&patch)
                 .current_dir(&tmp),
-        )?;
+        )
+        .map_err(|e| match given {
+            Some(_) => advice(
+                format!("{e:#}"),
+                format!(
+                    "patches/qemu are for {VERSION}: apply them to the source by hand, or give that release"
+                ),
+            ),
+            None => e,
+        })?;
     }
     fs::rename(&tmp, &src).context("renaming the source directory")?;
     step.finish(&format!("{} patches", patches()?.len()));
     Ok(())
 }
 
+fn not_as_released(source: &Path, sum: &str) -> anyhow::Error {
+    advice(
+        format!(
+            "{} is not QEMU {VERSION} as released: its content's sum is {sum}, expected {CONTENT_SHA256}",
+            source.display()
+        ),
+        "remove the download and try again, or give a trusted source with --qemu-src",
+    )
+}
+
+/// Upstream's tarball, with the content that every tarball of the release has.
 fn upstream(sources: Option<&Path>) -> Result<PathBuf> {
-    let name = UPSTREAM.rsplit('/').next().unwrap_or_default();
     let downloads = place::cache()?.join("downloads");
-    let local = [downloads.join(name), fetch::local_directory(sources).join(name)];
-    if let Some(found) = local.into_iter().find(|f| f.is_file()) {
-        return Ok(found);
+    let target = downloads.join(UPSTREAM);
+    if target.is_file() {
+        return Ok(target);
     }
-    if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() {
-        anyhow::bail!("{UPSTREAM}: QEMU_IOMMU_OFFLINE is set");
+    let step;
+    let local = fetch::local_directory(sources).join(UPSTREAM);
+    let candidate = if local.is_file() {
+        step = Step::begin("upstream's release", "download")?;
+        local
+    } else {
+        let address =
+            format!("{}/{UPSTREAM}", fetch::base("QEMU_IOMMU_UPSTREAM", "https://download.qemu.org"));
+        if std::env::var_os("QEMU_IOMMU_OFFLINE").is_some() {
+            anyhow::bail!("{address}: QEMU_IOMMU_OFFLINE is set");
+        }
+        step = Step::begin("download upstream's release", "download")?;
+        let partial = downloads.join(format!("{UPSTREAM}.partial"));
+        fetch::download(&step, &address, &partial, 140_000_000).with_context(|| address.clone())?;
+        partial
+    };
+    let tree = downloads.join("upstream.tmp");
+    let _ = fs::remove_dir_all(&tree);
+    fetch::unpack_source(&step, &candidate, &tree)?;
+    let sum = content_sum(&tree)?;
+    fs::remove_dir_all(&tree).with_context(|| format!("removing {}", tree.display()))?;
+    if sum != CONTENT_SHA256 {
+        return Err(not_as_released(&candidate, &sum));
     }
-    let step = Step::begin("download upstream's release", "download")?;
-    let partial = downloads.join(format!("{name}.partial"));
-    fetch::download(&step, UPSTREAM, &partial, 140_000_000).with_context(|| UPSTREAM.to_owned())?;
-    let target = downloads.join(name);
-    fs::rename(&partial, &target)?;
-    step.finish("compared after unpacking");
-    Ok(target)
+    if candidate.starts_with(&downloads) {
+        fs::rename(&candidate, &target)?;
+    }
+    step.finish("content as released");
+    Ok(if target.is_file() { target } else { candidate })
 }
 
 /// Sum over the relative paths and contents of the files that every tarball of a release has alike.
@@ -328,13 +457,13 @@ pub fn environment(name: &str, pip: &[&str], title: &str) -> Result<PathBuf> {
     Ok(venv)
 }
 
-fn build(entry: &Path) -> Result<()> {
+fn build(entry: &Path, version: &str) -> Result<()> {
     let build = entry.join("build");
     place::clear_if_failed(&build);
     let configured = build.join("configured");
     if !configured.is_file() {
         let python = python()?;
-        let step = Step::begin(&format!("QEMU {VERSION}: configure"), "qemu-configure")?;
+        let step = Step::begin(&format!("QEMU {version}: configure"), "qemu-configure")?;
         let _ = fs::remove_dir_all(&build);
         place::make_dir(&build)?;
         let mut c = Command::new("../src/configure");
@@ -346,7 +475,7 @@ fn build(entry: &Path) -> Result<()> {
         fs::write(&configured, "").with_context(|| format!("writing {}", configured.display()))?;
         step.finish("both targets");
     }
-    let step = Step::begin(&format!("QEMU {VERSION}: build"), "qemu-build")?;
+    let step = Step::begin(&format!("QEMU {version}: build"), "qemu-build")?;
     step.run(Command::new("ninja").current_dir(&build).args(NINJA_TARGETS))
         .inspect_err(|_| place::failed(&build))?;
     step.finish("emulators and their IOMMU tests");

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use super::fetch::{self, Pinned};
 use super::packages::{self, Need, on_path};
+use super::qemu::{self, Headers};
 use crate::advice::advice;
 use crate::cli::{Model, SourceArgs};
 use crate::place::{self, Key};
@@ -37,12 +38,12 @@ pub fn plugin(args: &SourceArgs) -> Result<PathBuf> {
         crate::vm::must_exist(given, "the plugin", way_out)?;
         return given.canonicalize().with_context(|| given.display().to_string());
     }
-    plugin_with(&[])
+    plugin_with(args, &[])
 }
 
 /// The plugin with more features, in the cache under a sum of its sources: a second checkout builds nothing.
-pub fn plugin_with(features: &[&str]) -> Result<PathBuf> {
-    plugin_for(None, features)
+pub fn plugin_with(args: &SourceArgs, features: &[&str]) -> Result<PathBuf> {
+    plugin_for(None, features, qemu::other_headers(args)?.as_ref(), args.yes)
 }
 
 /// The target of a plugin for QEMU on aarch64, and its linker.
@@ -53,6 +54,12 @@ pub fn plugin_for_aarch64(args: &SourceArgs) -> Result<PathBuf> {
     let (target, linker) = AARCH64;
     if std::env::consts::ARCH == "aarch64" {
         return plugin(args);
+    }
+    if qemu::other_headers(args)?.is_some() {
+        return Err(advice(
+            format!("bindings for {target} are made for QEMU {} alone", qemu::VERSION),
+            "leave out --qemu-src",
+        ));
     }
     if !has_std(target) {
         let step = Step::begin(&format!("Rust for {target}"), "plugin")?;
@@ -66,14 +73,23 @@ pub fn plugin_for_aarch64(args: &SourceArgs) -> Result<PathBuf> {
         }
         step.finish("added");
     }
-    plugin_for(Some((target, linker)), &[])
+    plugin_for(Some((target, linker)), &[], None, args.yes)
 }
 
-fn plugin_for(target: Option<(&str, &str)>, features: &[&str]) -> Result<PathBuf> {
+/// `headers` are those of another QEMU than the checked-in bindings': they are made anew from them.
+fn plugin_for(
+    target: Option<(&str, &str)>,
+    features: &[&str],
+    headers: Option<&Headers>,
+    yes: bool,
+) -> Result<PathBuf> {
     let root = place::root();
     let mut key = Key::default().text("features", &features.join(",")).text("rustc", &rustc_verbose()?);
     if let Some((triple, _)) = target {
         key = key.text("target", triple);
+    }
+    if let Some(headers) = headers {
+        key = key.text("headers", &headers.key);
     }
     for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
         key = key.file(&root.join(file))?;
@@ -93,6 +109,11 @@ fn plugin_for(target: Option<(&str, &str)>, features: &[&str]) -> Result<PathBuf
     if place::is_complete(&entry) {
         return Ok(cached);
     }
+    let mut features = features.to_vec();
+    if headers.is_some() {
+        packages::ensure(&[Need::Bindings], yes)?;
+        features.push("bindgen");
+    }
     let mut directory = target_dir()?;
     let mut title = "plugin libqemu_iommu.so".to_owned();
     if let Some((triple, _)) = target {
@@ -110,6 +131,9 @@ fn plugin_for(target: Option<(&str, &str)>, features: &[&str]) -> Result<PathBuf
         .env("CARGO_TARGET_DIR", &directory);
     if !features.is_empty() {
         c.arg("--features").arg(features.join(","));
+    }
+    if let Some(headers) = headers {
+        c.env("QEMU_SRC", &headers.source).env("QEMU_BUILD", &headers.build);
     }
     if let Some((triple, linker)) = target {
         c.args(["--target", triple]);
@@ -243,7 +267,8 @@ fn guest_programs(
     Ok(entry)
 }
 
-fn sysroot() -> Result<PathBuf> {
+/// Where the toolchain is.
+pub fn sysroot() -> Result<PathBuf> {
     let output = Command::new("rustc").args(["--print", "sysroot"]).output().context("running rustc")?;
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
@@ -270,10 +295,18 @@ struct Way {
 const RUST_SRC: Pinned = Pinned {
     file: "rust-src_1.95.0+dfsg1-2~bpo13+1_all.deb",
     sha256: "7b76db5b880a77f9e52975d2baa6209d2f76d2c9c2789515c3088cb960e2c83b",
+    sha1: "97a84b17703ee4e5c190399eef16694be7a3aec2",
     pool: "pool/main/r/rustc",
-    size: 45_000_000,
+    size: 45_097_356,
 };
 const RUST_SRC_VERSION: &str = "1.95.0";
+
+/// What has to be installed before the guests' programs can be built: where rustup adds no musl target, a cross compiler links
+/// them.
+pub fn needs() -> Vec<Need> {
+    let other = std::env::consts::ARCH != "aarch64";
+    if other && !has_std("aarch64-unknown-linux-musl") { vec![Need::KernelArm64] } else { Vec::new() }
+}
 
 /// The first way of these that this toolchain can go: musl with its std; the machine's own gnu target, static;
 /// musl, when rustup can add it; the standard library built from its source.
@@ -315,6 +348,14 @@ fn guest_target(step: &Step, arch: &str, args: &SourceArgs) -> Result<Way> {
     ))
 }
 
+/// The library's source, for whoever wants it before it is needed; none where this toolchain cannot use it.
+pub fn download(args: &SourceArgs) -> Result<Option<PathBuf>> {
+    if rustc_version()? != RUST_SRC_VERSION {
+        return Ok(None);
+    }
+    fetch::pinned(&RUST_SRC, args.sources.as_deref()).map(Some)
+}
+
 fn rustc_version() -> Result<String> {
     let output = Command::new("rustc").arg("--version").output().context("running rustc")?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -325,20 +366,19 @@ fn rustc_version() -> Result<String> {
 fn rustc_with_source(step: &Step, args: &SourceArgs) -> Result<PathBuf> {
     let entry = place::cache()?.join("rust-src").join(RUST_SRC_VERSION);
     let rustc = entry.join("rustc");
-    let deb = fetch::pinned(&RUST_SRC, args.sources.as_deref(), &[])?;
+    let deb = fetch::pinned(&RUST_SRC, args.sources.as_deref())?;
     // The toolchain may have moved since: the links are made anew every time.
     let _ = std::fs::remove_dir_all(entry.join("sysroot"));
     let unpacked = entry.join("unpacked");
     if !place::is_complete(&entry) {
-        place::make_dir(&unpacked)?;
-        step.run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&unpacked))?;
+        fetch::unpack_package(step, &deb, &unpacked)?;
         place::complete(&entry, RUST_SRC_VERSION)?;
     }
     let own = sysroot()?;
     let made = entry.join("sysroot");
-    link_all(&own, &made, "lib")?;
-    link_all(&own.join("lib"), &made.join("lib"), "rustlib")?;
-    link_all(&own.join("lib/rustlib"), &made.join("lib/rustlib"), "src")?;
+    link_all(&own, &made, &["lib"])?;
+    link_all(&own.join("lib"), &made.join("lib"), &["rustlib"])?;
+    link_all(&own.join("lib/rustlib"), &made.join("lib/rustlib"), &["src"])?;
     let source = made.join("lib/rustlib/src");
     place::make_dir(&source)?;
     std::os::unix::fs::symlink(
@@ -353,11 +393,11 @@ fn rustc_with_source(step: &Step, args: &SourceArgs) -> Result<PathBuf> {
 }
 
 /// Links to everything in `from`, but for `except`.
-fn link_all(from: &Path, to: &Path, except: &str) -> Result<()> {
+pub fn link_all(from: &Path, to: &Path, except: &[&str]) -> Result<()> {
     place::make_dir(to)?;
     for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
         let entry = entry?;
-        if entry.file_name() != except {
+        if except.iter().all(|name| entry.file_name() != *name) {
             std::os::unix::fs::symlink(entry.path(), to.join(entry.file_name()))?;
         }
     }

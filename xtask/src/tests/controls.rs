@@ -54,7 +54,7 @@ fn architecture(runner: &mut Runner, prefix: &str, plain: Plain) {
     runner.test(&format!("controls/{prefix}dropped-tlb-invalidations"), |r, dir| {
         let args = plain(&r.source);
         let mut parts = setup::parts_for(&args)?;
-        parts.plugin = rust::plugin_with(&["mutation-drop-tlbi"])?;
+        parts.plugin = rust::plugin_with(&r.source, &["mutation-drop-tlbi"])?;
         // The first check of a run: nothing older than its own mappings can be stale. Interrupts are translated as
         // well, so the line to the host may be dead; the console then tells.
         let outcome = demo_with(&args, parts, "munmap", &dir, 120)?;

@@ -21,6 +21,8 @@ pub fn this_program(source: &SourceArgs) -> Command {
         ("QEMU_IOMMU_PLUGIN", &source.plugin),
         ("QEMU_IOMMU_SOURCES", &source.sources),
         ("QEMU_IOMMU_KERNEL", &source.kernel),
+        ("QEMU_IOMMU_QEMU_SRC", &source.qemu_src),
+        ("QEMU_IOMMU_LINUX_SRC", &source.linux_src),
     ] {
         if let Some(value) = value {
             c.env(name, value);
@@ -232,14 +234,18 @@ pub fn run(runner: &mut Runner) {
         fs::create_dir_all(&tree)?;
         fs::write(tree.join(".config"), "CONFIG_PCI=y\nCONFIG_ARM_SMMU_V3=y\nCONFIG_UIO=m\n")?;
         let mut c = this_program(&r.source);
-        c.env_remove("QEMU_IOMMU_KERNEL").args(["demo", "smmuv3", "--kdir"]).arg(tree);
+        c.env_remove("QEMU_IOMMU_KERNEL").env_remove("QEMU_IOMMU_LINUX_SRC");
+        c.args(["demo", "smmuv3", "--kdir"]).arg(tree);
         says(&mut c, &[3], &["CONFIG_ARM_SMMU_V3_SVA=y", "CONFIG_UIO=y (a module", "kconfig smmuv3"], &dir)
     });
     runner.test("messages/not-a-kernel", |r, dir| {
         let file = dir.join("Image");
         fs::write(&file, vec![0; 4096])?;
         says(
-            this_program(&r.source).args(["demo", "smmuv3", "--kernel"]).arg(file),
+            this_program(&r.source)
+                .env_remove("QEMU_IOMMU_LINUX_SRC")
+                .args(["demo", "smmuv3", "--kernel"])
+                .arg(file),
             &[3],
             &["not a kernel image for arm64", "arch/arm64/boot/Image"],
             &dir,
@@ -255,7 +261,7 @@ fn with_empty_cache(runner: &Runner, cache: &Path, sources: &Path) -> Result<Com
     let mut c = this_program(&runner.source);
     c.args(["setup", "smmuv3", "--qemu-build"]).arg(parts.qemu.parent().unwrap_or(cache));
     c.arg("--plugin").arg(&parts.plugin).arg("--sources").arg(sources);
-    c.env("QEMU_IOMMU_CACHE", cache).env_remove("QEMU_IOMMU_KERNEL");
+    c.env("QEMU_IOMMU_CACHE", cache).env_remove("QEMU_IOMMU_KERNEL").env_remove("QEMU_IOMMU_LINUX_SRC");
     Ok(c)
 }
 

@@ -37,8 +37,9 @@ use serde_json::json;
 
 use crate::advice::exit;
 use crate::cli::{MachineArgs, Model, PageSize, SourceArgs, Suite, TestCmd};
+use crate::setup::packages::Need;
 use crate::vm::Parts;
-use crate::{demo, place, setup};
+use crate::{demo, place, setup, ui};
 
 /// What became of a test that did not fail.
 pub enum Verdict {
@@ -109,7 +110,9 @@ impl Runner {
         }
         let _ = fs::create_dir_all(&dir);
         let started = Instant::now();
+        let pulse = ui::Pulse::of_test(name);
         let result = body(self, dir);
+        drop(pulse);
         let seconds = started.elapsed().as_secs_f32();
         self.record(name, result, seconds);
     }
@@ -228,6 +231,40 @@ const SUITES: &[Row] = &[
     row(Suite::Messages, 0.5, messages::run),
 ];
 
+/// What the packages are for that any wanted suite will ask for: it is better to fail for want of one now than in half an hour.
+fn needs(runner: &Runner) -> Result<Vec<Need>> {
+    let source = &runner.source;
+    let soaks = runner.suites.contains(&Suite::Soak);
+    let wanted: Vec<Suite> =
+        SUITES.iter().map(|row| row.suite).filter(|suite| soaks || runner.wants_suite(*suite)).collect();
+    let any = |suites: &[Suite]| suites.iter().any(|suite| wanted.contains(suite));
+    let mut needs = Vec::new();
+    if wanted.iter().any(|suite| ![Suite::Lint, Suite::Unit].contains(suite)) {
+        needs.extend(setup::qemu::needs(source)?);
+        needs.push(Need::FirmwareX86);
+    }
+    if wanted.iter().any(|suite| boots_guests(*suite)) {
+        for model in [Model::Smmuv3, Model::Vtd] {
+            needs.extend(setup::kernel::needs(source, model, PageSize::K4)?);
+        }
+        needs.extend(setup::rust::needs());
+    }
+    if any(&[Suite::Matrix, Suite::Units]) {
+        needs.push(Need::FirmwareArm);
+    }
+    // Their kernels and modules are compiled from what is not in the cache of a first run.
+    if any(&[Suite::Matrix, Suite::Driver]) {
+        needs.push(setup::kernel::toolchain(Model::Smmuv3));
+    }
+    if any(&[Suite::Driver]) {
+        needs.push(setup::kernel::toolchain(Model::Vtd));
+    }
+    if any(&[Suite::Avocado]) {
+        needs.push(Need::Avocado);
+    }
+    Ok(needs)
+}
+
 /// `test`: returns the exit code.
 pub fn command(cmd: &TestCmd) -> Result<u8> {
     let started = Instant::now();
@@ -241,6 +278,10 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
         more: cmd.more,
         json: cmd.json.clone(),
     };
+    if cmd.only.is_none() {
+        setup::packages::ensure(&needs(&runner)?, cmd.source.yes)?;
+        setup::packages::all_asked();
+    }
     for Row { suite, minutes, run } in SUITES {
         if !runner.wants_suite(*suite) {
             continue;
@@ -259,6 +300,11 @@ pub fn command(cmd: &TestCmd) -> Result<u8> {
     // Never part of all: it takes as long as it is told to, and writes to the tree.
     if runner.suites.contains(&Suite::Soak) {
         soak::run(&mut runner, &soak::Plan::new(cmd.minutes, cmd.seed));
+    }
+    let late = setup::packages::asked_late();
+    if !late.is_empty() {
+        let e = anyhow::anyhow!("a suite asked for {} in its midst: tell `needs` of it", late.join(", "));
+        runner.record("packages-at-the-beginning", Err(e), 0.0);
     }
     finish(&runner, started)
 }

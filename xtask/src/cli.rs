@@ -450,6 +450,8 @@ pub enum Suite {
     Messages,
     /// Not part of `all`: demos and guests' suites in random order beside two busy loops, for --minutes
     Soak,
+    /// Set-up on a machine that has never seen this: empty cargo home and cache, rustup that installs, refuses, is not there
+    Fresh,
     /// rustfmt, clippy, no panics in the logic, no misplaced unsafe
     Lint,
 }

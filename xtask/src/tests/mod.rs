@@ -13,6 +13,7 @@ mod driver;
 mod endpoint;
 mod event;
 mod example;
+mod fresh;
 mod hostile;
 mod interrupts;
 mod lint;
@@ -210,6 +211,7 @@ const fn row(suite: Suite, minutes: f32, run: fn(&mut Runner)) -> Row {
 const SUITES: &[Row] = &[
     row(Suite::Lint, 2.0, lint::run),
     row(Suite::Unit, 4.0, unit::run),
+    row(Suite::Fresh, 2.0, fresh::run),
     row(Suite::Nested, 3.0, nested::run),
     row(Suite::QemuQtests, 0.5, qtests::run),
     row(Suite::Boots, 1.5, boots::run),

@@ -191,7 +191,7 @@ impl Qom<Bench> {
         let consumer = self.consumer.get_or_init(|| match IommuConsumer::new(self.parent()) {
             Ok(consumer) => Some(consumer),
             Err(e) => {
-                log::warn!("iommu-bench: {}", e.message());
+                log::warn!(target: crate::iommu::log_limit::HOST_ERRORS, "iommu-bench: {}", e.message());
                 None
             }
         });

@@ -14,6 +14,7 @@ pub(crate) mod fifo;
 pub(crate) mod inbox;
 pub mod iotlb;
 pub mod layout;
+pub mod log_limit;
 pub mod memory;
 pub(crate) mod micro_tlb;
 pub mod model;

@@ -9,6 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::memory::{GuestMemory, MemoryError};
 
+/// Tells those who wait for a thread that it panicked: they would wait for ever.
+pub(crate) struct Alarm<'a>(pub &'a std::sync::atomic::AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+}
+
 /// Sparse RAM that reads as zero where nothing was written.
 ///
 /// Everything below `2^52` is RAM but for the [holes](TestMemory::hole).

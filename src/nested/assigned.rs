@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::error::{Error, PartialInvalidation};
 use super::host::{Cookie, DeviceId, Host, HostEvent, HostFault, Invalidation, Response};
+use super::work::{STEP, Work};
+use crate::iommu::log_limit::HOST_ERRORS;
 use crate::iommu::memory::MemoryError;
 use crate::iommu::{GuestMemory, StreamId};
 
@@ -131,17 +133,20 @@ pub struct Forwarded {
     pub device_cache_failed: bool,
 }
 
-/// Hands a batch to a host: in one call, and one more for each failure that the rest does not depend on.
+/// Hands a batch to a host: in one call, and one more for each device that is gone, or whose own cache failed. What else
+/// concerns such a device's cache is left out: the guest has to give it again.
 fn forward(
     host: &dyn Host,
     mut batch: Vec<Waiting>,
     stats: &mut NestedStats,
+    work: &mut Work,
     device_cache_failed: &mut bool,
 ) -> Result<Forwarded, NotForwarded> {
     let mut forwarded = Forwarded::default();
     while !batch.is_empty() {
         let what: Vec<Invalidation> = batch.iter().map(|waiting| waiting.what).collect();
         stats.calls = stats.calls.saturating_add(1);
+        work.spend_calls(1);
         let Err(PartialInvalidation { done, error }) = host.invalidate(&what) else {
             stats.invalidations = stats.invalidations.saturating_add(count(what.len()));
             break;
@@ -163,9 +168,10 @@ fn forward(
                 batch.retain(|waiting| waiting.device != Some(device));
             }
             error if failed.device_cache => {
-                log::warn!("an invalidation of a device's own translation cache failed: {error}");
+                log::warn!(target: HOST_ERRORS, "an invalidation of a device's own translation cache failed: {error}");
                 *device_cache_failed = true;
                 batch.drain(..=done);
+                batch.retain(|waiting| !waiting.device_cache || waiting.device != failed.device);
             }
             error => return Err(NotForwarded { position: failed.position, error }),
         }
@@ -176,6 +182,8 @@ fn forward(
 /// A device that was given to a guest: `D` is what its architecture keeps of it.
 #[derive(Debug)]
 pub struct Device<D> {
+    /// Tells it from every other one that was ever here.
+    pub(super) serial: u64,
     /// What the guest called it when it was asked last.
     pub(super) sid: StreamId,
     pub(super) own: D,
@@ -189,6 +197,8 @@ pub struct Assigned<G, D> {
     pub(super) devices: Vec<Device<D>>,
     pub(super) batch: Vec<Waiting>,
     pub(super) stats: NestedStats,
+    pub(super) work: Work,
+    last_serial: u64,
     /// A device did not do an invalidation of its own cache, and no [`Assigned::flush`] could say so yet.
     device_cache_failed: bool,
 }
@@ -200,8 +210,26 @@ impl<G, D> Assigned<G, D> {
             devices: Vec::new(),
             batch: Vec::new(),
             stats: NestedStats::default(),
+            work: Work::new(),
+            last_serial: 0,
             device_cache_failed: false,
         }
+    }
+
+    pub(super) fn next_serial(&mut self) -> u64 {
+        self.last_serial = self.last_serial.saturating_add(1);
+        self.last_serial
+    }
+
+    /// Whether there is room for one more thing in this register write, or this run of a bottom half. `false`: it was enough,
+    /// and the next one goes on.
+    pub fn may_go_on(&mut self) -> bool {
+        self.work.has(STEP)
+    }
+
+    /// A call to a host is about to be made for something that is not forwarded by this.
+    pub fn count_call(&mut self) {
+        self.work.spend_calls(1);
     }
 
     /// No device is assigned.
@@ -224,10 +252,6 @@ impl<G, D> Assigned<G, D> {
 
     pub(super) fn of_stream(&self, sid: StreamId) -> Option<&Device<D>> {
         self.devices.iter().find(|device| device.sid == sid)
-    }
-
-    pub(super) fn of_stream_mut(&mut self, sid: StreamId) -> Option<&mut Device<D>> {
-        self.devices.iter_mut().find(|device| device.sid == sid)
     }
 
     /// Lets a device go: what it had bound ends, and nothing waits for it any more. Its stream, if it was one of these.
@@ -259,7 +283,8 @@ impl<G, D> Assigned<G, D> {
                 known.any(|known| known.device == device && is_same(&known.host, &host))
             };
             let mine = batch.iter().filter(|waiting| waiting.device.is_none_or(is_behind)).copied().collect();
-            match forward(host.as_ref(), mine, &mut self.stats, &mut self.device_cache_failed) {
+            match forward(host.as_ref(), mine, &mut self.stats, &mut self.work, &mut self.device_cache_failed)
+            {
                 Ok(new) => all.gone.extend(new.gone),
                 Err(failed) => failures.push(failed),
             }
@@ -306,7 +331,7 @@ impl<G, D> Assigned<G, D> {
                     Ok(Some(one)) => taken.push((Arc::clone(&host), one)),
                     Ok(None) => break,
                     Err(error) => {
-                        log::warn!("{what} of assigned devices cannot be read: {error}");
+                        log::warn!(target: HOST_ERRORS, "{what} of assigned devices cannot be read: {error}");
                         break;
                     }
                 }
@@ -336,7 +361,7 @@ pub(super) fn answer(host: &dyn Host, cookie: Cookie, response: Response) {
     match host.respond(cookie, response) {
         Ok(()) => {}
         Err(Error::UnknownCookie(_)) => log::debug!("an answer to fault {:#x} comes too late", cookie.0),
-        Err(error) => log::warn!("fault {:#x} cannot be answered: {error}", cookie.0),
+        Err(error) => log::warn!(target: HOST_ERRORS, "fault {:#x} cannot be answered: {error}", cookie.0),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::error::Result;
 use super::host::{BindingId, Config, DeviceId, FaultRouting, Host};
 use crate::iommu::SubstreamId;
+use crate::iommu::log_limit::HOST_ERRORS;
 
 /// What a device, or one of its PASIDs, is bound to, for as long as this lives.
 pub struct Binding {
@@ -71,7 +72,7 @@ impl Binding {
 impl Drop for Binding {
     fn drop(&mut self) {
         if let Err(e) = self.host.unbind(self.id) {
-            log::warn!("device {}: unbinding: {e}", self.device.0);
+            log::warn!(target: HOST_ERRORS, "device {}: unbinding: {e}", self.device.0);
         }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! A host that does nothing and notes everything, for unit tests.
+//! A host that does nothing and notes everything, for unit tests. It is as strict as Linux about devices, names, bindings
+//! and how long they live: [`conformance`](super::conformance).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::BorrowedFd;
@@ -11,7 +12,9 @@ use super::host::{
     BindingId, Capabilities, Config, Cookie, DeviceId, FaultRouting, Host, HostEvent, HostFault,
     Invalidation, Response,
 };
+use crate::iommu::narrow::low8;
 use crate::iommu::{StreamId, SubstreamId};
+use crate::smmuv3::spec::command as op;
 use std::sync::Arc;
 
 /// One call, as it was made.
@@ -31,6 +34,7 @@ struct Inner {
     calls: Vec<Call>,
     bindings: BTreeMap<BindingId, (DeviceId, Option<SubstreamId>, Config)>,
     next: u32,
+    names: BTreeMap<DeviceId, u64>,
     faults: VecDeque<HostFault>,
     open: Vec<HostFault>,
     events: VecDeque<HostEvent>,
@@ -54,6 +58,9 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
+    /// Devices of these numbers belong to it.
+    pub const DEVICES: core::ops::RangeInclusive<u32> = 1..=15;
+
     pub fn new(capabilities: Capabilities) -> Arc<Self> {
         Arc::new(Self { capabilities, inner: Mutex::default() })
     }
@@ -76,6 +83,11 @@ impl FakeHost {
         let config = found.next().map(|(_, _, config)| *config);
         assert_eq!(found.next(), None, "two bindings of one address space");
         config
+    }
+
+    /// What the guest calls a device.
+    pub fn name(&self, device: u32) -> Option<u64> {
+        self.inner.lock().unwrap().names.get(&DeviceId(device)).copied()
     }
 
     /// How many bindings there are.
@@ -110,13 +122,66 @@ impl Inner {
         Ok(())
     }
 
+    fn known(device: DeviceId) -> Result<()> {
+        if FakeHost::DEVICES.contains(&device.0) { Ok(()) } else { Err(Error::UnknownDevice(device)) }
+    }
+
+    /// What Linux takes of a device, in its state.
+    fn check(
+        &self,
+        capabilities: &Capabilities,
+        device: DeviceId,
+        pasid: Option<SubstreamId>,
+        config: &Config,
+    ) -> Result<()> {
+        Self::known(device)?;
+        let unsupported =
+            |what| Err(Error::Unsupported { what, value: device.0.into(), limit: String::new() });
+        match (capabilities, config) {
+            (Capabilities::Smmuv3(_), _) if pasid.is_some() => unsupported("binding of PASID"),
+            (Capabilities::Smmuv3(_), Config::FirstStage(_)) => unsupported("a first-stage table"),
+            (Capabilities::Vtd(_), Config::CdTable { .. }) => unsupported("a CD table"),
+            (Capabilities::Smmuv3(_), Config::CdTable { .. }) if !self.names.contains_key(&device) => {
+                unsupported("a CD table for a device without StreamID: device")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an invalidation can be done.
+    fn check_invalidation(&self, what: &Invalidation, capabilities: &Capabilities) -> Result<()> {
+        let failed = |errno| Err(Error::Failed { call: "IOMMU_HWPT_INVALIDATE", errno });
+        match (what, capabilities) {
+            (Invalidation::Smmuv3([first, _]), Capabilities::Smmuv3(_)) => {
+                let opcode = low8(*first);
+                let names = matches!(opcode, op::CFGI_CD | op::CFGI_CD_ALL | op::ATC_INV);
+                if names && !self.names.values().any(|name| *name == first >> 32) {
+                    return failed(libc::EIO);
+                }
+                Ok(())
+            }
+            (Invalidation::FirstStage { binding, .. }, Capabilities::Vtd(_)) => {
+                if self.bindings.contains_key(binding) {
+                    Ok(())
+                } else {
+                    Err(Error::UnknownBinding(*binding))
+                }
+            }
+            (Invalidation::FirstStage { binding, .. }, Capabilities::Smmuv3(_)) => {
+                Err(Error::UnknownBinding(*binding))
+            }
+            (Invalidation::Smmuv3(_), Capabilities::Vtd(_)) => failed(libc::ENODEV),
+        }
+    }
+
     fn end_faults(&mut self, device: DeviceId, pasid: Option<SubstreamId>) {
         self.open.retain(|fault| fault.device != device || pasid.is_some() && fault.pasid != pasid);
     }
 }
 
 impl Host for FakeHost {
-    fn capabilities(&self, _device: DeviceId) -> Result<Capabilities> {
+    fn capabilities(&self, device: DeviceId) -> Result<Capabilities> {
+        Inner::known(device)?;
         Ok(self.capabilities)
     }
 
@@ -129,12 +194,23 @@ impl Host for FakeHost {
     }
 
     fn add_virtual_device(&self, device: DeviceId, virtual_id: u64) -> Result<()> {
-        self.inner.lock().unwrap().calls.push(Call::Name(device, virtual_id));
+        let mut inner = self.inner.lock().unwrap();
+        Inner::known(device)?;
+        if inner.names.contains_key(&device) || inner.names.values().any(|name| *name == virtual_id) {
+            return Err(Error::Failed { call: "IOMMU_VDEVICE_ALLOC", errno: libc::EEXIST });
+        }
+        inner.names.insert(device, virtual_id);
+        inner.calls.push(Call::Name(device, virtual_id));
         Ok(())
     }
 
     fn remove_virtual_device(&self, device: DeviceId) -> Result<()> {
-        self.inner.lock().unwrap().calls.push(Call::Unname(device));
+        let mut inner = self.inner.lock().unwrap();
+        Inner::known(device)?;
+        if inner.names.remove(&device).is_none() {
+            return Err(Error::Failed { call: "IOMMU_DESTROY of a vDEVICE", errno: libc::ENOENT });
+        }
+        inner.calls.push(Call::Unname(device));
         Ok(())
     }
 
@@ -147,6 +223,10 @@ impl Host for FakeHost {
     ) -> Result<BindingId> {
         let mut inner = self.inner.lock().unwrap();
         inner.failure()?;
+        inner.check(&self.capabilities, device, pasid, config)?;
+        if inner.bindings.values().any(|(d, p, _)| (*d, *p) == (device, pasid)) {
+            return Err(Error::Failed { call: "binding", errno: libc::EBUSY });
+        }
         inner.next += 1;
         let id = BindingId(inner.next);
         inner.calls.push(Call::Bind(id, device, pasid, *config, faults));
@@ -157,11 +237,14 @@ impl Host for FakeHost {
     fn replace(&self, binding: BindingId, config: &Config, _faults: FaultRouting) -> Result<()> {
         let mut inner = self.inner.lock().unwrap();
         inner.failure()?;
+        let Some((device, pasid, _)) = inner.bindings.get(&binding).copied() else {
+            return Err(Error::UnknownBinding(binding));
+        };
+        inner.check(&self.capabilities, device, pasid, config)?;
         let Some(bound) = inner.bindings.get_mut(&binding) else {
             return Err(Error::UnknownBinding(binding));
         };
         bound.2 = *config;
-        let (device, pasid, _) = *bound;
         inner.end_faults(device, pasid);
         inner.calls.push(Call::Replace(binding, *config));
         Ok(())
@@ -183,6 +266,11 @@ impl Host for FakeHost {
         if let Some(Failure::Invalidate(done, error)) = inner.failures.front().cloned() {
             inner.failures.pop_front();
             return Err(PartialInvalidation { done, error });
+        }
+        for (done, what) in batch.iter().enumerate() {
+            inner
+                .check_invalidation(what, &self.capabilities)
+                .map_err(|error| PartialInvalidation { done, error })?;
         }
         Ok(())
     }

@@ -15,6 +15,8 @@
 //! | [`smmuv3`]      | a guest's SMMUv3 in front of them: STEs, invalidations, stalls, events             |
 //! | [`vtd`]         | a guest's VT-d unit in front of them: PASID tables, invalidations, page requests   |
 //! | [`software`]    | a host inside the process                                                          |
+//! | [`conformance`] | what every host keeps to                                                          |
+//! | [`work`]        | how much is done at once, whatever a guest's structures say                        |
 //! | [`error`]       | what a host refuses, and what fails                                                |
 //! | [`iommufd`]     | the host that is Linux's                                                           |
 //!
@@ -23,6 +25,7 @@
 pub mod assigned;
 pub mod binding;
 pub mod bound_table;
+pub mod conformance;
 pub mod error;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -35,6 +38,7 @@ mod sorted;
 #[cfg(all(test, not(loom)))]
 mod tier0;
 pub mod vtd;
+pub mod work;
 
 pub use assigned::{Assignment, Forwarded, NestedStats, NotForwarded};
 pub use binding::Binding;
@@ -47,3 +51,4 @@ pub use host::{
 pub use iommufd::Iommufd;
 pub use pasid_table::{GuestPasidTable, PasidTableConfig};
 pub use software::SoftwareHost;
+pub use work::Progress;

@@ -26,6 +26,8 @@ use super::host::{
     Capabilities, Config, Cookie, DeviceId, FaultRouting, Host, HostEvent, HostFault, Invalidation, Response,
     Smmuv3Capabilities,
 };
+use super::work::{Counted, STEP};
+use crate::iommu::log_limit::{GUEST_ERRORS, HOST_ERRORS};
 use crate::iommu::narrow::{low8, low32};
 use crate::iommu::{DmaRequest, GuestMemory, StreamId};
 use crate::smmuv3::config::StreamTable;
@@ -83,7 +85,19 @@ pub type AssignedStreams = Assigned<GuestSmmu, Stream>;
 pub struct Stream {
     capabilities: Smmuv3Capabilities,
     binding: Binding,
-    _name: Name,
+    /// There while the stream table decides, whose StreamIDs are these names.
+    name: Option<Name>,
+    /// Another device has its name.
+    waits_for_name: bool,
+}
+
+/// What came of binding streams anew.
+#[derive(Debug, Default)]
+struct Installed {
+    /// Those whose binding was replaced: the host has answered their open stalls.
+    replaced: Vec<StreamId>,
+    /// The last failure that left an old binding.
+    failed: Option<Error>,
 }
 
 /// The guest's SMMU.
@@ -114,12 +128,21 @@ impl AssignedStreams {
             ));
         };
         check(&self.guest.features, &capabilities)?;
+        // Devices behind bridges that have no bus number yet share this number, and a name has to be one device's alone. So
+        // none is taken before the stream table decides.
         let sid = stream();
-        let name = Name::new(host, *device, sid)?;
-        let (config, _) = self.wanted(mem, sid, &capabilities);
+        let waits_for_name = self.gives_names() && self.is_taken(sid);
+        let name =
+            if self.gives_names() && !waits_for_name { Some(Name::new(host, *device, sid)?) } else { None };
+        let config = match self.wanted(mem, sid, &capabilities) {
+            (Config::CdTable { .. }, _) if waits_for_name => Config::Abort,
+            (config, _) => config,
+        };
         let binding = Binding::new(host, *device, None, config, self.routing())?;
         self.stats.binds = self.stats.binds.saturating_add(1);
-        self.devices.push(Device { sid, own: Stream { capabilities, binding, _name: name }, assignment });
+        let own = Stream { capabilities, binding, name, waits_for_name };
+        let serial = self.next_serial();
+        self.devices.push(Device { serial, sid, own, assignment });
         Ok(())
     }
 
@@ -127,11 +150,11 @@ impl AssignedStreams {
     pub fn set_state(&mut self, mem: &dyn GuestMemory, state: SmmuState) -> Vec<StreamId> {
         self.guest.state = state;
         let all = Streams { first: 0, last: StreamId::MAX };
-        let (changed, failed) = self.install(mem, all);
+        let Installed { replaced, failed } = self.install(mem, all);
         if let Some(error) = failed {
-            log::error!("an assigned device keeps its old translation: {error}");
+            log::error!(target: HOST_ERRORS, "an assigned device keeps its old translation: {error}");
         }
-        changed
+        replaced
     }
 
     /// STEs have changed (`CMD_CFGI_STE`, `CMD_CFGI_STE_RANGE`, `CMD_CFGI_ALL`). Invalidations that wait are for the caller to
@@ -146,9 +169,9 @@ impl AssignedStreams {
         position: u32,
     ) -> core::result::Result<Vec<StreamId>, NotForwarded> {
         self.guest.position = position;
-        let (changed, failed) = self.install(mem, which);
+        let Installed { replaced, failed } = self.install(mem, which);
         match failed {
-            None => Ok(changed),
+            None => Ok(replaced),
             Some(error) => Err(NotForwarded { position, error }),
         }
     }
@@ -158,7 +181,7 @@ impl AssignedStreams {
     pub fn collect(&mut self, [first, second]: [u64; 2], position: u32) -> bool {
         let head = StreamCommand0::from(first);
         let sid = low32(head.stream_id());
-        let named = || self.of_stream(sid);
+        let named = || self.devices.iter().find(|device| device.own.is_named(sid));
         let opcode = low8(head.opcode());
         let command = [first, second];
         let (command, device) = match opcode {
@@ -187,6 +210,7 @@ impl AssignedStreams {
             return false;
         }
         self.guest.position = position;
+        self.work.spend(1);
         let device_cache = opcode == op::ATC_INV;
         self.batch.push(Waiting { position, device, device_cache, what: Invalidation::Smmuv3(command) });
         true
@@ -231,12 +255,21 @@ impl AssignedStreams {
         self.contains(sid).then_some([first, second, third, fourth])
     }
 
-    /// The guest has answered a stall, or nobody can: by its [`Waiter`].
+    /// The guest has answered a stall, or it cannot be answered any more: by its [`Waiter`].
     pub fn respond(&mut self, sid: StreamId, tag: u64, response: Response) {
         self.stats.responses = self.stats.responses.saturating_add(1);
-        if let Some(stream) = self.of_stream(sid) {
+        // Of two devices that the guest calls the same, the one with the name has a table to stall by.
+        let named = self.devices.iter().find(|device| device.own.is_named(sid));
+        if let Some(stream) = named.or_else(|| self.of_stream(sid)) {
             answer(stream.assignment.host.as_ref(), Cookie(tag), response);
         }
+    }
+
+    /// Whether there is room for changed STEs in this register write, or this run of a bottom half. `false`: it was enough, and
+    /// the next one goes on.
+    pub fn may_configure(&mut self) -> bool {
+        let devices = u32::try_from(self.devices.len()).unwrap_or(u32::MAX);
+        self.work.has(devices.saturating_mul(STEP))
     }
 
     /// Everything as after reset. Nothing that waited is done, for everything is bound anew.
@@ -261,66 +294,125 @@ impl AssignedStreams {
             SmmuState::On(table) => match config_of(mem, &self.guest.features, &table, sid, have) {
                 Ok(config) => (config, true),
                 Err(refusal) => {
-                    log::warn!(target: "guest_errors", "stream {sid:#x}, an assigned device's, is aborted: {refusal}");
+                    log::warn!(target: GUEST_ERRORS, "stream {sid:#x}, an assigned device's, is aborted: {refusal}");
                     (Config::Abort, false)
                 }
             },
         }
     }
 
-    /// Binds streams anew. Those whose binding was replaced, and the last failure that left an old one.
-    fn install(&mut self, mem: &dyn GuestMemory, which: Streams) -> (Vec<StreamId>, Option<Error>) {
-        let routing = self.routing();
-        let (mut replaced, mut failed) = (Vec::new(), None);
-        let mut devices = std::mem::take(&mut self.devices);
-        for stream in &mut devices {
-            let is_renamed = match stream.rename() {
-                Ok(renamed) => renamed,
-                Err(error) => {
-                    failed = Some(error);
-                    continue;
+    /// Devices have names while the stream table decides.
+    fn gives_names(&self) -> bool {
+        matches!(self.guest.state, SmmuState::On(_))
+    }
+
+    /// A device has that name. It is the guest's, so it is one device's alone whatever host the device has.
+    fn is_taken(&self, sid: StreamId) -> bool {
+        self.devices.iter().any(|device| device.own.is_named(sid))
+    }
+
+    /// Binds streams anew: those named, those that the guest numbers otherwise than before, and those that wait for a name.
+    fn install(&mut self, mem: &dyn GuestMemory, which: Streams) -> Installed {
+        let mut installed = Installed::default();
+        let mut due = Vec::new();
+        // First every old name is given back: the guest may have exchanged two numbers.
+        for at in 0..self.devices.len() {
+            let routing = self.routing();
+            let Some(device) = self.devices.get_mut(at) else { break };
+            let sid = (device.assignment.stream)();
+            let is_renamed = sid != device.sid;
+            if is_renamed {
+                installed.replaced.push(device.sid);
+                device.sid = sid;
+                if let Err(error) = device.give_name_back(routing) {
+                    installed.failed = Some(error);
                 }
-            };
-            if !is_renamed && !(which.first..=which.last).contains(&stream.sid) {
-                continue;
             }
-            let (config, as_asked) = self.wanted(mem, stream.sid, &stream.own.capabilities);
-            if !as_asked {
-                self.stats.refused = self.stats.refused.saturating_add(1);
-            }
-            if config == *stream.own.binding.config() {
-                // The table may hold other CDs than before (`IHI0070 §4.3.1`).
-                if matches!(config, Config::CdTable { .. }) {
-                    self.batch.push(stream.all_contexts(self.guest.position));
-                }
-                continue;
-            }
-            replaced.push(stream.sid);
-            self.stats.binds = self.stats.binds.saturating_add(1);
-            let Err(error) = stream.own.binding.replace(config, routing) else { continue };
-            self.stats.refused = self.stats.refused.saturating_add(1);
-            log::error!("stream {:#x}, an assigned device's, is aborted: {error}", stream.sid);
-            if let Err(error) = stream.own.binding.replace(Config::Abort, routing) {
-                failed = Some(error);
+            if is_renamed || device.own.waits_for_name || (which.first..=which.last).contains(&sid) {
+                due.push(at);
             }
         }
-        self.devices = devices;
-        (replaced, failed)
+        let mem = Counted::new(mem);
+        let calls = self.stats.binds;
+        for at in due {
+            self.install_one(&mem, at, &mut installed);
+        }
+        self.work.spend(mem.reads());
+        // A binding, and the name before it.
+        let calls = self.stats.binds.saturating_sub(calls).saturating_mul(2);
+        self.work.spend_calls(usize::try_from(calls).unwrap_or(usize::MAX));
+        installed
+    }
+
+    fn install_one(&mut self, mem: &dyn GuestMemory, at: usize, installed: &mut Installed) {
+        let (routing, position) = (self.routing(), self.guest.position);
+        let Some(device) = self.devices.get(at) else { return };
+        let sid = device.sid;
+        let (mut config, as_asked) = self.wanted(mem, sid, &device.own.capabilities);
+        let mut refused = !as_asked;
+        let gives_names = self.gives_names();
+        let needs_name = gives_names && !device.own.is_named(sid);
+        let waits_for_name = needs_name && self.is_taken(sid);
+        let Some(device) = self.devices.get_mut(at) else { return };
+        device.own.waits_for_name = waits_for_name;
+        let named = if needs_name && !waits_for_name { device.take_name(routing) } else { Ok(()) };
+        // Without a name the host binds no CD table. What needs none is bound all the same.
+        if has_table(&config) && (waits_for_name || named.is_err()) {
+            (config, refused) = (Config::Abort, true);
+            match named {
+                Ok(()) => {
+                    log::warn!(target: GUEST_ERRORS, "stream {sid:#x} is two assigned devices': one of them is aborted");
+                }
+                Err(error) => {
+                    log::error!(target: HOST_ERRORS, "stream {sid:#x}, an assigned device's, is aborted: {error}");
+                }
+            }
+        }
+        if refused {
+            self.stats.refused = self.stats.refused.saturating_add(1);
+        }
+        if config != *device.own.binding.config() {
+            installed.replaced.push(sid);
+            self.stats.binds = self.stats.binds.saturating_add(1);
+            if let Err(error) = device.own.binding.replace(config, routing) {
+                self.stats.refused = self.stats.refused.saturating_add(1);
+                log::error!(target: HOST_ERRORS, "stream {sid:#x}, an assigned device's, is aborted: {error}");
+                if let Err(error) = device.own.binding.replace(Config::Abort, routing) {
+                    installed.failed = Some(error);
+                }
+            }
+        } else if has_table(&config) {
+            // The table may hold other CDs than before (`IHI0070 §4.3.1`).
+            self.batch.push(device.all_contexts(position));
+        }
+        if !gives_names && !has_table(device.own.binding.config()) {
+            device.own.name = None;
+        }
+    }
+}
+
+impl Stream {
+    /// The host knows the device by that name.
+    fn is_named(&self, sid: StreamId) -> bool {
+        self.name.as_ref().is_some_and(|name| name.sid == sid)
     }
 }
 
 impl Device<Stream> {
-    /// Asks for the guest's number of it. Whether it has changed.
-    fn rename(&mut self) -> Result<bool> {
-        let Assignment { host, device, stream } = &self.assignment;
-        let sid = stream();
-        if sid == self.sid {
-            return Ok(false);
+    /// Gives the name back. A CD table that is bound by it is aborted before.
+    fn give_name_back(&mut self, routing: FaultRouting) -> Result<()> {
+        if self.own.name.is_some() && has_table(self.own.binding.config()) {
+            self.own.binding.replace(Config::Abort, routing)?;
         }
-        host.remove_virtual_device(*device)?;
-        host.add_virtual_device(*device, sid.into())?;
-        self.sid = sid;
-        Ok(true)
+        self.own.name = None;
+        Ok(())
+    }
+
+    /// Takes the guest's number of it as its name, in place of one that could not be given back.
+    fn take_name(&mut self, routing: FaultRouting) -> Result<()> {
+        self.give_name_back(routing)?;
+        self.own.name = Some(Name::new(&self.assignment.host, self.assignment.device, self.sid)?);
+        Ok(())
     }
 
     /// `CMD_CFGI_CD_ALL`.
@@ -364,12 +456,13 @@ fn stall_of(sid: StreamId, fault: &HostFault) -> GuestStall {
 struct Name {
     host: Arc<dyn Host>,
     device: DeviceId,
+    sid: StreamId,
 }
 
 impl Name {
     fn new(host: &Arc<dyn Host>, device: DeviceId, sid: StreamId) -> Result<Self> {
         host.add_virtual_device(device, sid.into())?;
-        Ok(Self { host: Arc::clone(host), device })
+        Ok(Self { host: Arc::clone(host), device, sid })
     }
 }
 
@@ -383,8 +476,12 @@ impl Drop for Name {
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Name").field(&self.device).finish()
+        f.debug_struct("Name").field("device", &self.device).field("sid", &self.sid).finish_non_exhaustive()
     }
+}
+
+fn has_table(config: &Config) -> bool {
+    matches!(config, Config::CdTable { .. })
 }
 
 fn has_ats(config: &Config) -> bool {

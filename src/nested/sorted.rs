@@ -51,12 +51,14 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.0.retain_mut(|(key, value)| keep(key, value));
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.0.iter().map(|(key, _)| key)
+    /// The first key from that one on.
+    pub fn next_key(&self, from: K) -> Option<K> {
+        let at = self.0.partition_point(|(key, _)| *key < from);
+        self.0.get(at).map(|(key, _)| *key)
     }
 
-    pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.0.iter().map(|(_, value)| value)
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.iter().map(|(key, _)| key)
     }
 }
 
@@ -76,7 +78,8 @@ fn keys_are_in_order_and_each_once() {
     *map.get_mut(&2).unwrap() = 7;
     assert_eq!((map.get(&2), map.get(&4), map.contains_key(&1)), (Some(&7), None, true));
     assert_eq!(map.keys().copied().collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!([0, 1, 3, 4].map(|from| map.next_key(from)), [Some(1), Some(1), Some(3), None]);
     assert_eq!((map.remove(&1), map.remove(&1), map.len()), (Some(10), None, 2));
     map.retain(|key, _| *key == 3);
-    assert_eq!(map.values().collect::<Vec<_>>(), [&30]);
+    assert_eq!((map.len(), map.get(&3)), (1, Some(&30)));
 }

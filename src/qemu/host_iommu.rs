@@ -10,6 +10,7 @@ use qemu_sys as sys;
 use super::bql;
 use super::dl;
 use super::error::{Error, Result};
+use super::log::HOST_ERRORS;
 use super::pci::PciDevice;
 use super::qom::{ObjectLike, ObjectRef, object_wrappers};
 
@@ -148,7 +149,7 @@ impl IommufdDevice {
             Ok(true) => Ok(()),
             Ok(false) => Err(io::Error::from_raw_os_error(errno)),
             Err(error) => {
-                log::warn!("{error}");
+                log::warn!(target: HOST_ERRORS, "{error}");
                 Err(io::Error::from_raw_os_error(if errno == 0 { libc::EIO } else { errno }))
             }
         }

@@ -5,7 +5,8 @@
 //! |--------------------------------------|--------------------------------------------------------------|
 //! | target [`GUEST_ERRORS`], any level   | `-d guest_errors`, rate-limited                              |
 //! | target [`UNIMP`], any level          | `-d unimp`, rate-limited                                     |
-//! | `error!`, `warn!`                    | QEMU's error and warning reports                             |
+//! | target [`HOST_ERRORS`]               | QEMU's error and warning reports, rate-limited               |
+//! | other `error!`, `warn!`              | QEMU's error and warning reports                             |
 //! | `info!`, `debug!`, `trace!`          | the trace event of their module: `-d trace:qemu_iommu_*`     |
 //!
 //! The trace events are QEMU's: `-d trace:PATTERN`, `trace-event NAME on` in the monitor, `info trace-events`.
@@ -14,20 +15,20 @@
 
 use core::ffi::{CStr, c_uint};
 use core::ptr;
-use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Instant;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use once_cell::sync::OnceCell;
 use qemu_sys as sys;
 
-/// Log target of what a guest does wrong.
-pub const GUEST_ERRORS: &str = "guest_errors";
-/// Log target of what a guest wants and the model lacks.
-pub const UNIMP: &str = "unimp";
+pub use crate::iommu::log_limit::{GUEST_ERRORS, HOST_ERRORS, UNIMP};
+use crate::iommu::log_limit::{RateLimit, Verdict};
 
-/// Lines a second of each rate-limited target.
+/// Lines a second of what is shown to those who ask for it.
 const LINES_PER_SECOND: u32 = 50;
+/// Lines a minute of what is shown without being asked for: it may end in a log file that nothing rotates.
+const HOST_LINES_PER_MINUTE: u32 = 10;
 
 /// A trace event for the records of one module.
 struct Event {
@@ -99,53 +100,27 @@ fn event(target: &str) -> Option<&'static Event> {
     EVENTS.iter().find(|event| target.starts_with(event.target))
 }
 
-/// How many lines a target may still print in this second.
-struct RateLimit {
-    second: AtomicU64,
-    lines: AtomicU32,
-}
-
-enum Verdict {
-    Print,
-    PrintLast,
-    Drop,
-}
-
-impl RateLimit {
-    const fn new() -> Self {
-        Self { second: AtomicU64::new(0), lines: AtomicU32::new(0) }
-    }
-
-    /// Threads may race for the last line of a second; a line more or less does not matter.
-    fn check(&self, second: u64) -> Verdict {
-        if self.second.swap(second, Ordering::Relaxed) != second {
-            self.lines.store(0, Ordering::Relaxed);
-        }
-        match self.lines.fetch_add(1, Ordering::Relaxed).saturating_add(1) {
-            n if n < LINES_PER_SECOND => Verdict::Print,
-            LINES_PER_SECOND => Verdict::PrintLast,
-            _ => {
-                self.lines.fetch_sub(1, Ordering::Relaxed);
-                Verdict::Drop
-            }
-        }
-    }
-}
-
 struct QemuLog {
     guest_errors: RateLimit,
     unimp: RateLimit,
+    host_errors: RateLimit,
     start: OnceCell<Instant>,
 }
 
-static LOGGER: QemuLog =
-    QemuLog { guest_errors: RateLimit::new(), unimp: RateLimit::new(), start: OnceCell::new() };
+static LOGGER: QemuLog = QemuLog {
+    guest_errors: RateLimit::new(LINES_PER_SECOND, 1),
+    unimp: RateLimit::new(LINES_PER_SECOND, 1),
+    host_errors: RateLimit::new(HOST_LINES_PER_MINUTE, 60),
+    start: OnceCell::new(),
+};
 
 impl QemuLog {
-    fn limit(&self, target: &str) -> Option<(&RateLimit, c_uint)> {
+    /// What limits a target, and QEMU's `-d` bit by which its records are asked for.
+    fn limit(&self, target: &str) -> Option<(&RateLimit, Option<c_uint>)> {
         match target {
-            GUEST_ERRORS => Some((&self.guest_errors, sys::LOG_GUEST_ERROR)),
-            UNIMP => Some((&self.unimp, sys::LOG_UNIMP)),
+            GUEST_ERRORS => Some((&self.guest_errors, Some(sys::LOG_GUEST_ERROR))),
+            UNIMP => Some((&self.unimp, Some(sys::LOG_UNIMP))),
+            HOST_ERRORS => Some((&self.host_errors, None)),
             _ => None,
         }
     }
@@ -154,7 +129,8 @@ impl QemuLog {
 impl Log for QemuLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         match self.limit(metadata.target()) {
-            Some((_, bit)) => enabled_bits() & bit != 0,
+            Some((_, Some(bit))) => enabled_bits() & bit != 0,
+            Some((_, None)) => metadata.level() <= Level::Warn,
             None => metadata.level() <= Level::Warn || event(metadata.target()).is_some_and(Event::is_on),
         }
     }
@@ -163,18 +139,23 @@ impl Log for QemuLog {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut note = "";
-        if let Some((limit, _)) = self.limit(record.target()) {
+        let mut line = record.args().to_string();
+        if let Some((limit, bit)) = self.limit(record.target()) {
             let second = self.start.get_or_init(Instant::now).elapsed().as_secs();
             match limit.check(second) {
-                Verdict::Print => {}
-                Verdict::PrintLast => note = " (more of these in this second are not shown)",
+                Verdict::Print { dropped: 0 } => {}
+                Verdict::Print { dropped } => {
+                    line = format!("({dropped} lines of this kind before this one are not shown) {line}");
+                }
+                Verdict::PrintLast => line.push_str(" (more of these are not shown for a while)"),
                 Verdict::Drop => return,
             }
-            print(&format!("{}{note}", record.args()));
-            return;
+            if bit.is_some() {
+                print(&line);
+                return;
+            }
         }
-        let text = super::c_string(&record.args().to_string());
+        let text = super::c_string(&line);
         match record.level() {
             // SAFETY: the format takes one C string.
             Level::Error => unsafe { sys::error_report(c"%s".as_ptr(), text.as_ptr()) },
@@ -182,7 +163,7 @@ impl Log for QemuLog {
             Level::Warn => unsafe { sys::warn_report(c"%s".as_ptr(), text.as_ptr()) },
             _ => {
                 let name = event(record.target()).map_or("", |event| event.name.to_str().unwrap_or(""));
-                print(&format!("{name} {}", record.args()));
+                print(&format!("{name} {line}"));
             }
         }
     }

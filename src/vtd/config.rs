@@ -387,6 +387,17 @@ pub fn pasid_table(
     }
 }
 
+/// Where a search of a PASID table came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seek {
+    /// This PASID's entry is present.
+    Found(SubstreamId),
+    /// It was enough. None before this one is present; it may be.
+    Stopped(SubstreamId),
+    /// None is present.
+    End,
+}
+
 impl PasidTable {
     /// The PASIDs whose entries are present, in their order, until `visit` says `false`.
     ///
@@ -398,6 +409,19 @@ impl PasidTable {
         visit: impl FnMut(SubstreamId) -> bool,
     ) {
         scalable::for_each_present(mem, f, self, visit);
+    }
+
+    /// The first PASID from `from` on and below `end` whose entry is present, found with at most so many reads of words.
+    #[must_use]
+    pub fn next_present(
+        &self,
+        mem: &dyn GuestMemory,
+        f: &Features,
+        from: SubstreamId,
+        end: SubstreamId,
+        reads: u32,
+    ) -> Seek {
+        scalable::next_present(mem, f, self, from, end, reads)
     }
 
     /// The entry of one PASID.

@@ -422,7 +422,7 @@ impl<E: Engine> Vtd<E> {
         let ccmd = Ccmd::from(state.registers.ccmd);
         let iotlb = Iotlb::from(state.registers.iotlb);
         let waits = ccmd.icc() != 0 || iotlb.ivt() != 0 || state.unsettled != 0;
-        if waits && !state.is_draining && self.epochs.quiesced() {
+        if waits && !state.is_draining && !state.assigned.is_behind() && self.epochs.quiesced() {
             state.registers.ccmd = ccmd.with_icc(0).bits();
             state.registers.iotlb = iotlb.with_ivt(0).bits();
             state.unsettled = 0;
@@ -554,6 +554,7 @@ impl<E: Engine> Model for Vtd<E> {
         effects.0.append(&mut state.late.0);
         self.take_inbox(&mut state, &mut effects);
         state.device_tlbs.ask_again(&mut effects);
+        self.hosts_catch_up(&mut state, mem);
         self.finish_registers(&mut state);
         self.run_queue(&mut state, mem, &mut effects);
         self.settle(&mut state, &mut effects);

@@ -73,6 +73,32 @@ impl State {
         if pasid.is_some_and(wide) {
             return failed(call::BIND, libc::EINVAL);
         }
+        let refused =
+            |what, limit: &str| Err(Error::Unsupported { what, value: id.0.into(), limit: limit.into() });
+        match (&self.unit, config) {
+            (Unit::Smmuv3(_), _) if pasid.is_some() => {
+                return refused("a binding of a PASID of device", "an SMMUv3 walks the CD table by itself");
+            }
+            (Unit::Smmuv3(_), Config::FirstStage(_)) => {
+                return refused(
+                    "a first-stage table for device",
+                    "the host has an SMMUv3, which binds CD tables",
+                );
+            }
+            (Unit::Vtd(_), Config::CdTable { .. }) => {
+                return refused(
+                    "a CD table for device",
+                    "the host has a VT-d, which binds first-stage tables",
+                );
+            }
+            (Unit::Smmuv3(_), Config::CdTable { .. }) if device.virtual_id.is_none() => {
+                return refused(
+                    "a CD table for a device without StreamID: device",
+                    "its StreamID is to be told before",
+                );
+            }
+            _ => {}
+        }
         let checked = match &self.unit {
             Unit::Smmuv3(_) => smmuv3::Unit::check(pasid, config, device.virtual_id.is_some()),
             // Linux wants page requests enabled where they are to be queued; on Arm it takes what cannot stall as it is.
@@ -106,8 +132,8 @@ impl State {
                 match bound.map(|b| b.config) {
                     None => return Err(Error::UnknownBinding(binding)),
                     Some(Config::FirstStage(_)) => unit.invalidate(binding, addr, pages, leaf),
-                    // Not a nested page table.
-                    Some(_) => Err(libc::EINVAL),
+                    // Without a first-stage table nothing of it is cached.
+                    Some(_) => Ok(()),
                 }
             }
             _ => Err(libc::EINVAL),

@@ -87,6 +87,10 @@ pub(crate) fn failed<T: core::fmt::Debug>(result: crate::nested::Result<T>) -> i
     }
 }
 
+pub(crate) fn is_unsupported<T>(result: &crate::nested::Result<T>) -> bool {
+    matches!(result, Err(crate::nested::Error::Unsupported { .. }))
+}
+
 /// Whether a file descriptor is readable, without reading it: the shell can ask that, safe Rust cannot.
 pub(crate) fn readable(fd: std::os::fd::BorrowedFd<'_>) -> bool {
     let fd = fd.try_clone_to_owned().unwrap();

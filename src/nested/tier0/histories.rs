@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::{nothing, smmuv3, vtd};
 use crate::iommu::testing::histories::{Leaf, PAGES, Use, address, is_large, leaf, target, uses};
+use crate::nested::work::Progress;
 
 /// Processes of a guest.
 const PROCESSES: usize = 3;
@@ -192,6 +193,7 @@ mod of_vtd {
                 }
                 Step::Restart => {
                     vm.assigned.set_state(&vm.guest.mem, VtdState::Off);
+                    while vm.assigned.proceed(&vm.guest.mem) != Progress::Done {}
                     assert_eq!(vm.at(None, 0x8000_0000), Some(0x8000_0000), "step {n}: off");
                     vm.on();
                     vm.send(&everything);

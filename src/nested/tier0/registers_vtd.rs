@@ -87,6 +87,9 @@ impl Machine {
 
     fn write(&self, register: u64, value: u32) {
         let _ = self.vtd.mmio_write(&self.guest.mem, register, value.into(), 4);
+        while self.vtd.needs_run() {
+            let _ = self.vtd.run_pending(&self.guest.mem);
+        }
     }
 
     fn write64(&self, register: u64, value: u64) {

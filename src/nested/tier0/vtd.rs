@@ -10,6 +10,7 @@ use crate::nested::host::{DeviceId, Host, Response};
 use crate::nested::software::tests::{DEVICE, RAM, SHIFT, Shifted, map_ram};
 use crate::nested::software::{Answer, Call, DeviceOptions, Failure, Outcome, SoftwareHost};
 use crate::nested::vtd::{AssignedDevices, VtdState};
+use crate::nested::work::Progress;
 use crate::vtd::config::RootTable;
 use crate::vtd::features::Features;
 use crate::vtd::spec::context::ScalableContext1;
@@ -89,6 +90,7 @@ impl Vm {
 
     pub fn on(&mut self) {
         self.assigned.set_state(&self.guest.mem, VtdState::On(self.root));
+        while self.assigned.proceed(&self.guest.mem) != Progress::Done {}
         self.wait().unwrap();
     }
 
@@ -111,10 +113,11 @@ impl Vm {
         );
         if of_tables {
             self.assigned.flush()?;
-            self.assigned.invalidated(&self.guest.mem, what, position)?;
-        } else if !self.assigned.collect(what, position) {
-            self.assigned.flush()?;
-            assert!(self.assigned.collect(what, position));
+            while self.assigned.invalidated(&self.guest.mem, what, position)? != Progress::Done {}
+        } else {
+            while self.assigned.collect(what, position) != Progress::Done {
+                self.assigned.flush()?;
+            }
         }
         Ok(())
     }
@@ -387,6 +390,7 @@ pub(super) fn the_register_decides(between: Between<'_>) {
     vm.set_pasid(PASID, &pasid_first(&vm.tables, DID));
     vm.read(VA);
     vm.assigned.set_state(&vm.guest.mem, VtdState::Off);
+    while vm.assigned.proceed(&vm.guest.mem) != Progress::Done {}
     assert_eq!((vm.at(None, PA), vm.at(Some(PASID), VA)), (Some(PA), None));
 }
 

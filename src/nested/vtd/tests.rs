@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+mod bounds;
+mod bridges;
+
+use std::sync::Arc;
+
 use super::*;
-use crate::iommu::Access;
+use crate::iommu::{Access, AtsInvalidation, SubstreamId};
 use crate::nested::fake::{Call, Failure, FakeHost};
-use crate::nested::host::FirstStage;
+use crate::nested::host::{BindingId, DeviceId, FirstStage, Invalidation as HostInvalidation};
+use crate::vtd::config::PasidTable;
 use crate::vtd::spec::capability::{Cap, Ecap};
 use crate::vtd::spec::context::{Context0, Context1, ScalableContext1, tt};
 use crate::vtd::testing::{
@@ -64,10 +70,11 @@ impl Scene {
     fn enable(&mut self) {
         let root = self.guest.scalable_root();
         self.devices.set_state(&self.guest.mem, VtdState::On(root));
+        settle(&mut self.devices, &self.guest.mem);
     }
 
     fn invalidate(&mut self, what: Invalidation) {
-        self.devices.invalidated(&self.guest.mem, &what, 0).unwrap();
+        given(&mut self.devices, &self.guest.mem, &what, 0).unwrap();
     }
 
     /// Stores a PASID table entry and invalidates it, as software does in caching mode.
@@ -106,6 +113,22 @@ impl Scene {
     }
 }
 
+/// Bottom halves run until registers say what they are to.
+fn settle(devices: &mut AssignedDevices, mem: &dyn GuestMemory) {
+    while devices.proceed(mem) != Progress::Done {}
+}
+
+/// A descriptor is given until it is done.
+fn given(
+    devices: &mut AssignedDevices,
+    mem: &dyn GuestMemory,
+    what: &Invalidation,
+    position: u32,
+) -> core::result::Result<(), NotForwarded> {
+    while devices.invalidated(mem, what, position)? != Progress::Done {}
+    Ok(())
+}
+
 fn table_at(table: u64) -> Config {
     Config::FirstStage(FirstStage {
         table,
@@ -137,6 +160,7 @@ fn without_translation_addresses_pass_and_with_it_the_tables_decide() {
     scene.enable();
     assert_eq!((scene.rid(), scene.bound(5)), (scene.table(), Some(scene.table())));
     scene.devices.set_state(&scene.guest.mem, VtdState::Off);
+    settle(&mut scene.devices, &scene.guest.mem);
     assert_eq!((scene.rid(), scene.bound(5)), (Config::Bypass, None));
     assert_eq!(scene.devices.remove(DeviceId(1)), Some(SID));
     assert_eq!(scene.host.bindings(), 0);
@@ -202,6 +226,7 @@ fn legacy_tables_pass_through_or_are_refused() {
         scene.guest.mem.put(scene.guest.root + u64::from(SID >> 8) * 16, 0);
         scene.guest.set_legacy_context(SID, entry, width);
         scene.devices.set_state(&scene.guest.mem, VtdState::On(root));
+        settle(&mut scene.devices, &scene.guest.mem);
         assert_eq!(scene.rid(), config, "{entry:?}");
     }
 }
@@ -471,6 +496,7 @@ fn of_two_hosts_failures_the_earlier_one_is_named_where_the_queue_wraps() {
     let other = scene.guest.function(OTHER);
     scene.guest.set_pasid(other, 6, &scene.first());
     scene.devices.add(&scene.guest.mem, second.device(2, OTHER)).unwrap();
+    settle(&mut scene.devices, &scene.guest.mem);
     // The last descriptor of a page, and the first one.
     scene.devices.collect(&piotlb(5, 0, 0), 4064);
     scene.devices.collect(&piotlb(6, 0, 0), 0);
@@ -514,7 +540,7 @@ fn a_host_that_cannot_bind_leaves_the_pasid_without_translation() {
     scene.host.fail(Failure::Bind(no_memory()));
     scene.host.fail(Failure::Bind(no_memory()));
     scene.guest.set_pasid(scene.function, 0, &pasid_first(&other, DID));
-    let failed = scene.devices.invalidated(&scene.guest.mem, &Invalidation::PasidGlobal, 96);
+    let failed = given(&mut scene.devices, &scene.guest.mem, &Invalidation::PasidGlobal, 96);
     assert_eq!(failed, Err(NotForwarded { position: 96, error: no_memory() }));
 }
 
@@ -530,9 +556,9 @@ fn a_host_without_page_requests_binds_without_them() {
     bind(5, FaultRouting::Refused);
     // It is not asked again.
     scene.guest.set_pasid(scene.function, 6, &scene.first());
-    scene.devices.invalidated(&scene.guest.mem, &Invalidation::Pasid { did: DID, pasid: 6 }, 0).unwrap();
+    given(&mut scene.devices, &scene.guest.mem, &Invalidation::Pasid { did: DID, pasid: 6 }, 0).unwrap();
     bind(6, FaultRouting::Refused);
-    scene.devices.invalidated(&scene.guest.mem, &Invalidation::PasidGlobal, 0).unwrap();
+    given(&mut scene.devices, &scene.guest.mem, &Invalidation::PasidGlobal, 0).unwrap();
     assert_eq!((scene.host.calls(), scene.devices.stats().refused), (vec![], 0));
 }
 
@@ -636,6 +662,7 @@ fn two_devices_share_a_domain_and_not_their_bindings() {
     let mut scene = Scene::enabled();
     let other = scene.guest.function(OTHER);
     scene.devices.add(&scene.guest.mem, scene.host.device(2, OTHER)).unwrap();
+    settle(&mut scene.devices, &scene.guest.mem);
     assert_eq!(scene.host.bound(2, None), Some(Config::Abort));
     scene.set(5, &scene.first());
     assert_eq!(scene.host.bound(2, Some(5)), None);

@@ -14,6 +14,7 @@ use crate::nested::{Assignment, DeviceId, Host};
 use crate::qemu::bql;
 use crate::qemu::error::{Error, Result};
 use crate::qemu::host_iommu::{Assigned, IommufdDevice, Wishes};
+use crate::qemu::log::HOST_ERRORS;
 use crate::qemu::main_loop::FdWatch;
 use crate::qemu::memory::{AddressSpace, MemoryRegion, OwnedRegion};
 use crate::qemu::pci::PciBus;
@@ -156,7 +157,7 @@ impl<D: IommuDevice> Nesting for D {
             && let Some(shared) = assigned.hosts.get_mut(at)
         {
             if let Err(error) = shared.host.remove_device(held.device) {
-                log::warn!("{}: {error}", D::NAME);
+                log::warn!(target: HOST_ERRORS, "{}: {error}", D::NAME);
             }
             if last {
                 shared.watches.clear();

@@ -13,6 +13,7 @@ use super::super::spec::registers::CmdqCons;
 use super::super::stats::add;
 use super::super::translate::Invalidation;
 use super::{Engine, Smmu, State, events};
+use crate::iommu::log_limit::HOST_ERRORS;
 use crate::iommu::{Effect, Effects, GuestMemory, StreamId};
 use crate::nested::assigned::FAULTS_AT_ONCE;
 use crate::nested::smmuv3::{GuestEvent, GuestStall, SmmuState, Streams};
@@ -43,7 +44,7 @@ impl<E: Engine> Smmu<E> {
     }
 
     /// Passes a command on that concerns assigned devices, before it counts as consumed. `false`: it is in error, or one
-    /// before it is.
+    /// before it is, or it has to wait for the bottom half.
     pub(super) fn pass_on(
         &self,
         state: &mut State,
@@ -55,6 +56,18 @@ impl<E: Engine> Smmu<E> {
     ) -> bool {
         if state.assigned.is_empty() {
             return true;
+        }
+        let enough = match *command {
+            Command::Configuration(Invalidation::Cd { .. } | Invalidation::CdAll { .. }) => {
+                !state.assigned.may_go_on()
+            }
+            Command::Configuration(_) => !state.assigned.may_configure(),
+            _ => !state.assigned.may_go_on(),
+        };
+        if enough {
+            // The bottom half goes on with this command.
+            self.pending.want();
+            return false;
         }
         let which = match *command {
             Command::Nothing => return true,
@@ -110,7 +123,7 @@ impl<E: Engine> Smmu<E> {
     /// §7.1: `CONS` points to the command, which is processed again once software has acknowledged the error. Those behind it
     /// that were consumed by this model alone are consumed again.
     fn not_forwarded(&self, state: &mut State, failed: &NotForwarded, effects: &mut Effects) {
-        log::error!("SMMUv3: {failed}");
+        log::error!(target: HOST_ERRORS, "SMMUv3: {failed}");
         let registers = &mut state.registers;
         registers.cmdq_cons = CmdqCons::from(registers.cmdq_cons).with_rd(failed.position).bits();
         self.command_error(registers, CERROR_ILL, effects);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Scalable mode: root entry, context entry, PASID directory and PASID table (`VTD §3.4.3`).
 
-use super::{Context, PasidTable, RequestKind, Summary, beyond_host, bus_and_function, fault, read_words};
+use super::{
+    Context, PasidTable, RequestKind, Seek, Summary, beyond_host, bus_and_function, fault, read_words,
+};
 use crate::iommu::narrow::{low8, low32, ones};
 use crate::iommu::{Access, DmaRequest, GuestMemory, StreamId, SubstreamId};
 use crate::vtd::fault::{Fault, FaultReason};
@@ -84,30 +86,60 @@ pub(super) fn for_each_present(
     table: &PasidTable,
     mut visit: impl FnMut(SubstreamId) -> bool,
 ) {
-    let last = low32(ones(u32::from(table.pasid_bits.min(20))));
-    let leaf = low32(ones(TABLE_LOG2));
-    let mut pasid = 0u32;
-    let mut leaf_table = None;
-    while pasid <= last {
-        if pasid & leaf == 0 {
-            let at =
-                table.directory.wrapping_add(u64::from(pasid >> TABLE_LOG2).wrapping_mul(DIRECTORY_BYTES));
-            leaf_table = read_words(mem, f, at)
-                .map(|[entry]| PasidDirectory::from(entry))
-                .filter(|entry| entry.p() != 0)
-                .map(|entry| entry.smptblptr() << 12);
+    let mut from = 0;
+    loop {
+        match next_present(mem, f, table, from, SubstreamId::MAX, u32::MAX) {
+            Seek::Found(pasid) if visit(pasid) => from = pasid.saturating_add(1),
+            Seek::Stopped(pasid) => from = pasid,
+            Seek::Found(_) | Seek::End => return,
         }
+    }
+}
+
+pub(super) fn next_present(
+    mem: &dyn GuestMemory,
+    f: &Features,
+    table: &PasidTable,
+    from: SubstreamId,
+    end: SubstreamId,
+    reads: u32,
+) -> Seek {
+    let end = end.min(low32(ones(u32::from(table.pasid_bits.min(20)))).saturating_add(1));
+    let leaf = low32(ones(TABLE_LOG2));
+    let mut pasid = from;
+    let mut left = reads;
+    // The leaf table of the directory entry that was read last.
+    let mut known = None;
+    while pasid < end {
+        let index = pasid >> TABLE_LOG2;
+        let leaf_table = match known {
+            _ if left == 0 => return Seek::Stopped(pasid),
+            Some((of, leaf_table)) if of == index => leaf_table,
+            // Its entries come next, and finding none of them would be in vain.
+            _ if left < 2 => return Seek::Stopped(pasid),
+            _ => {
+                left = left.saturating_sub(1);
+                let at = table.directory.wrapping_add(u64::from(index).wrapping_mul(DIRECTORY_BYTES));
+                let leaf_table = read_words(mem, f, at)
+                    .map(|[entry]| PasidDirectory::from(entry))
+                    .filter(|entry| entry.p() != 0)
+                    .map(|entry| entry.smptblptr() << 12);
+                known = Some((index, leaf_table));
+                leaf_table
+            }
+        };
         let Some(at) = leaf_table else {
             pasid = (pasid | leaf).saturating_add(1);
             continue;
         };
+        left = left.saturating_sub(1);
         let at = at.wrapping_add(u64::from(pasid & leaf).wrapping_mul(PASID_BYTES));
-        let is_present = read_words(mem, f, at).is_some_and(|[entry]| Pasid0::from(entry).p() != 0);
-        if is_present && !visit(pasid) {
-            return;
+        if read_words(mem, f, at).is_some_and(|[entry]| Pasid0::from(entry).p() != 0) {
+            return Seek::Found(pasid);
         }
         pasid = pasid.saturating_add(1);
     }
+    Seek::End
 }
 
 pub(super) fn table_entry(

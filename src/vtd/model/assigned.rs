@@ -10,11 +10,12 @@ use super::super::spec::registers::iqei;
 use super::super::translate::Invalidation;
 use super::queue::queue_error;
 use super::{Engine, State, Vtd, lock, send};
+use crate::iommu::log_limit::HOST_ERRORS;
 use crate::iommu::narrow::low32;
 use crate::iommu::{Effect, Effects, GuestMemory};
-use crate::nested::NotForwarded;
 use crate::nested::assigned::FAULTS_AT_ONCE;
 use crate::nested::vtd::VtdState;
+use crate::nested::{NotForwarded, Progress};
 
 impl<E: Engine> Vtd<E> {
     /// What the registers say of all devices has changed.
@@ -22,10 +23,13 @@ impl<E: Engine> Vtd<E> {
         let gate = self.gate();
         let now = if gate.enabled() == 0 { VtdState::Off } else { VtdState::On(gate.table()) };
         state.assigned.set_state(mem, now);
+        if state.assigned.is_behind() {
+            self.pending.want();
+        }
     }
 
     /// Passes a descriptor on that concerns assigned devices, before it counts as consumed. `false`: it is in error, or one
-    /// before it is.
+    /// before it is, or it has to wait for the bottom half.
     pub(super) fn pass_on(
         &self,
         state: &mut State,
@@ -37,16 +41,24 @@ impl<E: Engine> Vtd<E> {
         if state.assigned.is_empty() {
             return true;
         }
+        if state.assigned.is_behind() || !state.assigned.may_go_on() {
+            return self.later();
+        }
         let position = low32(head);
         match command {
             Command::Interrupts(_) => true,
-            Command::PageResponse { .. } | Command::Wait(_) => self.forward(state, effects),
+            Command::PageResponse { .. } => {
+                state.assigned.count_call();
+                self.forward(state, effects)
+            }
+            Command::Wait(_) => self.forward(state, effects),
             Command::Invalidate(what) if changes_tables(what) => {
                 if !self.forward(state, effects) {
                     return false;
                 }
                 match state.assigned.invalidated(mem, what, position) {
-                    Ok(()) => true,
+                    Ok(Progress::Done) => true,
+                    Ok(Progress::Later | Progress::Full) => self.later(),
                     Err(failed) => {
                         not_forwarded(state, &failed, effects);
                         false
@@ -54,13 +66,41 @@ impl<E: Engine> Vtd<E> {
                 }
             }
             Command::Invalidate(what) => {
-                state.assigned.collect(what, position)
-                    || self.forward(state, effects) && state.assigned.collect(what, position)
+                self.take_in(state, effects, |state| state.assigned.collect(what, position))
             }
             Command::DeviceTlb(what) => {
-                state.assigned.collect_device_tlb(what, position)
-                    || self.forward(state, effects) && state.assigned.collect_device_tlb(what, position)
+                self.take_in(state, effects, |state| state.assigned.collect_device_tlb(what, position))
             }
+        }
+    }
+
+    /// Takes an invalidation in, and forwards what is there where there is too much.
+    fn take_in(
+        &self,
+        state: &mut State,
+        effects: &mut Effects,
+        mut collect: impl FnMut(&mut State) -> Progress,
+    ) -> bool {
+        loop {
+            match collect(state) {
+                Progress::Done => return true,
+                Progress::Later => return self.later(),
+                Progress::Full if self.forward(state, effects) => {}
+                Progress::Full => return false,
+            }
+        }
+    }
+
+    /// It was enough for one register write. The bottom half goes on with the same descriptor.
+    fn later(&self) -> bool {
+        self.pending.want();
+        false
+    }
+
+    /// Goes on with what registers ask for.
+    pub(super) fn hosts_catch_up(&self, state: &mut State, mem: &dyn GuestMemory) {
+        if state.assigned.proceed(mem) == Progress::Later {
+            self.pending.want();
         }
     }
 
@@ -69,12 +109,9 @@ impl<E: Engine> Vtd<E> {
         if state.assigned.is_empty() {
             return;
         }
-        let done = state.assigned.invalidated(mem, what, 0).and_then(|()| {
-            state.assigned.collect(what, 0);
-            state.assigned.flush()
-        });
-        if let Err(failed) = done {
-            log::error!("VT-d: by register: {failed}");
+        state.assigned.invalidated_by_register(mem, what);
+        if state.assigned.is_behind() {
+            self.pending.want();
         }
     }
 
@@ -164,7 +201,7 @@ fn changes_tables(what: &Invalidation) -> bool {
 
 /// §6.5.2.10: `IQH` points to the descriptor, which is fetched again once software has dealt with the error.
 fn not_forwarded(state: &mut State, failed: &NotForwarded, effects: &mut Effects) {
-    log::error!("VT-d: {failed}");
+    log::error!(target: HOST_ERRORS, "VT-d: {failed}");
     state.registers.iqh = failed.position.into();
     queue_error(&mut state.registers, iqei::NONE, effects);
 }

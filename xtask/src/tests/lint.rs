@@ -34,6 +34,7 @@ pub fn run(runner: &mut Runner) {
         });
     }
     runner.test("lint/unsafe-locations", |_, _| unsafe_locations(&root.join("src")));
+    runner.test("lint/limited-logs", |_, _| limited_logs(&root.join("src")));
     runner.test("lint/no-panics-in-logic", |_, log| no_panics(&log));
 }
 
@@ -76,6 +77,64 @@ fn unsafe_locations(src: &Path) -> Result<Verdict> {
         return Ok(Verdict::Pass(format!("{files} files without")));
     }
     bail!("unsafe outside src/qemu/, device.rs and nested/iommufd/ioctl.rs:\n{}", found.join("\n"))
+}
+
+/// Log targets that are rate-limited: `src/iommu/log_limit.rs`.
+const LIMITED: &[&str] =
+    &["GUEST_ERRORS", "UNIMP", "HOST_ERRORS", "\"guest_errors\"", "\"unimp\"", "\"host_errors\""];
+
+/// Every `warn!` and `error!` names a target that is rate-limited: a guest may cause any of them as often as it likes.
+fn limited_logs(src: &Path) -> Result<Verdict> {
+    let mut found = Vec::new();
+    let mut lines = 0;
+    for file in place::files_below(src, &[])? {
+        if file.extension().is_none_or(|e| e != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file)?;
+        let (limited, unlimited) = log_lines(&text);
+        lines += limited;
+        found.extend(unlimited.iter().map(|(n, line)| format!("{}:{n}: {line}", file.display())));
+    }
+    if !found.is_empty() {
+        bail!(
+            "warn! and error! without a target of {LIMITED:?}, which a guest may flood:\n{}",
+            found.join("\n")
+        );
+    }
+    if lines < 10 {
+        bail!("only {lines} lines were found below {}: the check sees nothing", src.display());
+    }
+    Ok(Verdict::Pass(format!("{lines} lines, each with a limit")))
+}
+
+/// How many `warn!` and `error!` name a limited target, and which ones do not.
+fn log_lines(text: &str) -> (usize, Vec<(usize, String)>) {
+    let (mut limited, mut unlimited) = (0, Vec::new());
+    let mut offset = 0;
+    for (n, line) in text.lines().enumerate() {
+        let code = line.split("//").next().unwrap_or_default();
+        for name in ["warn!(", "error!("] {
+            let Some(at) = code.find(name) else { continue };
+            let before = code.get(..at).and_then(|before| before.chars().last());
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                // Another macro, whose name ends like these.
+                continue;
+            }
+            let arguments = text.get(offset + at + name.len()..).unwrap_or_default().trim_start();
+            let target =
+                arguments.strip_prefix("target:").map(str::trim_start).and_then(|a| a.split(',').next());
+            // A path is as good as the name at its end.
+            let target = target.map(|target| target.rsplit("::").next().unwrap_or(target).trim());
+            if target.is_some_and(|target| LIMITED.contains(&target)) {
+                limited += 1;
+            } else {
+                unlimited.push((n + 1, line.trim().to_owned()));
+            }
+        }
+        offset += line.len() + 1;
+    }
+    (limited, unlimited)
 }
 
 /// Parts of names of functions that panic.
@@ -188,6 +247,25 @@ fn readable(mangled: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_without_a_limit_are_found() {
+        let text = r#"
+            log::warn!(target: GUEST_ERRORS, "{a}");
+            log::error!(
+                target: crate::iommu::log_limit::HOST_ERRORS,
+                "{b}"
+            );
+            log::warn!("{c}"); // warn!("in a comment")
+            log::error!(target: module_path!(), "{d}");
+            warn!("{e}");
+            my_warn!("{f}");
+            log::debug!("{g}");
+        "#;
+        let (limited, unlimited) = log_lines(text);
+        assert_eq!(limited, 2);
+        assert_eq!(unlimited.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [7, 8, 9]);
+    }
 
     #[test]
     fn panics_are_found_by_function() {

@@ -2,6 +2,7 @@
 //! The checks, in the order in which they run.
 
 mod batches;
+mod conformance;
 mod ends;
 mod events;
 mod faults;
@@ -53,6 +54,7 @@ pub const ALL: &[Check] = &[
     both("mock-faults", "a fault queue: read, answered once, given up with its table", mock::faults),
     both("mock-events", "an event queue: order, and what was lost", mock::events),
     both("mock-pasids", "PASIDs attached, replaced, detached; ENOMEM leaves the old table", mock::pasids),
+    both("conformance", "what every host keeps to about devices, names and bindings", conformance::rules),
     both("parent-only", "stage 2 alone: guest-physical addresses", streams::parent_only),
     both(
         "abort-bypass-translate",

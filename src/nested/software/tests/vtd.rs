@@ -97,7 +97,7 @@ fn what_linux_refuses_is_refused_and_nothing_changed() {
     assert_eq!(failed(bind(Some(256), first, refused)), libc::EINVAL);
     assert_eq!(failed(bind(Some(5), first, FaultRouting::Queued)), libc::ENODEV, "no page requests");
     let table = Config::CdTable { ste: [1, 0] };
-    assert_eq!(failed(rig.host.bind(DEVICE, None, &table, refused)), libc::EOPNOTSUPP);
+    assert!(is_unsupported(&rig.host.bind(DEVICE, None, &table, refused)));
     assert_eq!(rig.host.occupancy().bindings, 0);
     bind(Some(255), first, refused).unwrap();
 

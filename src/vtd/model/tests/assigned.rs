@@ -67,8 +67,13 @@ impl Scene {
         scene
     }
 
+    /// A write, and the bottom halves that it asks for.
     fn write(&self, offset: u64, value: u32) -> Vec<Effect> {
-        self.vtd.mmio_write(&self.guest.mem, offset, value.into(), 4).0
+        let mut effects = self.vtd.mmio_write(&self.guest.mem, offset, value.into(), 4).0;
+        while self.vtd.needs_run() {
+            effects.extend(self.vtd.run_pending(&self.guest.mem).0);
+        }
+        effects
     }
 
     fn write64(&self, offset: u64, value: u64) -> Vec<Effect> {

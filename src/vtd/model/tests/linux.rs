@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::iommu::testing::Alarm;
 use crate::vtd::interrupt_range;
 use crate::vtd::testing::{SID, TestGuest, WRITE, pasid_first, request, user_ro, user_rw};
 
@@ -207,16 +208,33 @@ fn page_requests_without_permission_in_the_context_entry() {
     assert_eq!(linux.vtd.mmio_read(0x228, 8) >> 32 & 0xff, 0x47);
 }
 
-/// Devices write to a page while the driver unmaps it, waits, and gives it to somebody else: again and again.
+/// Devices write to a page while the driver unmaps it, waits, and gives it to another owner: again and again.
 #[test]
 fn nobody_uses_a_page_after_the_wait() {
+    use_and_reuse(Driver::Waits);
+}
+
+/// The same with a driver that does not wait: a device finds the page given away, and that ends the test.
+#[test]
+#[should_panic(expected = "a scoped thread panicked")]
+fn a_driver_that_does_not_wait_is_found_out() {
+    use_and_reuse(Driver::DoesNotWait);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Driver {
+    Waits,
+    DoesNotWait,
+}
+
+fn use_and_reuse(driver: Driver) {
     let mut linux = Linux::boot();
     let function = linux.guest.function(SID);
     let tables = linux.guest.first_stage(4);
     linux.guest.set_pasid(function, PASID, &pasid_first(&tables, 1));
     let pte = linux.guest.entry(&tables, ADDR, 12);
     let page = [u64::from(PASID) << 32 | 1 << 16 | 3 << 4 | 6, ADDR, 0, 0];
-    let (gone, over) = (AtomicBool::new(true), AtomicBool::new(false));
+    let (gone, over, failed) = (AtomicBool::new(true), AtomicBool::new(false), AtomicBool::new(false));
     let used = AtomicU64::new(0);
     // The descriptors are the same each round: the driver only moves the tail.
     for slot in 0..256u64 {
@@ -228,6 +246,7 @@ fn nobody_uses_a_page_after_the_wait() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
+                let _alarm = Alarm(&failed);
                 while !over.load(Ordering::SeqCst) {
                     let access = request(Some(PASID), ADDR, WRITE);
                     let (outcome, effects) = vtd.translate(mem, &access, false);
@@ -242,17 +261,24 @@ fn nobody_uses_a_page_after_the_wait() {
                 }
             });
         }
-        for _ in 0..300 {
+        let is_bad = || failed.load(Ordering::SeqCst);
+        // A driver that does not wait is found out sooner or later; the other one has its rounds.
+        let mut rounds = 0;
+        while !is_bad() && (driver == Driver::DoesNotWait || rounds < 300) {
+            rounds += 1;
             gone.store(false, Ordering::SeqCst);
             mem.put(pte, TO | user_rw());
             let before = used.load(Ordering::SeqCst);
-            while used.load(Ordering::SeqCst) < before + 3 {
+            while used.load(Ordering::SeqCst) < before + 3 && !is_bad() {
                 std::hint::spin_loop();
+            }
+            if driver == Driver::DoesNotWait {
+                gone.store(true, Ordering::SeqCst);
             }
             mem.put(pte, 0);
             *tail = (*tail + 64) % 8192;
             let mut effects = vtd.mmio_write(mem, reg::IQT, *tail, 4);
-            while !effects.0.contains(&status(2)) {
+            while !effects.0.contains(&status(2)) && !is_bad() {
                 // Somebody calls.
                 if vtd.needs_run() {
                     effects = vtd.run_pending(mem);

@@ -13,6 +13,7 @@ pub(crate) mod epoch;
 pub(crate) mod fifo;
 pub(crate) mod inbox;
 pub mod iotlb;
+pub mod kept;
 pub mod layout;
 pub mod log_limit;
 pub mod memory;

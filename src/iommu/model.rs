@@ -83,6 +83,9 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// Where a request goes that nobody makes: nothing is recorded, and no page is made dirty.
+    fn probe(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Option<Translation>;
+
     /// Whether anybody outside keeps translations, and wants an [`Effect::UnmapNotify`](super::Effect::UnmapNotify) when
     /// they are invalidated. Until this is called somebody does. Under the BQL.
     fn set_listeners(&self, _any: bool) {}

@@ -47,14 +47,10 @@ impl Outside {
         set(&self.parts, u64::from(u64::BITS.saturating_sub(mask.leading_zeros())));
     }
 
-    /// What to tell them when `mask` + 1 bytes from `addr` are invalidated; `u64::MAX` is everything, and this forgets
-    /// what it knows if that is `for_all` streams.
-    pub fn ranges(&self, addr: u64, mask: u64, for_all: bool) -> Vec<Range> {
+    /// What to tell them when `mask` + 1 bytes from `addr` are invalidated; `u64::MAX` is everything.
+    pub fn ranges(&self, addr: u64, mask: u64) -> Vec<Range> {
         let mut ranges = Vec::with_capacity(2);
         if mask == u64::MAX {
-            if for_all {
-                self.forget();
-            }
             push(0, u64::MAX, &mut ranges);
             return ranges;
         }

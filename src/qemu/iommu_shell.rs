@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use self::assigned::AssignedDevices;
-use self::function::{BusAddress, Listeners, Ports};
+use self::function::{BusAddress, Listeners, Notice, Ports};
 use super::device::{Reset, ResetKind};
 use super::error::{Error, Result};
 use super::guest_memory::GuestRam;
@@ -320,15 +320,20 @@ impl<M: Model> Core<M> {
     ) {
         let [unmapped, device] = &self.outside;
         let outside = if device_tlb { device } else { unmapped };
-        let ranges = outside.ranges(addr, mask, stream.is_none());
+        let notice = Notice {
+            stream,
+            pasid,
+            ranges: &outside.ranges(addr, mask),
+            everything: mask == u64::MAX,
+            device_tlb,
+        };
         let ports: Vec<_> = lock(&self.ports).values().copied().collect();
-        let mut entry = TlbEntry::denied(0);
-        (entry.target, entry.pasid) = (self.space, pasid);
-        for range in ranges {
-            (entry.iova, entry.mask) = (range.addr, range.mask);
-            for port in &ports {
-                port.notify(stream, &entry, device_tlb);
-            }
+        let mut is_kept = false;
+        for port in ports {
+            is_kept |= port.notify(&notice);
+        }
+        if notice.everything && !is_kept {
+            outside.forget();
         }
     }
 }

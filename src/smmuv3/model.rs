@@ -469,6 +469,13 @@ impl<E: Engine> Model for Smmu<E> {
         (self.gate().plain() != 0).then(|| self.engine.cached_translation(req))?
     }
 
+    fn probe(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Option<Translation> {
+        let epoch = self.epochs.begin();
+        let answer = self.translation(mem, req);
+        self.end_quietly(epoch);
+        answer.ok()
+    }
+
     fn set_listeners(&self, any: bool) {
         self.listeners.store(any, Ordering::SeqCst);
     }

@@ -475,6 +475,16 @@ impl<E: Engine> Model for Vtd<E> {
         self.gate().enabled() != 0 && translation.page_mask <= ones(LARGEST_PAGE)
     }
 
+    fn probe(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Option<Translation> {
+        if self.gate().enabled() == 0 {
+            return req.substream.is_none().then(|| interrupt_range::one_to_one(req.addr))?;
+        }
+        let epoch = self.epochs.begin();
+        let answer = self.engine.translate(mem, &self.tables(), req);
+        self.end_quietly(epoch);
+        answer.ok()
+    }
+
     fn set_listeners(&self, any: bool) {
         self.listeners.store(any, Ordering::SeqCst);
     }

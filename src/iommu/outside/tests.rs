@@ -14,23 +14,18 @@ const UPPER: Range = Range { addr: 1 << 63, mask: u64::MAX >> 1 };
 #[test]
 fn everything_is_two_halves() {
     let outside = Outside::default();
-    for for_all in [false, true] {
-        assert_eq!(outside.ranges(0, u64::MAX, for_all), [LOWER, UPPER]);
-    }
+    assert_eq!(outside.ranges(0, u64::MAX), [LOWER, UPPER]);
     // All but a page at one end does not fit in less either.
-    assert_eq!(outside.ranges(0x1000, u64::MAX - 0x1000, true), [LOWER, UPPER]);
+    assert_eq!(outside.ranges(0x1000, u64::MAX - 0x1000), [LOWER, UPPER]);
 }
 
 #[test]
 fn a_page_stays_a_page() {
     let outside = Outside::default();
-    assert_eq!(outside.ranges(0x1234_5000, 0xfff, true), [range(0x1234_5000, 0xfff)]);
-    assert_eq!(outside.ranges(0x20_0000, 0x1f_ffff, true), [range(0x20_0000, 0x1f_ffff)]);
+    assert_eq!(outside.ranges(0x1234_5000, 0xfff), [range(0x1234_5000, 0xfff)]);
+    assert_eq!(outside.ranges(0x20_0000, 0x1f_ffff), [range(0x20_0000, 0x1f_ffff)]);
     // Three pages around a large boundary do not become all addresses below twice that boundary.
-    assert_eq!(
-        outside.ranges(0x7fff_f000, 0x2fff, true),
-        [range(0x7fff_f000, 0xfff), range(0x8000_0000, 0x1fff)]
-    );
+    assert_eq!(outside.ranges(0x7fff_f000, 0x2fff), [range(0x7fff_f000, 0xfff), range(0x8000_0000, 0x1fff)]);
 }
 
 /// Ends of page ranges of every size.
@@ -44,7 +39,7 @@ fn ends() -> impl Strategy<Value = (u64, u64)> {
 proptest! {
     #[test]
     fn ranges_cover_what_was_invalidated_are_aligned_and_never_twice_as_large((first, last) in ends()) {
-        let ranges = Outside::default().ranges(first, last - first, true);
+        let ranges = Outside::default().ranges(first, last - first);
         prop_assert!(ranges.len() <= 2, "{ranges:x?}");
         let mut next = ranges[0].addr;
         prop_assert!(next <= first);
@@ -74,15 +69,14 @@ fn an_alias_is_told_beside_the_page() {
     outside.answers_alias(0x5500_0000_1234_5678);
     outside.answers_alias(0x0100_0000_0000_0000);
     let page = |top: u64| range(top << 56 | 0x1234_5000, 0xfff);
-    assert_eq!(outside.ranges(0x1234_5000, 0xfff, true), [page(0), page(1), page(0x55)]);
-    // Of one stream: others keep their aliases.
-    assert_eq!(outside.ranges(0, u64::MAX, false), [LOWER, UPPER]);
-    assert_eq!(outside.ranges(0x1234_5000, 0xfff, true).len(), 3);
+    assert_eq!(outside.ranges(0x1234_5000, 0xfff), [page(0), page(1), page(0x55)]);
+    // An invalidation of everything does not yet say that nothing is kept.
+    assert_eq!(outside.ranges(0, u64::MAX), [LOWER, UPPER]);
+    assert_eq!(outside.ranges(0x1234_5000, 0xfff).len(), 3);
     // What is wider than a top byte has no alias that is narrower.
-    assert_eq!(outside.ranges(0, (1 << 57) - 1, true), [LOWER, UPPER]);
-    // Of all of them: nothing is kept any more.
-    assert_eq!(outside.ranges(0, u64::MAX, true), [LOWER, UPPER]);
-    assert_eq!(outside.ranges(0x1234_5000, 0xfff, true), [page(0)]);
+    assert_eq!(outside.ranges(0, (1 << 57) - 1), [LOWER, UPPER]);
+    outside.forget();
+    assert_eq!(outside.ranges(0x1234_5000, 0xfff), [page(0)]);
 }
 
 #[test]
@@ -91,20 +85,20 @@ fn more_aliases_than_are_told_one_by_one_are_everything() {
     for top in 1..=16u64 {
         outside.answers_alias(top << 56);
     }
-    assert_eq!(outside.ranges(0x5000, 0xfff, true).len(), 17);
+    assert_eq!(outside.ranges(0x5000, 0xfff).len(), 17);
     outside.answers_alias(0xfe << 56);
-    assert_eq!(outside.ranges(0x5000, 0xfff, true), [LOWER, UPPER]);
+    assert_eq!(outside.ranges(0x5000, 0xfff), [LOWER, UPPER]);
 }
 
 #[test]
 fn all_parts_of_a_page_are_told() {
     let outside = Outside::default();
     outside.answers_part(0x1f_ffff);
-    assert_eq!(outside.ranges(0x20_5000, 0xfff, true), [range(0x20_0000, 0x1f_ffff)]);
+    assert_eq!(outside.ranges(0x20_5000, 0xfff), [range(0x20_0000, 0x1f_ffff)]);
     outside.answers_part(0xffff);
-    assert_eq!(outside.ranges(0x20_5000, 0xfff, true), [range(0x20_0000, 0x1f_ffff)]);
-    outside.ranges(0, u64::MAX, true);
-    assert_eq!(outside.ranges(0x20_5000, 0xfff, true), [range(0x20_5000, 0xfff)]);
+    assert_eq!(outside.ranges(0x20_5000, 0xfff), [range(0x20_0000, 0x1f_ffff)]);
+    outside.forget();
+    assert_eq!(outside.ranges(0x20_5000, 0xfff), [range(0x20_5000, 0xfff)]);
 }
 
 #[test]

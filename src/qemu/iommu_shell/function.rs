@@ -3,12 +3,15 @@
 
 use core::marker::PhantomData;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::{Core, IommuDevice, assigned, carry_out, not_translated};
+use crate::iommu::kept::Kept;
 use crate::iommu::model::lock;
+use crate::iommu::outside::Range;
 use crate::iommu::{
     Access, AtsOutcome, DmaRequest, Effect, Model, Outcome, PageResponseCode, StreamId, SubstreamId,
+    Translation,
 };
 use crate::qemu::bql;
 use crate::qemu::error::{Error, Result};
@@ -68,9 +71,22 @@ pub(super) struct Port {
     notify: &'static Notify,
 }
 
-/// Sends a range to those who listen to a function's address space, if it has that StreamID: as gone, or as gone from
-/// device-TLBs.
-type Notify = dyn Fn(Option<StreamId>, &TlbEntry, bool) + Send + Sync;
+/// What was invalidated.
+pub(super) struct Notice<'a> {
+    /// Of this StreamID, or of all.
+    pub stream: Option<StreamId>,
+    /// The address space.
+    pub pasid: Option<SubstreamId>,
+    /// What caches are told that do not know what they were answered.
+    pub ranges: &'a [Range],
+    /// All addresses.
+    pub everything: bool,
+    /// Gone from device-TLBs; else gone.
+    pub device_tlb: bool,
+}
+
+/// Sends a notice to those who listen to a function's address space, if it is theirs. Whether they keep answers.
+type Notify = dyn Fn(&Notice<'_>) -> bool + Send + Sync;
 
 /// Ports by bus and function.
 pub(super) type Ports = BTreeMap<(usize, u8), Port>;
@@ -80,8 +96,8 @@ type ListenerKey = (usize, u8, Option<SubstreamId>);
 pub(super) type Listeners = BTreeMap<ListenerKey, PageListener>;
 
 impl Port {
-    pub(super) fn notify(self, stream: Option<StreamId>, entry: &TlbEntry, device_tlb: bool) {
-        (self.notify)(stream, entry, device_tlb);
+    pub(super) fn notify(self, notice: &Notice<'_>) -> bool {
+        (self.notify)(notice)
     }
 }
 
@@ -185,25 +201,13 @@ impl<D: IommuDevice> PciIommu for D {
             return port.space;
         }
         let name = format!("{}-{:02x}.{:x}", D::REGION_NAME, devfn >> 3, devfn & 7);
-        let region = FunctionRegion::<D> { core: Arc::clone(core), source, device: PhantomData };
+        let kept = Default::default();
+        let region = FunctionRegion::<D> { core: Arc::clone(core), source, kept, device: PhantomData };
         // For good, like the address space: users of an IOMMU's address spaces keep pointers to them.
         let region: &'static OwnedIommuRegion<FunctionRegion<D>> =
             Box::leak(Box::new(OwnedIommuRegion::new(this.object(), &name, region)));
         let space = D::function_space(this, source, region.region(), &name);
-        let notify =
-            Box::leak(Box::new(move |stream: Option<StreamId>, entry: &TlbEntry, device_tlb: bool| {
-                let notifiers = region.notifiers();
-                // Who listens is below the bus; without anybody there may be no bus any more.
-                let listens = if device_tlb { notifiers.device_unmap } else { notifiers.unmap };
-                if !listens || stream.is_some_and(|stream| stream != source.stream()) {
-                    return;
-                }
-                if device_tlb {
-                    region.notify_device_unmap(UNTRANSLATED, entry);
-                } else {
-                    region.notify_unmap(UNTRANSLATED, entry);
-                }
-            }));
+        let notify = Box::leak(Box::new(move |notice: &Notice<'_>| region.tell(notice)));
         lock(&core.ports).insert(key, Port { space, notify });
         space
     }
@@ -406,7 +410,65 @@ fn missing(of: &[(Option<u32>, u64)], among: &[(Option<u32>, u64)]) -> String {
 struct FunctionRegion<D: IommuDevice> {
     core: Arc<Core<D::Model>>,
     source: BusAddress,
+    /// What those were answered who listen: to unmapped addresses, and to what device-TLBs are told.
+    kept: [Mutex<Kept>; 2],
     device: PhantomData<D>,
+}
+
+impl<D: IommuDevice> IommuRegion<FunctionRegion<D>> {
+    /// An answer, for those who may keep it.
+    fn answer(&self, addr: u64, translation: &Translation) -> TlbEntry {
+        let entry = self.core.kept_entry(addr, translation);
+        let notifiers = self.notifiers();
+        for (kept, listens) in self.kept.iter().zip([notifiers.unmap, notifiers.device_unmap]) {
+            if listens {
+                lock(kept).answered(entry.iova, entry.mask, translation);
+            }
+        }
+        entry
+    }
+
+    /// Tells those who listen. Whether they keep answers.
+    fn tell(&self, notice: &Notice<'_>) -> bool {
+        let notifiers = self.notifiers();
+        let [unmapped, device] = &self.kept;
+        // Who listens is below the bus; without anybody there may be no bus any more.
+        let (listens, kept) = match notice.device_tlb {
+            true => (notifiers.device_unmap, device),
+            false => (notifiers.unmap, unmapped),
+        };
+        if !listens {
+            return false;
+        }
+        let stream = self.source.stream();
+        if notice.stream.is_some_and(|other| other != stream) {
+            return !lock(kept).is_empty();
+        }
+        let ask = |addr: u64| {
+            let access = Access { read: true, write: false, exec: false, privileged: false };
+            let req = DmaRequest { stream, substream: None, addr, access, tag: None };
+            self.core.model.probe(&self.core.ram, &req)
+        };
+        let (changed, is_kept) = {
+            let mut kept = lock(kept);
+            let changed = if notice.everything { kept.changed(ask) } else { None };
+            if changed.is_none() {
+                kept.told(notice.ranges);
+            }
+            (changed, !kept.is_empty())
+        };
+        let mut entry = TlbEntry::denied(0);
+        (entry.target, entry.pasid) = (self.core.space, notice.pasid);
+        for range in changed.as_deref().unwrap_or(notice.ranges) {
+            (entry.iova, entry.mask) = (range.addr, range.mask);
+            if notice.device_tlb {
+                self.notify_device_unmap(UNTRANSLATED, &entry);
+            } else {
+                self.notify_unmap(UNTRANSLATED, &entry);
+            }
+        }
+        is_kept
+    }
 }
 
 impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
@@ -432,7 +494,7 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
         if index == UNTRANSLATED
             && let Some(translation) = core.model.cached_translation(&req)
         {
-            return core.kept_entry(addr, &translation);
+            return region.answer(addr, &translation);
         }
         // Never with effects: nothing may be called back from here.
         let outcome = if index == TRANSLATED {
@@ -449,7 +511,7 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
                 if index == TRANSLATED {
                     core.entry(addr, &translation)
                 } else {
-                    core.kept_entry(addr, &translation)
+                    region.answer(addr, &translation)
                 }
             }
             Outcome::Aborted | Outcome::Waiting => TlbEntry::denied(addr),

@@ -41,12 +41,13 @@ pub fn permissions(rig: &mut Rig) -> Result<Finding> {
     })
 }
 
-/// All of stage 1 is invalidated.
+/// All of stage 1 is invalidated, after a page has become another.
 pub fn invalidation(rig: &mut Rig) -> Result<Finding> {
     rig.two_stages()?;
     let told = rig.ask(place::DATA)?;
     ensure!(told == 0b11, "a page that both stages let be written: {told:#b}");
     let before = consumer::heard(&mut rig.qtest, &rig.endpoint)?.times;
+    rig.map(place::DATA, Leaf::all(place::DATA + 0x2000))?;
     // CMD_TLBI_NH_ALL, CMD_SYNC.
     rig.command([0x10 | VMID << 32, 0])?;
     rig.command([0x46, 0])?;

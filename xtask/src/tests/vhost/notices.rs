@@ -3,7 +3,8 @@
 //!
 //! vhost looks the beginning of an answer up in its list of RAM, and takes what follows there. So an answer lies in one piece
 //! of RAM, or the address that was asked for is not in what vhost's backend gets. A range to forget has a size that
-//! fits 64 bits, and reaches every answer that the invalidated page was part of.
+//! fits 64 bits, and reaches every answer that the invalidated page was part of. An invalidation of everything is told as what
+//! it changed, and of what is as it was nothing is told.
 
 use std::path::Path;
 
@@ -11,14 +12,12 @@ use anyhow::{Result, ensure};
 
 use crate::qtest::Qtest;
 use crate::scenario::consumer::{self, Heard};
-use crate::scenario::smmuv3::{self, Context};
+use crate::scenario::smmuv3::{self, Context, Leaf};
 use crate::scenario::vtd::{self, PasidEntry, Setup, command, descriptor, entry};
 use crate::scenario::{Function, place};
 use crate::setup;
 use crate::tests::{Runner, Verdict, plain_machine, plain_vtd};
 
-/// The largest range: half of all addresses.
-const HALF: u64 = u64::MAX >> 1;
 /// Memory of the Arm machine.
 const ARM: (u64, u64) = (0x4000_0000, 0x5fff_ffff);
 /// Memory of the PC below and above the hole for old devices.
@@ -51,6 +50,13 @@ fn forgets(q: &mut Qtest, function: &Function, what: &str, mask: u64) -> Result<
     Ok(times)
 }
 
+/// It was not told to forget what it asked for last, and nothing else either.
+fn keeps(q: &mut Qtest, function: &Function, what: &str, before: u64) -> Result<()> {
+    let Heard { times, forgotten, .. } = consumer::heard(q, function)?;
+    ensure!(times == before && !forgotten, "{what}: told {} ranges", times - before);
+    Ok(())
+}
+
 fn smmu(runner: &Runner, dir: &Path) -> Result<Verdict> {
     const TAGGED: u64 = 0x55 << 56;
     let args = plain_machine(&runner.source);
@@ -66,7 +72,7 @@ fn smmu(runner: &Runner, dir: &Path) -> Result<Verdict> {
     ensure!(bypass == ARM.1 - ARM.0, "without translation the answer has {bypass:#x} + 1 bytes");
     rig.map_identity(2)?;
     rig.enable(Context { tbi: 1, ..Context::default() })?;
-    forgets(&mut rig.qtest, &function, "SMMUEN", HALF)?;
+    forgets(&mut rig.qtest, &function, "SMMUEN", bypass)?;
     let whole = ask(&mut rig.qtest, &function, place::DATA, ARM)?;
     ensure!(whole == 0xfff, "a page: {whole:#x}");
     page(&mut rig)?;
@@ -79,11 +85,23 @@ fn smmu(runner: &Runner, dir: &Path) -> Result<Verdict> {
     ensure!(tagged.allowed == 0b11 && tagged.address == place::DATA, "a tagged address: {tagged:x?}");
     page(&mut rig)?;
     let times = forgets(&mut rig.qtest, &function, "a page by another top byte", 0xfff)?;
+    // Everything is invalidated and is as it was, then it is not, but for a page between the two names.
+    ask(&mut rig.qtest, &function, place::DATA, ARM)?;
+    ask(&mut rig.qtest, &function, place::DATA + 0x1000, ARM)?;
+    consumer::ask(&mut rig.qtest, &function, TAGGED | place::DATA)?;
     rig.invalidate_all()?;
     rig.settle()?;
-    let all = forgets(&mut rig.qtest, &function, "everything", HALF)? - times;
-    ensure!(all == 2, "everything takes {all} ranges");
-    // The other name is forgotten as well.
+    keeps(&mut rig.qtest, &function, "everything, unchanged", times)?;
+    rig.map(place::DATA, Leaf::all(place::DATA + 0x1000))?;
+    rig.invalidate_all()?;
+    rig.settle()?;
+    let all = forgets(&mut rig.qtest, &function, "everything", 0xfff)? - times;
+    ensure!(all == 2, "a page and its alias take {all} ranges");
+    // Nothing is kept any more, and the other name is not told.
+    rig.map(place::DATA, Leaf::all(place::DATA))?;
+    rig.map(place::DATA + 0x1000, Leaf::all(place::DATA))?;
+    rig.invalidate_all()?;
+    rig.settle()?;
     ask(&mut rig.qtest, &function, place::DATA, ARM)?;
     let before = consumer::heard(&mut rig.qtest, &function)?.times;
     page(&mut rig)?;
@@ -98,7 +116,7 @@ fn smmu(runner: &Runner, dir: &Path) -> Result<Verdict> {
     page(&mut rig)?;
     let alone = forgets(&mut rig.qtest, &function, "a page beside a refused alias", 0xfff)? - before;
     ensure!(alone == once, "a page takes {alone} ranges after a tagged address was refused");
-    Ok(Verdict::Pass("answers within RAM; pages, aliases and halves".into()))
+    Ok(Verdict::Pass("answers within RAM; pages, aliases, and what changed".into()))
 }
 
 fn unit(runner: &Runner, dir: &Path) -> Result<Verdict> {
@@ -117,7 +135,8 @@ fn unit(runner: &Runner, dir: &Path) -> Result<Verdict> {
     everywhere(&mut rig, "TE = 0")?;
     rig.map_identity(2)?;
     rig.enable(setup)?;
-    forgets(&mut rig.qtest, &function, "TE", HALF)?;
+    // Between the three there is nothing that stays.
+    forgets(&mut rig.qtest, &function, "TE", GIB)?;
     let whole = ask(&mut rig.qtest, &function, place::DATA, PC[1])?;
     ensure!(whole == 0xfff, "a page: {whole:#x}");
     rig.submit(descriptor::pasid_iotlb_page(1, 0, place::DATA))?;
@@ -137,11 +156,13 @@ fn unit(runner: &Runner, dir: &Path) -> Result<Verdict> {
     rig.invalidate_all()?;
     rig.change_pasid(0, PasidEntry::pass_through())?;
     everywhere(&mut rig, "pass-through")?;
+    let times = consumer::heard(&mut rig.qtest, &function)?.times;
     rig.invalidate_all()?;
-    forgets(&mut rig.qtest, &function, "everything", HALF)?;
+    keeps(&mut rig.qtest, &function, "everything, unchanged", times)?;
     rig.disable(command::TE)?;
+    keeps(&mut rig.qtest, &function, "translation off after pass-through", times)?;
     everywhere(&mut rig, "TE = 0 again")?;
     Ok(Verdict::Pass(format!(
-        "answers within RAM, {part:#x} + 1 bytes in low memory; pages, parts and halves"
+        "answers within RAM, {part:#x} + 1 bytes in low memory; pages, parts, and what changed"
     )))
 }

@@ -31,6 +31,8 @@ pub enum Need {
     Bindings,
     /// To run the guests' tests from Python.
     Avocado,
+    /// A vhost-user backend of others.
+    Testpmd,
 }
 
 /// One package.
@@ -53,7 +55,7 @@ const fn package(
     Package { name, what_for, evidence, needs }
 }
 
-use Need::{Avocado, Bindings, FirmwareArm, FirmwareX86, Kernel, KernelArm64, Qemu};
+use Need::{Avocado, Bindings, FirmwareArm, FirmwareX86, Kernel, KernelArm64, Qemu, Testpmd};
 
 /// Every package that any step needs.
 pub const PACKAGES: &[Package] = &[
@@ -120,6 +122,19 @@ pub const PACKAGES: &[Package] = &[
         "/usr/lib/ipxe/qemu/efi-e1000e.rom",
         &[FirmwareX86],
         "network ROMs that q35's own tests load",
+    ),
+    package("dpdk-dev", "dpdk-testpmd", &[Testpmd], "a program that forwards frames, as vhost-user backend"),
+    package(
+        "librte-net-vhost23",
+        "glob:/usr/lib/*/dpdk/pmds-*/librte_net_vhost.so*",
+        &[Testpmd],
+        "DPDK's driver for vhost-user",
+    ),
+    package(
+        "librte-mempool-ring23",
+        "glob:/usr/lib/*/dpdk/pmds-*/librte_mempool_ring.so*",
+        &[Testpmd],
+        "memory for its frames",
     ),
 ];
 

@@ -264,6 +264,9 @@ fn needs(runner: &Runner) -> Result<Vec<Need>> {
     if any(&[Suite::Avocado]) {
         needs.push(Need::Avocado);
     }
+    if any(&[Suite::Vhost]) {
+        needs.push(Need::Testpmd);
+    }
     Ok(needs)
 }
 

@@ -4,6 +4,7 @@
 mod counters;
 mod dirty;
 mod driver;
+mod echo;
 mod faults;
 mod huge;
 mod kernel;
@@ -64,6 +65,7 @@ pub const ON_REQUEST: &[&str] = &[
     "virtio-disk",
     "nvme-disk",
     "network",
+    "echo",
     "entropy",
 ];
 /// Checks of the reference driver: they run where it is loaded, or when they are named.
@@ -133,6 +135,7 @@ checks! {
     "virtio-disk", Nothing, ordinary::virtio_disk, "on request: checked reads and writes of a virtio disk";
     "nvme-disk", Nothing, ordinary::nvme_disk, "on request: checked reads and writes of an NVMe disk";
     "network", Nothing, network::frames, "on request: checked frames between two network cards";
+    "echo", Nothing, echo::frames, "on request: checked frames that a network card's other end sends back";
     "entropy", Nothing, ordinary::entropy, "on request: random numbers of virtio-rng";
     "page-request-denied", Bound, refusals::page_requests, "on request: a kernel that takes no page requests denies one";
     "kernel-clean", Nothing, kernel::clean, "no warning, no taint, no module";

@@ -17,7 +17,7 @@ use crate::session::{Context, PATIENCE};
 
 /// For local experiments (IEEE 802).
 const ETHERTYPE: u16 = 0x88b5;
-const HEAD: usize = 14;
+pub(super) const HEAD: usize = 14;
 /// Without the checksum that the card adds.
 const SHORTEST: usize = 60;
 const LONGEST: usize = 1514;
@@ -26,14 +26,14 @@ const FRAMES: u64 = 2000;
 const AT_ONCE: u64 = 32;
 
 /// A card, up, with a socket that sees our frames only.
-struct Card {
+pub(super) struct Card {
     socket: OwnedFd,
     address: [u8; 6],
-    place: Place,
-    name: String,
+    pub(super) place: Place,
+    pub(super) name: String,
 }
 
-fn cards() -> Result<Vec<Card>, Stop> {
+pub(super) fn cards() -> Result<Vec<Card>, Stop> {
     let mut names: Vec<String> = fs::read_dir("/sys/class/net")?
         .flatten()
         .map(|e| e.file_name().to_string_lossy().into_owned())
@@ -64,6 +64,7 @@ impl Card {
             bring_up(&socket, name)?;
             listen(&socket, index)?;
             await_link(&socket, name)?;
+            give_up_sending(&socket)?;
             Ok(socket)
         };
         let socket = open().map_err(|e| format!("{name}: a packet socket: {e}"))?;
@@ -71,7 +72,7 @@ impl Card {
     }
 
     /// What the kernel has counted for this card.
-    fn counts(&self) -> String {
+    pub(super) fn counts(&self) -> String {
         let read = |file: &str| {
             sva_guest::kernel::text(&format!("/sys/class/net/{}/{file}", self.name))
                 .unwrap_or_else(|| "?".into())
@@ -87,7 +88,7 @@ impl Card {
         )
     }
 
-    fn send(&self, frame: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
         // SAFETY: a buffer of the length given.
         let n = unsafe { libc::send(self.socket.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
         match usize::try_from(n) {
@@ -99,7 +100,16 @@ impl Card {
 
     /// The next frame that came from outside, if one comes in time.
     fn receive(&self, buffer: &mut [u8; 2048]) -> io::Result<Option<usize>> {
-        if !readable(&self.socket, Duration::from_secs(5)) {
+        self.receive_within(buffer, Duration::from_secs(5))
+    }
+
+    /// The same, and how long it may take.
+    pub(super) fn receive_within(
+        &self,
+        buffer: &mut [u8; 2048],
+        wait: Duration,
+    ) -> io::Result<Option<usize>> {
+        if !readable(&self.socket, wait) {
             return Ok(None);
         }
         // SAFETY: a buffer of the length given.
@@ -127,6 +137,22 @@ fn listen(socket: &OwnedFd, index: i32) -> io::Result<()> {
         address.sll_ifindex = index;
         let size = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
         check(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size))
+    }
+}
+
+/// A card that takes no frames is an error after 10 s.
+fn give_up_sending(socket: &OwnedFd) -> io::Result<()> {
+    let time = libc::timeval { tv_sec: 10, tv_usec: 0 };
+    let size = size_of::<libc::timeval>() as libc::socklen_t;
+    // SAFETY: plain bytes of the size given.
+    unsafe {
+        check(libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDTIMEO,
+            (&raw const time).cast(),
+            size,
+        ))
     }
 }
 
@@ -159,7 +185,7 @@ fn await_link(socket: &OwnedFd, name: &str) -> io::Result<()> {
 }
 
 /// A frame of a number: its length and every byte follow from it.
-fn frame(to: &Card, from: &Card, number: u64) -> Vec<u8> {
+pub(super) fn frame(to: &Card, from: &Card, number: u64) -> Vec<u8> {
     let len = SHORTEST + (mix(number) % (LONGEST - SHORTEST + 1) as u64) as usize;
     let mut frame = Vec::with_capacity(len + 8);
     frame.extend(to.address);

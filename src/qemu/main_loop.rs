@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use qemu_sys as sys;
 
 use super::bql;
-use super::qom::{DeviceImpl, ObjectLike, Qom};
+use super::qom::{DeviceImpl, Object, ObjectLike, Qom};
 
 /// What a callback's context points to: the device and the function, with the type forgotten.
 struct Callback {
@@ -58,7 +58,7 @@ impl Callback {
         unsafe {
             sys::object_ref(object.cast());
             enter(device, call, flag);
-            release(object);
+            sys::object_unref(object.cast());
         }
     }
 
@@ -70,22 +70,49 @@ impl Callback {
     }
 }
 
-/// Gives a reference back; the last one only when QEMU, which called and looks into the device when that returns, is done.
-///
-/// # Safety
-/// A reference that the caller has.
-unsafe fn release(object: *mut sys::Object) {
-    unsafe extern "C" fn unref(object: *mut c_void) {
-        // SAFETY: the reference of `release`.
-        unsafe { sys::object_unref(object) };
+/// Keeps a device that is unplugged until no one else refers to it, and gives the last reference back under the BQL. An
+/// iothread whose transfer to a BAR of the device ends after the unplug would give it back without, and QEMU ends where a
+/// memory region goes without the BQL. Needs the BQL.
+pub(super) fn keep_until_alone(object: &Object) {
+    /// Until somebody looks again, in nanoseconds of the host's clock.
+    const PAUSE: i64 = 10_000_000;
+    struct Kept {
+        timer: sys::QEMUTimer,
+        object: *mut sys::Object,
     }
-    // SAFETY: the caller's promise. Others take no new reference from a count of one.
-    unsafe {
-        if AtomicU32::from_ptr(&raw mut (*object).ref_).load(Ordering::Acquire) > 1 {
+    unsafe extern "C" fn look(opaque: *mut c_void) {
+        let kept = opaque.cast::<Kept>();
+        // SAFETY: made below, and used by one timer, which is not armed now. None takes a new reference to an unplugged device
+        // who has none.
+        unsafe {
+            let object = (*kept).object;
+            if AtomicU32::from_ptr(&raw mut (*object).ref_).load(Ordering::Acquire) > 1 {
+                let now = sys::qemu_clock_get_ns(sys::QEMUClockType_QEMU_CLOCK_REALTIME);
+                sys::timer_mod_ns(&raw mut (*kept).timer, now.saturating_add(PAUSE));
+                return;
+            }
+            sys::timer_deinit(&raw mut (*kept).timer);
+            drop(Box::from_raw(kept));
             sys::object_unref(object.cast());
-        } else {
-            later(unref, object.cast());
         }
+    }
+    bql::assert_locked();
+    // SAFETY: zeros are what QEMU expects of a timer before the initialisation.
+    let timer = unsafe { zeroed::<sys::QEMUTimer>() };
+    let kept = Box::into_raw(Box::new(Kept { timer, object: object.as_ptr() }));
+    // SAFETY: a live object; memory that stays until `look` frees it.
+    unsafe {
+        sys::object_ref(object.as_ptr().cast());
+        sys::timer_init_full(
+            &raw mut (*kept).timer,
+            core::ptr::null_mut(),
+            sys::QEMUClockType_QEMU_CLOCK_REALTIME,
+            1,
+            0,
+            Some(look),
+            kept.cast(),
+        );
+        later(look, kept.cast());
     }
 }
 

@@ -7,6 +7,7 @@ use qemu_sys as sys;
 
 use super::bql;
 use super::error::{Error, Result, report};
+use super::main_loop;
 use super::memory::{AddressSpace, MemoryRegion};
 use super::qom::{ClassInit, DeviceImpl, ObjectLike, Parent, Qom, object_wrappers};
 
@@ -54,6 +55,7 @@ unsafe extern "C" fn exit<T: DeviceImpl<Parent = PciDevice>>(device: *mut sys::P
     let this = unsafe { Qom::<T>::from_raw(device.cast()) };
     T::unrealize(this);
     this.parent().remove_capabilities();
+    main_loop::keep_until_alone(this.object());
 }
 
 /// What a function says it is.

@@ -4,7 +4,7 @@
 //! An instance of a device written in Rust is a [`Qom<T>`]: the parent's C structure, the properties, and
 //! the Rust state `T`, in one block that QEMU allocates. Rust code only ever sees `&Qom<T>`, from any thread.
 
-use core::cell::{Cell, UnsafeCell};
+use core::cell::UnsafeCell;
 use core::ffi::{CStr, c_char, c_void};
 use core::fmt;
 use core::marker::PhantomData;
@@ -14,7 +14,6 @@ use core::ptr::{self, NonNull};
 
 use qemu_sys as sys;
 
-use super::bql;
 use super::error::{Error, Result};
 use super::property::{Default as PropertyDefault, PropertyTable};
 
@@ -242,8 +241,6 @@ pub struct Qom<T: DeviceImpl> {
     parent: UnsafeCell<<T::Parent as ObjectLike>::Raw>,
     properties: T::Properties,
     state: ManuallyDrop<T>,
-    /// What frees the memory, where that has to wait.
-    free: Cell<sys::ObjectFree>,
 }
 
 // SAFETY: `T` and the properties are `Sync`; the parent's structure is QEMU's, behind the methods of its
@@ -487,45 +484,15 @@ unsafe extern "C" fn instance_init<T: DeviceImpl>(object: *mut sys::Object) {
     let this = object.cast::<Qom<T>>();
     // SAFETY: memory of the right size and alignment; the parent is initialised, the properties have
     // their defaults (or are zero, which is valid for them), only the state is missing.
-    unsafe {
-        (&raw mut (*this).free).write(Cell::new(None));
-        (&raw mut (*this).state).write(ManuallyDrop::new(T::new()));
-    }
+    unsafe { (&raw mut (*this).state).write(ManuallyDrop::new(T::new())) };
     // SAFETY: complete now.
     T::instance_init(unsafe { &*this });
 }
 
 unsafe extern "C" fn instance_finalize<T: DeviceImpl>(object: *mut sys::Object) {
     let this = object.cast::<Qom<T>>();
-    // SAFETY: the last reference is gone; the state was written by `instance_init` and is dropped once, here or later.
-    unsafe {
-        if bql::is_locked() {
-            ManuallyDrop::drop(&mut (*this).state);
-        } else {
-            // A thread without the BQL had the last reference, as an iothread has that ends a transfer to a BAR of a device
-            // that was unplugged meanwhile. It cannot take the BQL, whose holder may wait for it. So the main loop does the
-            // rest, when QEMU has taken apart what the parent types have.
-            (*this).free.set((*object).free);
-            (*object).free = Some(finalize_later::<T>);
-        }
-    }
-}
-
-unsafe extern "C" fn finalize_later<T: DeviceImpl>(object: *mut c_void) {
-    // SAFETY: memory that stays until then.
-    unsafe { super::main_loop::later(finalize_now::<T>, object) };
-}
-
-unsafe extern "C" fn finalize_now<T: DeviceImpl>(object: *mut c_void) {
-    bql::assert_locked();
-    let this = object.cast::<Qom<T>>();
-    // SAFETY: put off by `instance_finalize`: the state is dropped once, and the memory freed after it, as QEMU would have.
-    unsafe {
-        ManuallyDrop::drop(&mut (*this).state);
-        if let Some(free) = (*this).free.get() {
-            free(object);
-        }
-    }
+    // SAFETY: the last reference is gone; the state was written by `instance_init` and is dropped once.
+    unsafe { ManuallyDrop::drop(&mut (*this).state) };
 }
 
 unsafe extern "C" fn class_init<T: DeviceImpl>(class: *mut sys::ObjectClass, _data: *const c_void) {

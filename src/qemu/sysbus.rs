@@ -8,6 +8,7 @@ use qemu_sys as sys;
 
 use super::bql;
 use super::error::report;
+use super::main_loop;
 use super::memory::MemoryRegion;
 use super::qom::{DeviceImpl, ObjectLike, Parent, Qom, object_wrappers};
 
@@ -38,7 +39,9 @@ unsafe extern "C" fn realize<T: DeviceImpl<Parent = SysBusDevice>>(
 
 unsafe extern "C" fn unrealize<T: DeviceImpl<Parent = SysBusDevice>>(device: *mut sys::DeviceState) {
     // SAFETY: called on an instance of this class.
-    T::unrealize(unsafe { Qom::from_raw(device.cast()) });
+    let this = unsafe { Qom::<T>::from_raw(device.cast()) };
+    T::unrealize(this);
+    main_loop::keep_until_alone(this.object());
 }
 
 impl SysBusDevice {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::boots::{demo_in, good};
 use super::example::Language;
-use super::{Runner, Verdict, example, plain_vtd};
+use super::{Runner, Verdict, example, leaving, plain_vtd};
 use crate::cli::MachineArgs;
 use crate::scenario::vtd::{PasidEntry, Response, Rig, Setup, descriptor, entry, register as unit};
 use crate::scenario::{self, Capability, Descriptor, FaultMode, cause, counter, place};
@@ -87,7 +87,11 @@ pub fn run(runner: &mut Runner) {
         runner.test(&format!("endpoint/device-of-somebody-else-in-{name}"), |r, dir| {
             example::accelerator(r, &dir, language)
         });
+        runner.test(&format!("endpoint/unplugs-itself-in-{name}"), |r, dir| {
+            leaving::unplugs_itself(r, &dir, language)
+        });
     }
+    runner.test("endpoint/last-reference-elsewhere", |r, dir| leaving::last_reference(r, &dir));
     runner.test("endpoint/guest-prefetch", |r, dir| {
         good(&demo_in(&plain_vtd(&r.source), "bind-and-pasid,prefetch,kernel-clean", &dir, 120)?, &dir)
     });

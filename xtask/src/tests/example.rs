@@ -23,7 +23,7 @@ const REGISTERS: u64 = 0x7000_0000;
 const TURNS: u32 = 200;
 
 /// Registers, as its source has them.
-mod register {
+pub mod register {
     pub const ADDR: u64 = 0x00;
     pub const LENGTH: u64 = 0x08;
     pub const PASID: u64 = 0x0c;
@@ -51,38 +51,58 @@ pub enum Language {
     C,
 }
 
-/// Builds the library.
-fn library(language: Language, runner: &Runner) -> Result<Option<PathBuf>> {
-    let target = rust::target_dir()?.join("example");
-    let step = Step::begin("the example's library", "example")?;
-    let library = match language {
-        Language::Rust => {
-            let mut c = rust::cargo();
-            c.args(["build", "--locked"])
-                .current_dir(place::root().join("examples/accelerator"))
-                .env("CARGO_TARGET_DIR", &target);
-            step.run(&mut c)?;
-            target.join("debug/libaccelerator.so")
+impl Language {
+    /// Its type of device.
+    pub fn device(self) -> &'static str {
+        match self {
+            Self::Rust => "sum-accelerator",
+            Self::C => "sum-accelerator-c",
         }
-        Language::C => {
-            let qemu = qemu::ensure(&runner.source, Model::Smmuv3)?;
-            let given = runner.source.qemu_src.clone().filter(|given| given.is_dir());
-            let Some(source) = qemu.source.or(given) else { return Ok(None) };
-            let out = target.join("c");
-            place::make_dir(&out)?;
-            let mut c = Command::new("make");
-            c.arg("-B")
-                .arg("-C")
-                .arg(place::root().join("examples/accelerator-c"))
-                .arg(format!("QEMU_SRC={}", source.display()))
-                .arg(format!("QEMU_BUILD={}", qemu.build.display()))
-                .arg(format!("OUT={}", out.display()));
-            step.run(&mut c)?;
-            out.join("libaccelerator-c.so")
-        }
-    };
+    }
+}
+
+/// Where QEMU's headers are not at hand.
+pub fn without_source() -> Verdict {
+    Verdict::Skip("the source of the given QEMU is not known: name it with --qemu-src".into())
+}
+
+/// Builds `lib<name>.so` of the C sources in a directory, from QEMU's headers.
+pub fn make(runner: &Runner, sources: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let qemu = qemu::ensure(&runner.source, Model::Smmuv3)?;
+    let given = runner.source.qemu_src.clone().filter(|given| given.is_dir());
+    let Some(source) = qemu.source.or(given) else { return Ok(None) };
+    let out = rust::target_dir()?.join("example/c");
+    place::make_dir(&out)?;
+    let library = out.join(format!("lib{name}.so"));
+    let step = Step::begin(&format!("lib{name}.so"), "example")?;
+    let mut c = Command::new("make");
+    c.arg("-B")
+        .arg("-C")
+        .arg(place::root().join("examples/accelerator-c"))
+        .arg(format!("VPATH={}", sources.display()))
+        .arg(format!("QEMU_SRC={}", source.display()))
+        .arg(format!("QEMU_BUILD={}", qemu.build.display()))
+        .arg(format!("OUT={}", out.display()))
+        .arg(&library);
+    step.run(&mut c)?;
     step.finish("built");
     Ok(Some(library))
+}
+
+/// Builds the library.
+pub fn library(language: Language, runner: &Runner) -> Result<Option<PathBuf>> {
+    if matches!(language, Language::C) {
+        return make(runner, &place::root().join("examples/accelerator-c"), "accelerator-c");
+    }
+    let target = rust::target_dir()?.join("example");
+    let step = Step::begin("examples/accelerator", "example")?;
+    let mut c = rust::cargo();
+    c.args(["build", "--locked"])
+        .current_dir(place::root().join("examples/accelerator"))
+        .env("CARGO_TARGET_DIR", &target);
+    step.run(&mut c)?;
+    step.finish("built");
+    Ok(Some(target.join("debug/libaccelerator.so")))
 }
 
 /// Reads by PASID, waits for a page that software maps, and for one that it refuses. What the accelerator itself writes to
@@ -94,12 +114,8 @@ pub fn accelerator(runner: &Runner, dir: &Path, language: Language) -> Result<Ve
             "the source of the given QEMU is not known: name it with --qemu-src".into(),
         ));
     };
-    let device = match language {
-        Language::Rust => "sum-accelerator",
-        Language::C => "sum-accelerator-c",
-    };
     args.qemu_opts.push(format!("-device-plugin {}", library.display()));
-    args.qemu_opts.push(format!("-device {device},bus=pcie.0,addr=4,pasid-bits=4"));
+    args.qemu_opts.push(format!("-device {},bus=pcie.0,addr=4,pasid-bits=4", language.device()));
     let parts = setup::scene_parts(&args)?;
     let mut rig = Rig::start_other(&args, &parts, dir, "accelerator", IDENTITY)?;
     rig.map(at::DATA, Leaf::all(at::DATA))?;

@@ -16,6 +16,7 @@ mod example;
 mod fresh;
 mod hostile;
 mod interrupts;
+mod leaving;
 mod lint;
 mod matrix;
 mod messages;

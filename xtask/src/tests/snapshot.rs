@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Saved and restored with stalls or page requests open: what waits in the first QEMU is finished in the second.
 
+use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
 
 use super::boots::good;
 use super::{Runner, Verdict, plain_machine, plain_vtd};
-use crate::cli::Model;
+use crate::cli::{MachineArgs, Model};
 use crate::guest::{self, Options, Switch};
+use crate::qtest::Qtest;
 use crate::scenario::smmuv3::{Context, Leaf, Rig, event};
 use crate::scenario::{self, Capability, Descriptor, FaultMode, place, vtd};
 use crate::setup;
@@ -19,6 +23,14 @@ pub fn run(runner: &mut Runner) {
     runner.test("snapshot/registers-stall-without-pasid", |r, dir| by_hand(r, &dir, None));
     runner.test("snapshot/registers-stall-with-pasid", |r, dir| by_hand(r, &dir, Some(3)));
     runner.test("snapshot/vtd-registers-page-requests", |r, dir| vtd_by_hand(r, &dir));
+    for (name, args, device) in [
+        ("smmuv3", plain_machine(&runner.source), "arm-smmuv3-rs"),
+        ("vtd", plain_vtd(&runner.source), "intel-iommu-rs"),
+    ] {
+        runner.test(&format!("snapshot/{name}-of-another-version"), |_, dir| {
+            another_version(&args, device, &dir)
+        });
+    }
     for check in ["first-touch", "copy-sizes"] {
         runner.test(&format!("snapshot/guest-in-{check}"), |r, dir| in_guest(r, Model::Smmuv3, check, &dir));
         runner.test(&format!("snapshot/vtd-guest-in-{check}"), |r, dir| in_guest(r, Model::Vtd, check, &dir));
@@ -193,4 +205,44 @@ fn in_guest(runner: &Runner, model: Model, check: &str, dir: &Path) -> Result<Ve
     };
     good(&outcome, dir)?;
     Ok(Verdict::Pass(format!("{open} faults open at the switch; {}", outcome.summary())))
+}
+
+/// A state whose version is not the model's is refused, by both numbers; the same state is taken with its own.
+fn another_version(args: &MachineArgs, device: &str, dir: &Path) -> Result<Verdict> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let parts = setup::scene_parts(args)?;
+    let file = dir.join("state");
+    let mut source = Qtest::start(scenario::machine(args, &parts, 0), dir, "source")?;
+    source.qmp.execute("stop", json!({}))?;
+    source.qmp.execute("migrate", json!({"uri": format!("file:{}", file.display())}))?;
+    source.qmp.wait_migrated(PATIENCE)?;
+    drop(source);
+
+    let mut state = fs::read(&file)?;
+    // A section's head: the device's name, instance and version, four bytes each, big-endian.
+    let name = state.windows(device.len()).position(|part| part == device.as_bytes());
+    let at = name.context("the device is not in the state")? + device.len() + 4;
+    let version = state.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+    let version = version.context("the state ends with the device's name")?;
+    for forged in [version, version - 1, version + 1] {
+        state[at..at + 4].copy_from_slice(&forged.to_be_bytes());
+        fs::write(&file, &state)?;
+        let mut machine = scenario::machine(args, &parts, 0);
+        machine.incoming = Some(file.clone());
+        let side = format!("target-{forged}");
+        let loaded = Qtest::start(machine, dir, &side).and_then(|mut q| {
+            q.qmp
+                .wait_state("paused", PATIENCE)
+                .or_else(|_| q.qmp.wait_state("prelaunch", Duration::from_secs(1)))
+        });
+        let said = fs::read_to_string(dir.join(format!("{side}.qemu.log"))).unwrap_or_default();
+        if forged == version {
+            loaded.context("the state as it was")?;
+        } else {
+            ensure!(loaded.is_err(), "version {forged} was taken for {version}");
+            ensure!(said.contains("version") && said.contains(device), "{said}");
+        }
+    }
+    let _ = fs::remove_file(&file);
+    Ok(Verdict::Pass(format!("version {version}; {} and {} are refused", version - 1, version + 1)))
 }

@@ -163,13 +163,23 @@ impl StallTable {
 
     /// Puts a request into the line: where it was before, or at the end.
     fn wait(&mut self, ticket: Option<u64>, waiter: Waiter) {
-        let ticket = ticket.unwrap_or_else(|| {
-            let next = self.next_ticket;
-            self.next_ticket = next.wrapping_add(1);
-            next
-        });
-        let at = self.line.partition_point(|place| place.ticket < ticket);
-        self.line.insert(at, Place { ticket, waiter });
+        let Some(ticket) = ticket else {
+            self.line.push_back(Place { ticket: self.next_ticket, waiter });
+            self.next_ticket = self.next_ticket.wrapping_add(1);
+            return;
+        };
+        let mut before = Some(Place { ticket, waiter });
+        for place in std::mem::take(&mut self.line) {
+            if place.ticket > ticket
+                && let Some(before) = before.take()
+            {
+                self.line.push_back(before);
+            }
+            self.line.push_back(place);
+        }
+        if let Some(last) = before {
+            self.line.push_back(last);
+        }
     }
 
     /// Whether an entry is free.

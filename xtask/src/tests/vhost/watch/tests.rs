@@ -31,9 +31,12 @@ fn what_is_right_is_no_problem() {
     assert_eq!((state.counts.updates, state.counts.invalidations, state.counts.halves), (3, 3, 2));
 }
 
+/// What a fault is reported as, and how it is made.
+type Fault = (&'static str, fn(&mut State));
+
 #[test]
 fn every_fault_is_one() {
-    let faults: &[(&str, fn(&mut State))] = &[
+    let faults: &[Fault] = &[
         ("invalidation: 0x0, 0x0 bytes", |state| state.invalidate(0, 0, true)),
         ("invalidation: 0x8000000000000000", |state| state.invalidate(1 << 63, (1 << 63) + 1, true)),
         ("QEMU does not wait", |state| state.invalidate(0x5000, 0x1000, false)),

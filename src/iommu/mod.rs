@@ -13,7 +13,6 @@ pub(crate) mod epoch;
 pub(crate) mod fifo;
 pub(crate) mod inbox;
 pub mod iotlb;
-pub mod kept;
 pub mod layout;
 pub mod log_limit;
 pub mod memory;

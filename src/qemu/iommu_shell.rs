@@ -5,6 +5,7 @@
 
 mod assigned;
 pub mod function;
+mod kept;
 
 use core::ffi::CStr;
 use core::marker::PhantomData;

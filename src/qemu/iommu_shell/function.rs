@@ -5,8 +5,8 @@ use core::marker::PhantomData;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::kept::Kept;
 use super::{Core, IommuDevice, assigned, carry_out, not_translated};
-use crate::iommu::kept::Kept;
 use crate::iommu::model::lock;
 use crate::iommu::outside::Range;
 use crate::iommu::{

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use super::outside::Range;
-use super::request::Translation;
+use crate::iommu::outside::Range;
+use crate::iommu::request::Translation;
 
 /// As many answers as are kept, and as vhost's own caches hold.
 const MOST: usize = 2048;

@@ -164,14 +164,14 @@ fn forward(
             // What is gone caches nothing.
             Error::DeviceGone(device) if !forwarded.gone.contains(&device) => {
                 forwarded.gone.push(device);
-                batch.drain(..done);
-                batch.retain(|waiting| waiting.device != Some(device));
+                let stays = |waiting: &Waiting| waiting.device != Some(device);
+                batch = batch.into_iter().skip(done).filter(stays).collect();
             }
             error if failed.device_cache => {
                 log::warn!(target: HOST_ERRORS, "an invalidation of a device's own translation cache failed: {error}");
                 *device_cache_failed = true;
-                batch.drain(..=done);
-                batch.retain(|waiting| !waiting.device_cache || waiting.device != failed.device);
+                let stays = |waiting: &Waiting| !waiting.device_cache || waiting.device != failed.device;
+                batch = batch.into_iter().skip(done.saturating_add(1)).filter(stays).collect();
             }
             error => return Err(NotForwarded { position: failed.position, error }),
         }

@@ -57,7 +57,7 @@ fn a_directory_of_a_million_empty_entries_is_read_in_turns() {
     let reads: u64 = turns.iter().map(|(reads, _)| reads).sum();
     // Each entry once, each directory entry once and once more for each turn, and the way to the directory.
     let least = (1 << 20) + DIRECTORY - 1;
-    assert!((least..least + 2 * turns.len() as u64 + STEP as u64).contains(&reads), "{reads}");
+    assert!((least..least + 2 * turns.len() as u64 + u64::from(STEP)).contains(&reads), "{reads}");
     assert!(turns.len() > 256);
     // Directory entries that are not present cost a read for 64 PASIDs.
     scene.guest.mem.put_all(scene.function.directory, &[0; DIRECTORY as usize]);

@@ -28,7 +28,7 @@ pub struct AtsInvalidation {
 pub(crate) enum Answer {
     /// An invalidation that was waited for.
     Expected,
-    /// One that nobody waits for any more, or that the endpoint has answered by giving everything up.
+    /// One that no command waits for any more, or that the endpoint has answered by giving everything up.
     Late,
     /// None.
     Unexpected,

@@ -19,7 +19,7 @@ pub(crate) struct Inbox<T> {
 }
 
 impl<T: Copy> Inbox<T> {
-    /// Room for that many reports that nobody waits for an answer to.
+    /// Room for that many reports that no endpoint waits for an answer to.
     pub fn new(ordinary: usize) -> Self {
         Self { ordinary: Fifo::new(ordinary), awaited: VecDeque::new(), capacity: ordinary, lost: 0 }
     }
@@ -79,7 +79,7 @@ pub(crate) struct SharedInbox<T> {
 }
 
 impl<T: Copy> SharedInbox<T> {
-    /// Room for that many reports that nobody waits for an answer to.
+    /// Room for that many reports that no endpoint waits for an answer to.
     pub fn new(ordinary: usize) -> Self {
         Self { list: Mutex::new(Inbox::new(ordinary)), unread: AtomicBool::new(false) }
     }

@@ -192,7 +192,7 @@ impl Iotlb {
         self.all.raise(at);
     }
 
-    /// Removes the entries with any of these attributes. `false`: somebody writes, and there may be some left.
+    /// Removes the entries with any of these attributes. `false`: another thread writes, and there may be some left.
     pub fn remove_attributed(&self, attributes: u32) -> bool {
         self.table.remove_everywhere(|key, value| unpack(key, value).attributes & attributes != 0)
     }

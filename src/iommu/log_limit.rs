@@ -2,7 +2,7 @@
 //! What a guest can cause to be logged, and how much of it.
 //!
 //! A guest may do a thing that is worth a line as often as it likes. So every `warn!` and `error!` of the models names one of
-//! these targets, and whoever prints their records limits each target with a [`RateLimit`].
+//! these targets, and the logger that prints their records limits each target with a [`RateLimit`].
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

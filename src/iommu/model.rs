@@ -83,7 +83,7 @@ pub trait Model: Send + Sync {
         None
     }
 
-    /// Where a request goes that nobody makes: nothing is recorded, and no page is made dirty.
+    /// Where a request goes that no endpoint makes: nothing is recorded, and no page is made dirty.
     fn probe(&self, mem: &dyn GuestMemory, req: &DmaRequest) -> Option<Translation>;
 
     /// Whether anybody outside keeps translations, and wants an [`Effect::UnmapNotify`](super::Effect::UnmapNotify) when

@@ -74,7 +74,7 @@ impl Callback {
 /// iothread whose transfer to a BAR of the device ends after the unplug would give it back without, and QEMU ends where a
 /// memory region goes without the BQL. Needs the BQL.
 pub(super) fn keep_until_alone(object: &Object) {
-    /// Until somebody looks again, in nanoseconds of the host's clock.
+    /// Until a thread looks again, in nanoseconds of the host's clock.
     const PAUSE: i64 = 10_000_000;
     struct Kept {
         timer: sys::QEMUTimer,
@@ -137,7 +137,7 @@ pub(super) unsafe fn later(call: unsafe extern "C" fn(*mut c_void), opaque: *mut
         }
     }
     let later = Box::into_raw(Box::new(Later { raw: core::ptr::null_mut(), call, opaque }));
-    // SAFETY: a name that stays; nobody else has the box before the bottom half is scheduled.
+    // SAFETY: a name that stays; no other thread has the box before the bottom half is scheduled.
     unsafe {
         let raw = sys::qemu_bh_new_full(Some(now), later.cast(), c"later".as_ptr(), core::ptr::null_mut());
         (*later).raw = raw;

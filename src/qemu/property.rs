@@ -87,7 +87,7 @@ macro_rules! unsigned_kinds {
         impl Property<$ty> {
             /// The value.
             pub fn get(&self) -> $ty {
-                // SAFETY: nobody writes at the same time, see `Sync` above.
+                // SAFETY: no thread writes at the same time, see `Sync` above.
                 unsafe { *self.0.get() }
             }
         }
@@ -112,7 +112,7 @@ unsafe impl PropertyKind for bool {
 impl Property<bool> {
     /// The value.
     pub fn get(&self) -> bool {
-        // SAFETY: nobody writes at the same time, see `Sync` above.
+        // SAFETY: no thread writes at the same time, see `Sync` above.
         unsafe { *self.0.get() }
     }
 }
@@ -164,7 +164,7 @@ impl OnOffAuto {
 impl Property<OnOffAuto> {
     /// The value.
     pub fn get(&self) -> OnOffAuto {
-        // SAFETY: nobody writes at the same time, see `Sync` above.
+        // SAFETY: no thread writes at the same time, see `Sync` above.
         match unsafe { *self.0.get() } {
             sys::OnOffAuto_ON_OFF_AUTO_ON => OnOffAuto::On,
             sys::OnOffAuto_ON_OFF_AUTO_OFF => OnOffAuto::Off,
@@ -176,7 +176,7 @@ impl Property<OnOffAuto> {
     pub fn settle(&self, choice: bool) {
         bql::assert_locked();
         let choice = if choice { OnOffAuto::On } else { OnOffAuto::Off };
-        // SAFETY: under the BQL, before the device is realized: nobody else reads or writes, see `Sync` above.
+        // SAFETY: under the BQL, before the device is realized: no other thread reads or writes, see `Sync` above.
         unsafe { *self.0.get() = choice.raw() };
     }
 }
@@ -247,7 +247,7 @@ macro_rules! enumerations {
 
         impl Word for $name {
             fn word(property: &Property<Self>) -> Option<&str> {
-                // SAFETY: nobody writes at the same time, see `Sync` above.
+                // SAFETY: no thread writes at the same time, see `Sync` above.
                 let number = unsafe { *property.0.get() };
                 // SAFETY: QEMU's table of the words, which it checked the value by.
                 unsafe { word(&sys::$info, number) }
@@ -294,7 +294,7 @@ unsafe impl PropertyKind for Text {
 impl Property<Text> {
     /// The string, or `None` if it was not set. A string that is not UTF-8 reads as empty.
     pub fn get(&self) -> Option<&str> {
-        // SAFETY: nobody writes at the same time, see `Sync` above.
+        // SAFETY: no thread writes at the same time, see `Sync` above.
         let raw = unsafe { *self.0.get() };
         // SAFETY: a C string that lives until the property changes or the device goes.
         (!raw.is_null()).then(|| unsafe { CStr::from_ptr(raw) }.to_str().unwrap_or(""))
@@ -322,7 +322,7 @@ unsafe impl<B: ObjectLike + 'static> PropertyKind for Link<B> {
 impl<B: ObjectLike + 'static> Property<Link<B>> {
     /// The object, or `None` if it was not set.
     pub fn get(&self) -> Option<&B> {
-        // SAFETY: nobody writes at the same time, see `Sync` above.
+        // SAFETY: no thread writes at the same time, see `Sync` above.
         let raw = unsafe { *self.0.get() };
         // SAFETY: the property holds a reference to an object whose type QEMU checked.
         (!raw.is_null()).then(|| unsafe { B::from_ptr(raw.cast()) })

@@ -59,7 +59,7 @@ pub enum Admission {
     Entry,
     /// It waits for an entry.
     Line,
-    /// There is no room, and nobody who could wait in the line; or nothing stalls.
+    /// There is no room, and no access that could wait in the line; or nothing stalls.
     Refused,
 }
 
@@ -539,7 +539,7 @@ mod tests {
         assert_eq!(table.admit(waiter(1, 1), [0; 4]), Admission::Line);
         let line: Vec<_> = table.line().filter_map(|waiter| waiter.tag).collect();
         assert_eq!(line, [1, 3, 4, 9]);
-        // A place that was given up is nobody's.
+        // A place that was given up belongs to no access.
         let stag = record_all(&mut table)[0];
         table.resume(1, stag);
         table.begin_round();

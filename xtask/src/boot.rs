@@ -39,7 +39,7 @@ pub fn command(cmd: &BootCmd) -> Result<u8> {
     machine.gdb = cmd.gdb;
     machine.init.push("sva.shell".into());
     if batch {
-        // Warnings are printed where somebody asks for them, and nothing below them.
+        // Warnings are printed where the user asks for them, and nothing below them.
         machine.init.push(if cmd.fail_on_warning { "loglevel=5" } else { "quiet" }.into());
     }
     if cmd.machine.ordinary {

@@ -386,7 +386,7 @@ impl Device {
 impl Drop for Device {
     /// Unbinds. `uio_pci_sva` does so without stopping the device or waiting for page faults, and Linux 7.2 frees those
     /// that it is still working on (`iopf_queue_remove_device`): the device stops before its file is closed. A page fault
-    /// that was cancelled leaves the kernel at work on what nobody waits for, and is waited for as well. The reference
+    /// that was cancelled leaves the kernel at work on what no engine waits for, and is waited for as well. The reference
     /// driver sees to all of it.
     fn drop(&mut self) {
         if !matches!(self.transport, Transport::Uio(_)) {

@@ -67,7 +67,7 @@ pub fn known_defect(log: &str) -> Option<&'static str> {
 /// Waits until no thread of the kernel works on page faults of devices: neither an interrupt's thread, which takes them
 /// out of the IOMMU's queue, nor a worker, which resolves them. False when some still do after `timeout`.
 ///
-/// A fault that nobody waits for any more leaves no other trace that a process could see.
+/// A fault that no engine waits for any more leaves no other trace that a process could see.
 pub fn has_handled_faults(timeout: Duration) -> bool {
     let deadline = Instant::now() + timeout;
     loop {

@@ -50,7 +50,7 @@ impl<E: Engine> Smmu<E> {
         let mut event = false;
         self.consume(state, mem, &mut event, effects);
         if event && self.features.sev {
-            // One wakes whoever waits for any of them, and comes when `CMDQ_CONS` says why.
+            // One wakes every CPU that waits for any of them, and comes when `CMDQ_CONS` says why.
             effects.push(Effect::SendEvent);
         }
     }

@@ -73,7 +73,7 @@ impl Fragments {
         }
     }
 
-    /// Nobody has any.
+    /// No address space has any.
     pub fn reset(&self) {
         self.inside.store(0, Ordering::SeqCst);
         self.outside.store(0, Ordering::SeqCst);

@@ -348,7 +348,7 @@ fn guest_target(step: &Step, arch: &str, args: &SourceArgs) -> Result<Way> {
     ))
 }
 
-/// The library's source, for whoever wants it before it is needed; none where this toolchain cannot use it.
+/// The library's source, for callers that want it before it is needed; none where this toolchain cannot use it.
 pub fn download(args: &SourceArgs) -> Result<Option<PathBuf>> {
     if rustc_version()? != RUST_SRC_VERSION {
         return Ok(None);

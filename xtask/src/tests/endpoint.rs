@@ -84,7 +84,7 @@ pub fn run(runner: &mut Runner) {
     runner.test("endpoint/global-invalidation", |r, dir| global(r, &dir));
     runner.test("endpoint/unanswered-invalidation", |r, dir| unanswered(r, &dir));
     for (name, language) in [("rust", Language::Rust), ("c", Language::C)] {
-        runner.test(&format!("endpoint/device-of-somebody-else-in-{name}"), |r, dir| {
+        runner.test(&format!("endpoint/device-of-another-author-in-{name}"), |r, dir| {
             example::accelerator(r, &dir, language)
         });
         runner.test(&format!("endpoint/unplugs-itself-in-{name}"), |r, dir| {

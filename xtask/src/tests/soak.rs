@@ -25,7 +25,7 @@ const LEDGER: &str = "docs/soak-ledger.md";
 const HEAD: &str = "# Soak ledger
 
 Every run of `cargo xtask test soak` adds a chapter: how often each test passed beside two busy loops, and what failed. A failure
-keeps its line; whoever finds its cause writes it below.
+keeps its line; the person who finds its cause writes it below.
 ";
 /// Busy loops beside the guests.
 const LOOPS: usize = 2;

@@ -197,7 +197,7 @@ fn a_queue_that_was_full_wakes_who_waits_for_room() {
 
 /// Where no event can be sent, `IDR0.SEV` is 0 and none is.
 #[test]
-fn without_events_nobody_is_woken() {
+fn without_events_no_cpu_is_woken() {
     let features = Features { sev: false, ..Features::default() };
     assert_eq!(features.idr0() >> 14 & 1, 0);
     assert_eq!(Features::default().idr0() >> 14 & 1, 1);

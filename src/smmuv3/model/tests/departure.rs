@@ -30,7 +30,11 @@ fn an_endpoint_that_leaves_has_answered() {
         rig.smmu.cancel(8, None, None);
         rig.run();
         assert!(!rig.is_drained(), "the SYNC waits for the one that stays");
-        assert_eq!(rig.smmu.device_tlb_late(&rig.mem, itag).0, [], "nobody is late who owes nothing");
+        assert_eq!(
+            rig.smmu.device_tlb_late(&rig.mem, itag).0,
+            [],
+            "an endpoint that owes nothing is not late"
+        );
         let effects = rig.smmu.device_tlb_done(&rig.mem, 9, other).0;
         assert_eq!(effects, [pulse(reg::IRQ_SYNC), msi((0x8_0000, 1))]);
         assert!(rig.is_drained());

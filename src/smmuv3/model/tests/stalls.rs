@@ -55,7 +55,7 @@ impl Endpoints {
         }
     }
 
-    /// Software makes every page present and answers every record: then nobody waits.
+    /// Software makes every page present and answers every record: then no access waits.
     fn finish(&mut self, rig: &mut Rig) {
         (0..64).for_each(|page| rig.map(page << 12));
         for _ in 0..10_000 {
@@ -87,7 +87,7 @@ fn line_rig(stall_max: u16) -> Rig {
     rig
 }
 
-/// Whoever waits for an entry is served when the pages are there, although those before it take none: none is terminated
+/// An access that waits for an entry is served when the pages are there, although those before it take none: none is terminated
 /// for want of an entry, and software sees no more stalls than `IDR5.STALL_MAX`.
 #[test]
 fn a_line_is_served_by_successes() {
@@ -184,7 +184,7 @@ proptest! {
     /// Whatever ends the entries before, who may be served is served in the end: RESUME with either answer, STALL_TERM, a
     /// success that takes no entry, a stale record, a cancel; with an event queue that is full, and migrations in between.
     #[test]
-    fn whoever_may_be_served_is_served(
+    fn an_access_that_may_be_served_is_served(
         steps in vec(step(), 1..150),
         stall_max in prop_oneof![Just(1u16), Just(2), Just(5), Just(16), Just(256)],
         event_log2size in 0..4u32,

@@ -218,7 +218,7 @@ fn events_that_may_be_merged() {
 }
 
 /// No answer is about less than the smallest granule, which is what software makes of the endpoint's smallest translation
-/// unit: neither pages nor refusals, whoever refuses.
+/// unit: neither pages nor refusals, of either stage.
 #[test]
 fn no_answer_is_smaller_than_the_smallest_granule() {
     for (gran4k, gran16k, gran64k, smallest) in [

@@ -138,7 +138,7 @@ fn a_command_is_done_when_accesses_by_the_old_tables_are_over() {
     let by_second = rig.begin(0x1000);
     rig.write64(reg::RTADDR, 0x1235_5000 | 0x400);
     rig.write(reg::GCMD, TES | RTPS | QIES);
-    assert!(rig.vtd.end(old), "somebody waits");
+    assert!(rig.vtd.end(old), "software waits");
     rig.run();
     assert_eq!(status(&rig), TES, "one by the second table is");
     let by_third = rig.begin(0x1000);

@@ -20,6 +20,7 @@ pub(crate) mod micro_tlb;
 pub mod model;
 pub(crate) mod narrow;
 pub mod outside;
+pub(crate) mod planted;
 pub mod request;
 pub mod sequence;
 mod set_cache;

@@ -5,6 +5,7 @@
 //! another version after reading than before, has found nothing. A miss costs a walk and is always right, so
 //! nobody waits: neither a reader nor a fill. Only invalidation waits, and not for ever.
 
+use super::planted::{self, Defect};
 use super::sequence::{Moment, Sequence, low_bits};
 use super::sync::{AtomicU64, Ordering, fence, spin_loop};
 
@@ -195,7 +196,7 @@ impl<const V: usize> SetCache<V> {
         let (way, entry) = set.ways.iter().enumerate().find(|(_, entry)| entry.has_key(key))?;
         let found = (entry.birth(), entry.value());
         fence(Ordering::Acquire);
-        if set.version.load(Ordering::Relaxed) != before {
+        if set.version.load(Ordering::Relaxed) != before && !planted::is(Defect::ReadsTorn) {
             return None;
         }
         if set.used.load(Ordering::Relaxed) & bit(way) == 0 {
@@ -216,7 +217,7 @@ impl<const V: usize> SetCache<V> {
     ) -> bool {
         let Some(set) = self.set(index) else { return false };
         let Some(mut guard) = set.try_lock() else { return false };
-        if !sequence.stands_at(birth) {
+        if !sequence.stands_at(birth) && !planted::is(Defect::FillsLate) {
             return false;
         }
         let same = set.ways.iter().position(|entry| entry.has_key(key));

@@ -6,6 +6,7 @@
 use loom::sync::Arc;
 use loom::thread;
 
+use super::super::planted::planting::finds;
 use super::*;
 
 const TAG: Tag = Tag { domain: 0, space: 1 };
@@ -192,4 +193,35 @@ fn loom_an_old_configuration_never_meets_a_new_page() {
         rig.translate(false);
         device.join().unwrap();
     });
+}
+
+// Each of them with a defect that it has to find.
+
+#[test]
+fn loom_tests_find_a_late_fill() {
+    for test in
+        ["page_invalidation", "page_invalidation_of_a_global_page", "two_fills_against_an_invalidation"]
+    {
+        finds(&format!("iommu::iotlb::loom_tests::loom_{test}"), Defect::FillsLate);
+    }
+}
+
+#[test]
+fn loom_tests_find_a_stamp_that_is_forgotten() {
+    for test in ["space_invalidation", "domain_and_all", "every_space"] {
+        finds(&format!("iommu::iotlb::loom_tests::loom_{test}"), Defect::ForgetsStamp);
+    }
+}
+
+#[test]
+fn loom_no_torn_reads_finds_a_torn_one() {
+    finds("iommu::iotlb::loom_tests::loom_no_torn_reads", Defect::ReadsTorn);
+}
+
+#[test]
+fn loom_an_old_configuration_finds_a_page_that_is_too_young() {
+    finds(
+        "iommu::iotlb::loom_tests::loom_an_old_configuration_never_meets_a_new_page",
+        Defect::TakesTooYoung,
+    );
 }

@@ -30,6 +30,7 @@ pub(crate) mod sync;
 #[cfg(test)]
 pub mod testing;
 pub mod translator;
+pub mod turn;
 pub mod undone;
 
 pub use ats::{AtsOutcome, AtsTranslation, PageRequest, PageResponseCode};

@@ -30,6 +30,7 @@ use super::vmstate::Migrate;
 use crate::iommu::deadlines::Deadlines;
 use crate::iommu::model::lock;
 use crate::iommu::outside::{Outside, largest_within};
+use crate::iommu::turn::Turn;
 use crate::iommu::{DmaRequest, Effect, Effects, Model, Outcome, StreamId, SubstreamId, Translation, undone};
 
 /// Rounds after which a machine that stops takes the rest along in its state: more than a full command queue takes.
@@ -434,7 +435,7 @@ fn carry_out<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
     }
 }
 
-/// Tells endpoints what there is for them by now; not what they set in motion by asking again. Who calls this sees to what
+/// Tells endpoints what there is for them by now, [so much at most](crate::iommu::turn::TOLD_AT_ONCE); not what they set in motion by asking again. Who calls this sees to what
 /// they answered. Nothing from inside a request of an endpoint, which may be the one to be told: the bottom half does it
 /// then. (A write of an endpoint can come to the unit's own registers, and one to a device that stops the machine comes
 /// here too.)
@@ -444,11 +445,9 @@ fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
         return;
     }
     let told = core.tells.swap(true, Ordering::Relaxed);
-    let count = lock(&core.answers).len();
-    for _ in 0..count {
-        let answer = lock(&core.answers).pop_front();
-        let Some(answer) = answer else { break };
-        function::deliver(this, core, answer);
+    let mut turn = Turn::new(&core.answers);
+    while let Some(answer) = turn.next() {
+        turn.instead(&function::deliver(this, core, answer));
     }
     core.tells.store(told, Ordering::Relaxed);
 }

@@ -108,8 +108,18 @@ impl<M: Model> Core<M> {
     }
 }
 
-/// Tells an endpoint something.
-pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answer: Effect) {
+/// A response without PASID is to a group of the whole function, whichever address space began it: one answer for each of the
+/// function's listeners.
+fn for_each_listener<M>(core: &Core<M>, bus: &PciBus, answer: &Effect) -> Vec<Effect> {
+    let Effect::PageResponse { stream, group, code, .. } = *answer else { return Vec::new() };
+    let (bus, devfn) = key(bus, (stream & 0xff) as u8);
+    let all = (bus, devfn, None)..=(bus, devfn, Some(SubstreamId::MAX));
+    let one = |substream| Effect::PageResponse { stream, substream, group, code };
+    lock(&core.listeners).range(all).map(|((.., substream), _)| one(*substream)).collect()
+}
+
+/// Tells an endpoint something. What is to be told instead, if that is more than one call.
+pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answer: Effect) -> Vec<Effect> {
     match answer {
         Effect::Resolved { stream, tag, retry, .. } => match device(this, stream) {
             Some(device) => device.dma_resolved(tag, retry),
@@ -119,32 +129,22 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
         },
         Effect::PageResponse { stream, substream, group, code } => {
             let bus = device(this, stream).and_then(|device| device.bus());
-            let listeners: Vec<(ListenerKey, PageListener)> = bus.map_or_else(Vec::new, |bus| {
+            let listener = bus.and_then(|bus| {
                 let (bus, devfn) = key(bus, (stream & 0xff) as u8);
-                let listeners = lock(&core.listeners);
-                let own = (bus, devfn, substream);
-                match listeners.get(&own) {
-                    Some(listener) => vec![(own, *listener)],
-                    // A response without PASID is to a group of the whole function, whoever began it.
-                    None if substream.is_none() => listeners
-                        .range((bus, devfn, None)..=(bus, devfn, Some(SubstreamId::MAX)))
-                        .map(|(key, listener)| (*key, *listener))
-                        .collect(),
-                    None => Vec::new(),
-                }
+                lock(&core.listeners).get(&(bus, devfn, substream)).copied()
             });
-            if listeners.is_empty() {
-                log::warn!(
+            let each = match bus.filter(|_| listener.is_none() && substream.is_none()) {
+                Some(bus) => for_each_listener(core, bus, &answer),
+                None => Vec::new(),
+            };
+            match listener {
+                Some(listener) => listener.answer(group, response(code)),
+                None if !each.is_empty() => return each,
+                None => log::warn!(
                     target: "guest_errors",
-                    "{}: nobody waits for the answer to page request group {group} of stream {stream:#x}",
+                    "{}: no listener waits for the answer to page request group {group} of stream {stream:#x}",
                     D::NAME
-                );
-            }
-            for (key, listener) in listeners {
-                // What was told before may have taken this one away, and with it the memory that it is in.
-                if lock(&core.listeners).get(&key) == Some(&listener) {
-                    listener.answer(group, response(code));
-                }
+                ),
             }
         }
         Effect::AtsInvalidate { itag, stream, substream, global, addr, mask } => {
@@ -170,6 +170,7 @@ pub(super) fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>, answ
         | Effect::SendEvent
         | Effect::IecNotify { .. } => {}
     }
+    Vec::new()
 }
 
 /// The function with that number, now.

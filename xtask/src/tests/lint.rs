@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::{Runner, Verdict, pass};
 use crate::place;
 use crate::setup::rust;
+use crate::ui::Step;
 
 /// The suite.
 pub fn run(runner: &mut Runner) {
@@ -30,7 +31,11 @@ pub fn run(runner: &mut Runner) {
             if name == "workspace" {
                 c.arg("--workspace");
             }
-            quiet(c.args(["--all-targets", "--", "-D", "warnings"]), &log)
+            // Nearly all of it is compiling.
+            let step = Step::begin(&format!("clippy: {name}"), "clippy")?;
+            let verdict = quiet(c.args(["--all-targets", "--", "-D", "warnings"]), &log)?;
+            step.finish("no finding");
+            Ok(verdict)
         });
     }
     runner.test("lint/unsafe-locations", |_, _| unsafe_locations(&root.join("src")));

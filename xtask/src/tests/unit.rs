@@ -12,6 +12,7 @@ use super::{Runner, Verdict};
 use crate::cli::Suite;
 use crate::place;
 use crate::setup::rust;
+use crate::ui::Step;
 
 /// Every crate's tests, on this machine; without those of nested translation if their own suite runs them.
 pub fn run(runner: &mut Runner) {
@@ -75,6 +76,11 @@ fn row(prefix: &str, test: &str) -> String {
     }
 }
 
+/// How many arguments are cargo's; those behind `--` are the tests'.
+fn own_arguments(arguments: &[&str]) -> usize {
+    arguments.iter().position(|argument| *argument == "--").unwrap_or(arguments.len())
+}
+
 fn spawn(
     runner: &mut Runner,
     prefix: &str,
@@ -90,13 +96,25 @@ fn spawn(
         // Other flags would throw away what the usual builds share.
         target = target.join(prefix);
     }
-    let mut command: Command = rust::cargo();
+    let cargo = || {
+        let mut command: Command = rust::cargo();
+        command
+            .arg("test")
+            .env("CARGO_TARGET_DIR", &target)
+            .envs(environment.iter().copied())
+            .current_dir(dir);
+        command
+    };
+    // Tests in documentation are compiled when they run.
+    if prefix != "doc" {
+        let (own, of_the_tests) = arguments.split_at(own_arguments(arguments));
+        let step = Step::begin(&format!("tests to run: {prefix}"), "tests")?;
+        step.run(cargo().args(own).arg("--no-run").args(of_the_tests))?;
+        step.finish("compiled");
+    }
+    let mut command = cargo();
     command
-        .arg("test")
         .args(arguments)
-        .env("CARGO_TARGET_DIR", target)
-        .envs(environment.iter().copied())
-        .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(std::fs::File::create(log.with_extension("build.log"))?);

@@ -9,7 +9,7 @@ mod kept;
 
 use core::ffi::CStr;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -39,6 +39,9 @@ const FLUSHES: u32 = 256;
 const BYPASS_MASK: u64 = (1 << 30) - 1;
 /// The smallest answer to those who keep answers.
 const PAGE_MASK: u64 = 0xfff;
+/// So many answers that caches outside keep are looked at in one register write, whatever a guest has written: two functions'
+/// as many as vhost keeps. Beyond that caches are told to forget everything, which costs nothing to find out.
+const QUESTIONS_AT_ONCE: usize = 4096;
 /// The epoch of accesses that were not translated.
 const NO_EPOCH: u64 = u64::MAX;
 
@@ -159,6 +162,9 @@ pub struct Core<M> {
     /// What caches outside were answered: those that are told of unmapped addresses, and those that are told what a device
     /// with ATS is told.
     outside: [Outside; 2],
+    /// How many answers may still be compared with what is there now, before a register write, or a run of the bottom half, is
+    /// over. Under the BQL.
+    questions: AtomicUsize,
     ports: Mutex<Ports>,
     listeners: Mutex<Listeners>,
     assigned: Mutex<AssignedDevices>,
@@ -174,6 +180,18 @@ impl<M: Model> Core<M> {
         if let Some(work) = self.work.get() {
             work.schedule();
         }
+    }
+
+    /// A register write, or a run of the bottom half, begins.
+    fn begin(&self) {
+        self.questions.store(QUESTIONS_AT_ONCE, Ordering::Relaxed);
+    }
+
+    /// Whether there is still time to look what became of so many answers, which it takes.
+    fn may_ask(&self, questions: usize) -> bool {
+        let left = self.questions.load(Ordering::Relaxed).checked_sub(questions);
+        self.questions.store(left.unwrap_or(0), Ordering::Relaxed);
+        left.is_some()
     }
 
     fn schedule_if_needed(&self) {
@@ -386,6 +404,7 @@ impl<M: Model> Shell<M> {
                 rests: AtomicBool::new(true),
                 tells: AtomicBool::new(false),
                 outside: Default::default(),
+                questions: AtomicUsize::new(0),
                 ports: Mutex::new(BTreeMap::new()),
                 listeners: Mutex::new(BTreeMap::new()),
                 assigned: Mutex::default(),
@@ -479,6 +498,7 @@ fn run<D: IommuDevice>(this: &Qom<D>) {
 
 /// What is due.
 fn work<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
+    core.begin();
     carry_out(this, core);
     deliver(this, core);
     core.take_in(core.model.run_pending(&core.ram));
@@ -542,6 +562,7 @@ impl<D: IommuDevice> RegionOps for Registers<D> {
 
     fn write(this: &Qom<D>, offset: u64, value: u64, size: u32) {
         let Some(core) = this.shell().core() else { return };
+        core.begin();
         written(this, core, core.model.mmio_write(&core.ram, offset, value, size));
     }
 }

@@ -304,7 +304,10 @@ impl Translator {
         self.counters.updated(updates.accessed, updates.dirtied);
         let mapping = result?;
         let mark = if mapping.touches_interrupts(req.addr) {
-            self.in_parts.fetch_max(mapping.log2size, Ordering::Relaxed);
+            // Caches outside ask without PASID. What a process maps is nothing to them.
+            if req.substream.is_none() {
+                self.in_parts.fetch_max(mapping.log2size, Ordering::Relaxed);
+            }
             TOUCHES_INTERRUPTS
         } else {
             0

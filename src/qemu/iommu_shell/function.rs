@@ -452,7 +452,11 @@ impl<D: IommuDevice> IommuRegion<FunctionRegion<D>> {
         };
         let (changed, is_kept) = {
             let mut kept = lock(kept);
-            let changed = if notice.everything { kept.changed(ask) } else { None };
+            let changed = if notice.everything && self.core.may_ask(kept.questions()) {
+                kept.changed(ask)
+            } else {
+                None
+            };
             if changed.is_none() {
                 kept.told(notice.ranges);
             }
@@ -531,7 +535,7 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
         D::min_page_size(&region.core.model)
     }
 
-    fn notifiers_changed(region: &IommuRegion<Self>, _old: NotifierFlags, new: NotifierFlags) -> Result<()> {
+    fn notifiers_changed(region: &IommuRegion<Self>, old: NotifierFlags, new: NotifierFlags) -> Result<()> {
         if new.map {
             return Err(Error::new(format!(
                 "stream {:#x}: this device wants to be told of every mapping (VFIO does), which this {} cannot do",
@@ -544,6 +548,14 @@ impl<D: IommuDevice> IommuRegionImpl for FunctionRegion<D> {
         if new.unmap || new.device_unmap {
             // From now on, for good: who stops listening is rare.
             region.core.model.set_listeners(true);
+        }
+        // A guest that switches ATS on or off has vhost listen to the other kind of notice, one after the other, with the
+        // answers that its backend has from before.
+        let [unmapped, device] = &region.kept;
+        if new.device_unmap && !old.device_unmap && !new.unmap {
+            lock(device).take_over(core::mem::take(&mut *lock(unmapped)));
+        } else if new.unmap && !old.unmap && !new.device_unmap {
+            lock(unmapped).take_over(core::mem::take(&mut *lock(device)));
         }
         Ok(())
     }

@@ -37,8 +37,7 @@ impl Kept {
     /// `mask` + 1 bytes from `iova` were answered, as a part of `translation`'s page.
     pub fn answered(&mut self, iova: u64, mask: u64, translation: &Translation) {
         if self.answers.len() >= MOST && !self.answers.contains_key(&iova) {
-            self.answers.clear();
-            self.overflowed = true;
+            self.lose_track();
         }
         // Of a larger one that was here before, all is told when this one ends.
         let mask = self.answers.get(&iova).map_or(mask, |had| mask.max(had.mask));
@@ -64,6 +63,27 @@ impl Kept {
                 self.answers.remove(&iova);
             }
         }
+    }
+
+    /// A cache that was told by another kind of notice is told by this one from now on.
+    pub fn take_over(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+        } else if !other.is_empty() {
+            self.lose_track();
+        }
+    }
+
+    /// What is kept is not known any more: the next invalidation of everything is told as that.
+    fn lose_track(&mut self) {
+        self.answers.clear();
+        self.overflowed = true;
+    }
+
+    /// How many questions [`changed`](Self::changed) asks.
+    #[must_use]
+    pub fn questions(&self) -> usize {
+        self.answers.len()
     }
 
     /// Whether anything is kept.

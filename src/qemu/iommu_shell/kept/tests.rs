@@ -96,3 +96,17 @@ fn a_run_is_made_up_exactly() {
     assert_eq!(made(0x1000, 0x3fff), [range(0x1000, PAGE), range(0x2000, 0x1fff)]);
     assert_eq!(made(u64::MAX - PAGE, u64::MAX), [range(u64::MAX - PAGE, PAGE)]);
 }
+
+/// vhost listens to the other kind of notice, with what its backend has from before.
+#[test]
+fn another_kind_of_notice_takes_over() {
+    let (mut unmapped, mut device) = (kept(&[0x1000]), Kept::default());
+    device.take_over(core::mem::take(&mut unmapped));
+    assert!(unmapped.is_empty());
+    assert_eq!(device.changed(|_| None), Some(vec![range(0x1000, PAGE)]));
+    // Both know of something: neither is the whole.
+    let mut device = kept(&[0x5000]);
+    device.take_over(kept(&[0x1000]));
+    assert_eq!(device.changed(same), None);
+    assert!(device.is_empty());
+}

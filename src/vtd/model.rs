@@ -585,12 +585,13 @@ impl<E: Engine> Model for Vtd<E> {
     }
 
     fn cancel(&self, stream: StreamId, substream: Option<Option<SubstreamId>>, tag: Option<u64>) {
-        // Memory requests do not wait here, and neither invalidations nor page request groups have a tag.
-        if tag.is_some() {
+        // Memory requests do not wait here. An endpoint that gives up those of one address space alone goes on, and still has
+        // its page request groups and translations.
+        if tag.is_some() || substream.is_some() {
             return;
         }
-        self.give_up_groups(stream, substream);
-        if substream.is_none() && lock(&self.state).device_tlbs.give_up(stream) {
+        self.give_up_groups(stream, None);
+        if lock(&self.state).device_tlbs.give_up(stream) {
             self.pending.want();
         }
     }

@@ -27,7 +27,11 @@ pub struct AtsInvalidation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// An invalidation that was waited for.
-    Expected,
+    Expected {
+        /// A queue may go on that waited for room, or for the last answer. It waits for nothing in between: where each of many
+        /// answers set it going, one register write would be carried out with the budget of many.
+        goes_on: bool,
+    },
     /// One that no command waits for any more, or that the endpoint has answered by giving everything up.
     Late,
     /// None.
@@ -73,8 +77,9 @@ impl AtsInvalidations {
     pub fn answered(&mut self, stream: StreamId, itag: u32) -> Answer {
         let asked = |(known, what): &(u32, AtsInvalidation)| *known == itag && what.stream == stream;
         if let Some(at) = self.outstanding.iter().position(asked) {
+            let was_full = !self.has_room();
             self.outstanding.remove(at);
-            Answer::Expected
+            Answer::Expected { goes_on: was_full || self.is_empty() }
         } else if let Some(at) = self.given_up.iter().position(|known| *known == (itag, stream)) {
             self.given_up.remove(at);
             Answer::Late
@@ -200,7 +205,7 @@ mod tests {
         flight.send(page(9), &mut effects);
         assert_eq!(effects.0, [ask(0, &page(8)), ask(1, &page(9))]);
         assert_eq!(flight.answered(9, 0), Answer::Unexpected, "another endpoint's");
-        assert_eq!(flight.answered(8, 0), Answer::Expected);
+        assert_eq!(flight.answered(8, 0), Answer::Expected { goes_on: false });
         assert_eq!(flight.answered(8, 0), Answer::Unexpected, "twice");
         assert_eq!(flight.timed_out(1), Some(page(9)));
         assert_eq!(flight.timed_out(1), None);
@@ -229,12 +234,26 @@ mod tests {
         assert_eq!(flight.answered(8, 0), Answer::Late);
         assert_eq!(flight.answered(8, 0), Answer::Unexpected, "twice");
         assert_eq!(flight.answered(9, 2), Answer::Unexpected, "another endpoint's");
-        assert_eq!(flight.answered(9, 1), Answer::Expected);
+        assert_eq!(flight.answered(9, 1), Answer::Expected { goes_on: true });
         for _ in 0..10 * AtsInvalidations::MOST {
             flight.send(page(8), &mut effects);
             flight.give_up(8);
         }
         assert_eq!(flight.given_up.len(), AtsInvalidations::MOST);
+    }
+
+    #[test]
+    fn a_queue_goes_on_with_room_or_with_the_last_answer() {
+        let mut flight = AtsInvalidations::default();
+        let mut effects = Effects::default();
+        while flight.has_room() {
+            flight.send(page(8), &mut effects);
+        }
+        let goes_on: Vec<u32> = (0..)
+            .take(AtsInvalidations::MOST)
+            .filter(|itag| flight.answered(8, *itag) == Answer::Expected { goes_on: true })
+            .collect();
+        assert_eq!(goes_on, [0, u32::try_from(AtsInvalidations::MOST).unwrap() - 1]);
     }
 
     #[test]

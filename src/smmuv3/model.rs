@@ -523,7 +523,7 @@ impl<E: Engine> Model for Smmu<E> {
     fn device_tlb_done(&self, mem: &dyn GuestMemory, stream: StreamId, itag: u32) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock(&self.state);
-        if state.ats_invalidations.answered(stream, itag) == Answer::Expected {
+        if state.ats_invalidations.answered(stream, itag) == (Answer::Expected { goes_on: true }) {
             self.run_commands(&mut state, mem, &mut effects);
             self.settle(&mut state, &mut effects);
         }

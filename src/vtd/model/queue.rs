@@ -224,11 +224,11 @@ impl<E: Engine> Vtd<E> {
         let mut effects = Effects::default();
         let mut state = lock_state(self);
         match state.device_tlbs.answered(stream, itag) {
-            Answer::Expected => {
+            Answer::Expected { goes_on: true } => {
                 self.run_queue(&mut state, mem, &mut effects);
                 self.settle(&mut state, &mut effects);
             }
-            Answer::Late => {}
+            Answer::Expected { goes_on: false } | Answer::Late => {}
             Answer::Unexpected => {
                 // §6.5.2.10: an answer to nothing.
                 let registers = &mut state.registers;

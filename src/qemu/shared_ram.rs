@@ -21,7 +21,30 @@ unsafe fn word<'a>(at: *mut u8) -> (&'a AtomicU64, usize) {
 ///
 /// # Safety
 /// As [`word`], for all of `to.len()` bytes from `from`.
-pub(super) unsafe fn copy(mut from: *mut u8, mut to: &mut [u8]) {
+#[inline]
+pub(super) unsafe fn copy(from: *mut u8, to: &mut [u8]) {
+    if !from.addr().is_multiple_of(WORD) {
+        // SAFETY: the caller's promise.
+        return unsafe { copy_parts(from, to) };
+    }
+    let (words, rest) = to.as_chunks_mut::<WORD>();
+    let mut at = from;
+    for bytes in words {
+        // SAFETY: the caller's promise.
+        *bytes = unsafe { word(at) }.0.load(Ordering::Relaxed).to_ne_bytes();
+        at = at.wrapping_add(WORD);
+    }
+    if !rest.is_empty() {
+        // SAFETY: the caller's promise.
+        unsafe { copy_parts(at, rest) };
+    }
+}
+
+/// [`copy`] where words are cut.
+///
+/// # Safety
+/// As [`copy`].
+unsafe fn copy_parts(mut from: *mut u8, mut to: &mut [u8]) {
     while !to.is_empty() {
         // SAFETY: the caller's promise.
         let (word, offset) = unsafe { word(from) };

@@ -244,12 +244,75 @@ static const TypeInfo sum_type = {
     .interfaces = (const InterfaceInfo[]) { { INTERFACE_PCIE_DEVICE }, { } },
 };
 
+/* Structures that this device embeds, fills in or has QEMU's inline functions look into, by QEMU's names for the facts */
+#define SIZE_OF(type)           { "sizeof " #type, sizeof(type) }
+#define OFFSET_OF(type, member) { "offsetof " #type "." #member, offsetof(type, member) }
+
+static const QemuDevicePluginLayout sum_layout[] = {
+    SIZE_OF(TypeInfo),
+    SIZE_OF(InterfaceInfo),
+    SIZE_OF(DeviceClass),
+    SIZE_OF(Property),
+    OFFSET_OF(Property, offset),
+    OFFSET_OF(Property, defval),
+    SIZE_OF(ResettableClass),
+    OFFSET_OF(ResettableClass, phases),
+    SIZE_OF(PCIDevice),
+    OFFSET_OF(PCIDevice, bus_master_as),
+    OFFSET_OF(PCIDevice, dma_client_ops),
+    SIZE_OF(PCIDeviceClass),
+    OFFSET_OF(PCIDeviceClass, realize),
+    OFFSET_OF(PCIDeviceClass, class_id),
+    SIZE_OF(PCIDMAReq),
+    OFFSET_OF(PCIDMAReq, addr),
+    OFFSET_OF(PCIDMAReq, tag),
+    SIZE_OF(PCIDMAClientOps),
+    SIZE_OF(MemoryRegion),
+    SIZE_OF(MemoryRegionOps),
+    OFFSET_OF(MemoryRegionOps, endianness),
+    OFFSET_OF(MemoryRegionOps, valid),
+    OFFSET_OF(MemoryRegionOps, impl),
+};
+
+/* Version and stamp are the same for QEMUs of two configurations: the structures need not be. */
+static bool sum_check_layout(const QemuDevicePluginInfo *info, Error **errp)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(sum_layout); i++) {
+        const QemuDevicePluginLayout *built = &sum_layout[i], *here = NULL;
+
+        for (size_t j = 0; j < info->nr_layout && !here; j++) {
+            if (!strcmp(info->layout[j].name, built->name)) {
+                here = &info->layout[j];
+            }
+        }
+        if (!here) {
+            error_setg(errp, "%s is %zu in the QEMU that the plugin was built for, and not known to this one",
+                       built->name, built->size);
+            return false;
+        }
+        if (here->size != built->size) {
+            error_setg(errp, "%s is %zu in this QEMU, and %zu in the one that the plugin was built for",
+                       built->name, here->size, built->size);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool qemu_device_plugin_init(const QemuDevicePluginInfo *info, Error **errp)
 {
-    if (info->abi != QEMU_DEVICE_PLUGIN_ABI || strcmp(info->version, QEMU_VERSION) ||
-        strcmp(info->stamp, stringify(CONFIG_STAMP))) {
+    /* First and alone: with another number nothing is known of the other members */
+    if (info->abi != QEMU_DEVICE_PLUGIN_ABI) {
+        error_setg(errp, "this QEMU's interface for device plugins is version %" PRIu32
+                   ", the plugin was built for version %d", info->abi, QEMU_DEVICE_PLUGIN_ABI);
+        return false;
+    }
+    if (strcmp(info->version, QEMU_VERSION) || strcmp(info->stamp, stringify(CONFIG_STAMP))) {
         error_setg(errp, "this is QEMU %s with stamp %s, the plugin was built for QEMU " QEMU_VERSION
                    " with stamp " stringify(CONFIG_STAMP), info->version, info->stamp);
+        return false;
+    }
+    if (!sum_check_layout(info, errp)) {
         return false;
     }
     type_register_static(&sum_type);

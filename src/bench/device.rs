@@ -220,8 +220,8 @@ impl Qom<Bench> {
             privileged: false,
             tag: None,
         };
-        let space = self.parent().bus_master_space();
         let mut found = Found::default();
+        let Some(space) = self.parent().bus_master_space() else { return found };
         for _ in 0..rounds {
             if let Some(doorbell) = doorbell {
                 let start = Instant::now();

@@ -56,7 +56,10 @@ impl IommuConsumer {
     /// No IOMMU is in front of it, or it does not take listeners.
     pub fn new(function: &PciDevice) -> Result<Self> {
         bql::assert_locked();
-        // SAFETY: a realized device; its address space and that one's root live as long as its bus.
+        if !function.is_present() {
+            return Err(Error::new("the function has been unplugged"));
+        }
+        // SAFETY: a device on its bus; its address space and that one's root live as long as its bus.
         let root = unsafe { (*sys::pci_device_iommu_address_space(function.as_ptr())).root };
         // SAFETY: as above.
         let region = unsafe { translating(root) }

@@ -2,6 +2,7 @@
 //! PCI functions: configuration space, capabilities, BARs, MSI-X.
 
 use core::ffi::{CStr, c_int};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use qemu_sys as sys;
 
@@ -20,6 +21,9 @@ object_wrappers! {
 
 /// `PCI_ATS_CAP`, Global Invalidate Supported (PCIe §10.5.1.2).
 const ATS_GLOBAL_INVALIDATE: u16 = 1 << 6;
+
+/// Why a function that has left gets no new capability.
+const GONE: &str = "the function has been unplugged";
 
 /// Interface that a PCI Express function names in `DeviceImpl::INTERFACES`.
 pub const PCIE_DEVICE: &CStr = c"pci-express-device";
@@ -136,16 +140,54 @@ impl PciDevice {
         }
     }
 
-    fn config_bytes<const N: usize>(&self, array: *mut u8, offset: u16) -> *mut [u8; N] {
-        bql::assert_locked();
-        assert!(!array.is_null() && usize::from(offset) + N <= self.config_size(), "configuration space");
-        array.wrapping_add(usize::from(offset)).cast()
+    /// Whether the function has come into being and not begun to leave. Any thread.
+    fn is_realized(&self) -> bool {
+        // SAFETY: the function begins with its device; a flag that QEMU stores atomically.
+        unsafe { AtomicBool::from_ptr(&raw mut (*self.raw()).qdev.realized) }.load(Ordering::Acquire)
     }
 
-    /// `N` little-endian bytes of configuration space. Needs the BQL.
+    /// Whether the function has a configuration space and a place on its bus. QEMU frees both when the function is
+    /// unplugged, which may happen inside an access that the function itself makes.
+    pub(super) fn is_present(&self) -> bool {
+        self.is_realized() || self.is_between()
+    }
+
+    /// In `realize` and `unrealize`, and in the reset of a function that is plugged in, the device is not realized, and
+    /// its bus knows it all the same. The bus changes under the BQL alone.
+    #[cold]
+    fn is_between(&self) -> bool {
+        let raw = self.raw();
+        // SAFETY: a word of a live object, and under the BQL a live PCI bus; each is read by itself.
+        unsafe {
+            let bus = (&raw const (*raw).qdev.parent_bus).read().cast::<sys::PCIBus>();
+            let number = usize::from(self.devfn());
+            bql::is_locked() && !bus.is_null() && (&raw const (*bus).devices[number]).read() == raw
+        }
+    }
+
+    /// For methods that change a function under the BQL: whether it is there.
+    fn may_change(&self) -> bool {
+        bql::assert_locked();
+        self.is_present()
+    }
+
+    /// Bytes of one of the arrays of configuration space; `None` once the function has left.
+    fn config_bytes<const N: usize>(&self, array: *const *mut u8, offset: u16) -> Option<*mut [u8; N]> {
+        if !self.may_change() {
+            return None;
+        }
+        // SAFETY: a member of a live device.
+        let array = unsafe { array.read() };
+        assert!(!array.is_null() && usize::from(offset) + N <= self.config_size(), "configuration space");
+        Some(array.wrapping_add(usize::from(offset)).cast())
+    }
+
+    /// `N` little-endian bytes of configuration space; zeros once the function has left. Needs the BQL.
     pub fn config<const N: usize>(&self, offset: u16) -> [u8; N] {
-        // SAFETY: in bounds, checked; the array lives while the device is realized.
-        unsafe { *self.config_bytes((*self.raw()).config, offset) }
+        // SAFETY: a live device.
+        let array = unsafe { &raw const (*self.raw()).config };
+        // SAFETY: in bounds, and the array is there: checked.
+        self.config_bytes(array, offset).map_or([0; N], |bytes| unsafe { *bytes })
     }
 
     /// A 16-bit register.
@@ -158,26 +200,42 @@ impl PciDevice {
         u32::from_le_bytes(self.config(offset))
     }
 
-    /// Sets bytes of configuration space, whatever the guest may write there. Needs the BQL.
+    /// Sets bytes of configuration space, whatever the guest may write there; nothing once the function has left. Needs
+    /// the BQL.
     pub fn set_config<const N: usize>(&self, offset: u16, value: [u8; N]) {
-        // SAFETY: as for `config`; nobody else writes, under the BQL.
-        unsafe { *self.config_bytes((*self.raw()).config, offset) = value };
+        // SAFETY: a live device.
+        let array = unsafe { &raw const (*self.raw()).config };
+        if let Some(bytes) = self.config_bytes(array, offset) {
+            // SAFETY: as for `config`; all other writers hold the BQL too.
+            unsafe { *bytes = value };
+        }
     }
 
     /// Sets which bits the guest may write.
     pub fn set_config_writable<const N: usize>(&self, offset: u16, mask: [u8; N]) {
-        // SAFETY: as for `set_config`; this array has the same size.
-        unsafe { *self.config_bytes((*self.raw()).wmask, offset) = mask };
+        // SAFETY: a live device.
+        let array = unsafe { &raw const (*self.raw()).wmask };
+        if let Some(bytes) = self.config_bytes(array, offset) {
+            // SAFETY: as for `set_config`; this array has the same size.
+            unsafe { *bytes = mask };
+        }
     }
 
     /// Sets which bits the guest clears by writing ones.
     pub fn set_config_write_one_clears<const N: usize>(&self, offset: u16, mask: [u8; N]) {
-        // SAFETY: as above.
-        unsafe { *self.config_bytes((*self.raw()).w1cmask, offset) = mask };
+        // SAFETY: a live device.
+        let array = unsafe { &raw const (*self.raw()).w1cmask };
+        if let Some(bytes) = self.config_bytes(array, offset) {
+            // SAFETY: as above.
+            unsafe { *bytes = mask };
+        }
     }
 
     /// Offset of an extended capability, or `None`.
     pub fn find_extended_capability(&self, id: u16) -> Option<u16> {
+        if !self.is_present() {
+            return None;
+        }
         // SAFETY: a live device.
         let offset = unsafe { sys::pcie_find_capability(self.raw(), id) };
         (offset != 0).then_some(offset)
@@ -189,9 +247,12 @@ impl PciDevice {
         (unsafe { (*self.raw()).devfn } & 0xff) as u8
     }
 
-    /// Bus, device and function number that the function's requests carry.
+    /// Bus, device and function number that the function's requests carry; 0 once it has left.
     pub fn requester_id(&self) -> u16 {
-        // SAFETY: a live, realized device.
+        if !self.is_present() {
+            return 0;
+        }
+        // SAFETY: a live device on its bus, checked.
         unsafe { sys::pci_requester_id(self.raw()) }
     }
 
@@ -211,23 +272,26 @@ impl PciDevice {
         present & sys::QEMU_PCI_CAP_MULTIFUNCTION.0 != 0 || self.devfn() & 7 != 0
     }
 
-    /// Whether software allows the function to issue requests.
+    /// Whether software allows the function to issue requests, and the function has not left.
     pub fn is_bus_master(&self) -> bool {
         // SAFETY: a flag that configuration writes set; read here as QEMU reads it.
-        unsafe { (*self.raw()).is_master }
+        self.is_realized() && unsafe { (*self.raw()).is_master }
     }
 
-    /// What the function's requests without PASID reach: translated, and empty while it is no bus master.
-    pub fn bus_master_space(&self) -> &AddressSpace {
-        // SAFETY: part of the device, initialised when it is realized.
-        unsafe { AddressSpace::from_ptr(&raw mut (*self.raw()).bus_master_as) }
+    /// What the function's requests without PASID reach: translated, and empty while it is no bus master. `None` for a
+    /// function that is not realized: ask again after an access that may have unplugged it.
+    pub fn bus_master_space(&self) -> Option<&AddressSpace> {
+        // SAFETY: part of the device, there while it is realized.
+        self.is_realized().then(|| unsafe { AddressSpace::from_ptr(&raw mut (*self.raw()).bus_master_as) })
     }
 
-    // ---- building a function; from `realize`, under the BQL ----
+    // ---- building a function; from `realize`, under the BQL. Nothing happens once the function has left ----
 
     /// Makes `region` the BAR `number`.
     pub fn register_bar(&self, number: u8, kind: Bar, region: &MemoryRegion) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         let attributes = match kind {
             Bar::Memory32 => 0,
             Bar::Memory64 => sys::PCI_BASE_ADDRESS_MEM_TYPE_64,
@@ -239,7 +303,9 @@ impl PciDevice {
 
     /// The PCI Express capability of an endpoint, at `offset` (0: anywhere).
     pub fn add_express_endpoint(&self, offset: u8) -> Result<()> {
-        bql::assert_locked();
+        if !self.may_change() {
+            return Err(Error::new(GONE));
+        }
         // SAFETY: a live device that is being realized.
         let result = unsafe { sys::pcie_endpoint_cap_init(self.raw(), offset) };
         if result < 0 {
@@ -250,14 +316,18 @@ impl PciDevice {
 
     /// Function-level reset, as part of the PCI Express capability.
     pub fn add_function_level_reset(&self) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         // SAFETY: a live device that is being realized.
         unsafe { sys::pcie_cap_flr_init(self.raw()) };
     }
 
     /// To be called from [`ConfigWrite`] by a function that has function-level reset.
     pub fn handle_function_level_reset(&self, offset: u32, value: u32, len: u32) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         // SAFETY: a live device.
         unsafe {
             sys::pcie_cap_flr_write_config(self.raw(), offset, value, super::memory::index(len as usize))
@@ -266,7 +336,9 @@ impl PciDevice {
 
     /// The ATS capability, at `offset` of the extended space: Page Aligned Request, Global Invalidate Supported.
     pub fn add_ats(&self, offset: u16, page_aligned: bool, global_invalidate: bool) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         // SAFETY: a live device that is being realized; QEMU asserts the offset.
         unsafe { sys::pcie_ats_init(self.raw(), offset, page_aligned) };
         if global_invalidate {
@@ -278,14 +350,18 @@ impl PciDevice {
 
     /// The PASID capability: `width` bits (1–20).
     pub fn add_pasid(&self, offset: u16, width: u8, exec: bool, privileged: bool) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         // SAFETY: as above.
         unsafe { sys::pcie_pasid_init(self.raw(), offset, width, exec, privileged) };
     }
 
     /// The Page Request capability, for `outstanding` requests at a time.
     pub fn add_pri(&self, offset: u16, outstanding: u32, response_pasid_required: bool) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         // SAFETY: as above.
         unsafe { sys::pcie_pri_init(self.raw(), offset, outstanding, response_pasid_required) };
         // Stopped and its like change while the machine runs: an incoming state need not have them as a reset does.
@@ -299,7 +375,9 @@ impl PciDevice {
 
     /// The Access Control Services capability, which a function of a single-function device must not have.
     pub fn add_acs(&self, offset: u16) -> Result<()> {
-        bql::assert_locked();
+        if !self.may_change() {
+            return Err(Error::new(GONE));
+        }
         if !self.is_multifunction() {
             return Err(Error::new("ACS needs a multifunction device: set multifunction=on"));
         }
@@ -310,14 +388,18 @@ impl PciDevice {
 
     /// The Alternative Routing-ID capability.
     pub fn add_ari(&self, offset: u16) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         // SAFETY: as above.
         unsafe { sys::pcie_ari_init(self.raw(), offset) };
     }
 
     /// An extended capability with a body of `size` bytes in all, zero but for its header.
     pub fn add_extended_capability(&self, id: u16, version: u8, offset: u16, size: u16) {
-        bql::assert_locked();
+        if !self.may_change() {
+            return;
+        }
         // SAFETY: as above.
         unsafe { sys::pcie_add_capability(self.raw(), id, version, offset, size) };
     }
@@ -332,7 +414,9 @@ impl PciDevice {
         table_offset: u32,
         pending_offset: u32,
     ) -> Result<()> {
-        bql::assert_locked();
+        if !self.may_change() {
+            return Err(Error::new(GONE));
+        }
         let result = Error::catch(|errp| {
             // SAFETY: live device and region, place for an error; QEMU checks the numbers.
             let result = unsafe {
@@ -411,50 +495,56 @@ impl PciDevice {
         }
     }
 
-    // ---- what software has switched on ----
+    // ---- what software has switched on: nothing once the function has left ----
 
     /// Raises an MSI-X interrupt, or marks it pending while masked. Needs the BQL and no lock of the
-    /// device's; the message goes through the IOMMU.
+    /// device's; the message goes through the IOMMU. Nothing for a vector that does not exist.
     pub fn msix_notify(&self, vector: u16) {
-        bql::assert_locked();
-        // SAFETY: a live device; QEMU ignores vectors that do not exist.
-        unsafe { sys::msix_notify(self.raw(), u32::from(vector)) };
+        if !self.may_change() {
+            return;
+        }
+        // SAFETY: a live device; how many vectors it has now, which QEMU asserts.
+        unsafe {
+            if c_int::from(vector) < (*self.raw()).msix_entries_nr {
+                sys::msix_notify(self.raw(), u32::from(vector));
+            }
+        }
     }
 
     /// Whether software enabled MSI-X.
     pub fn is_msix_enabled(&self) -> bool {
         // SAFETY: a live device.
-        unsafe { sys::msix_enabled(self.raw()) != 0 }
+        self.is_present() && unsafe { sys::msix_enabled(self.raw()) != 0 }
     }
 
     /// Whether software enabled PASID.
     pub fn is_pasid_enabled(&self) -> bool {
         // SAFETY: a live device; false without the capability.
-        unsafe { sys::pcie_pasid_enabled(self.raw()) }
+        self.is_present() && unsafe { sys::pcie_pasid_enabled(self.raw()) }
     }
 
     /// Whether software enabled PASID requests that fetch instructions.
     pub fn is_pasid_exec_enabled(&self) -> bool {
         // SAFETY: as above.
-        unsafe { sys::pcie_pasid_exec_enabled(self.raw()) }
+        self.is_present() && unsafe { sys::pcie_pasid_exec_enabled(self.raw()) }
     }
 
     /// Whether software enabled privileged PASID requests.
     pub fn is_pasid_privileged_enabled(&self) -> bool {
         // SAFETY: as above.
-        unsafe { sys::pcie_pasid_priv_enabled(self.raw()) }
+        self.is_present() && unsafe { sys::pcie_pasid_priv_enabled(self.raw()) }
     }
 
     /// Whether software enabled ATS.
     pub fn is_ats_enabled(&self) -> bool {
         // SAFETY: as above.
-        unsafe { sys::pcie_ats_enabled(self.raw()) }
+        self.is_present() && unsafe { sys::pcie_ats_enabled(self.raw()) }
     }
 
     /// Whether software enabled page requests.
     pub fn is_pri_enabled(&self) -> bool {
         // SAFETY: as above.
-        unsafe { sys::pcie_pri_enabled(self.raw()) }
+        self.is_present() && unsafe { sys::pcie_pri_enabled(self.raw()) }
     }
 }
 

@@ -80,6 +80,7 @@ struct Notifiers<T: AtsClient> {
     // First, so that its address is that of the structure.
     pages: sys::IOMMUPRINotifier,
     invalidations: sys::IOMMUNotifier,
+    /// Null once the listener is gone.
     device: *const Qom<T>,
     pasid: Option<u32>,
 }
@@ -126,6 +127,13 @@ impl<T: AtsClient> Drop for AtsListener<T> {
         // SAFETY: `register` made it from a device that is still there.
         let (device, pasid) = unsafe { (&*(*raw).device, (*raw).pasid) };
         let pci = device.parent();
+        if !pci.is_present() {
+            // Without a bus nothing can be unregistered, and an IOMMU may still have the address: what it tells it is
+            // not heard.
+            // SAFETY: as above; notifiers are called under the BQL.
+            unsafe { (*raw).device = ptr::null() };
+            return;
+        }
         // QEMU unregisters only for PASIDs that are enabled, and software may have disabled them meanwhile.
         // SAFETY: fixed when the device is realized.
         let capability = unsafe { (*pci.as_ptr()).exp.pasid_cap };
@@ -164,8 +172,9 @@ unsafe extern "C" fn invalidated<T: AtsClient>(
     // SAFETY: the context that `register` stored, and QEMU's entry; the device outlives its notifiers.
     let (device, pasid, entry) = unsafe {
         let notifiers = &*(*notifier).opaque.cast::<Notifiers<T>>();
-        (&*notifiers.device, notifiers.pasid, &*entry)
+        (notifiers.device.as_ref(), notifiers.pasid, &*entry)
     };
+    let Some(device) = device else { return };
     T::translations_gone(device, pasid, entry.iova, entry.addr_mask);
 }
 
@@ -176,8 +185,9 @@ unsafe extern "C" fn page_response<T: AtsClient>(
     // SAFETY: the first member of what `register` made, and QEMU's response; the device outlives its notifiers.
     let (device, pasid, raw) = unsafe {
         let notifiers = &*notifier.cast::<Notifiers<T>>();
-        (&*notifiers.device, notifiers.pasid, &*response)
+        (notifiers.device.as_ref(), notifiers.pasid, &*response)
     };
+    let Some(device) = device else { return };
     let response = match raw.response_code {
         sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_SUCCESS => PageResponse::Success,
         sys::IOMMUPRIResponseCode_IOMMU_PRI_RESP_INVALID_REQUEST => PageResponse::InvalidRequest,
@@ -208,8 +218,11 @@ pub struct AtsAnswer {
 }
 
 impl PciDevice {
-    /// The operations of the IOMMU in front.
+    /// The operations of the IOMMU in front; `None` once the function has left its bus.
     fn iommu_operations(&self) -> Option<sys::PCIIOMMUOps> {
+        if !self.is_present() {
+            return None;
+        }
         let (mut iommu_bus, mut bus, mut devfn) = (ptr::null_mut(), ptr::null_mut(), 0);
         // SAFETY: a live device on a bus, and places for the results.
         unsafe {

@@ -9,6 +9,7 @@ use qemu_sys as sys;
 use super::bql::RcuGuard;
 use super::pci::PciDevice;
 use super::pci_dma::DmaError;
+use super::qom::ObjectLike;
 use super::request::Request;
 use super::shared_ram;
 
@@ -75,13 +76,18 @@ impl PciDevice {
 
     fn translated_attributes(&self) -> sys::MemTxAttrs {
         let mut attrs = sys::MemTxAttrs::default();
-        attrs.set_requester_id(u32::from(self.requester_id()));
+        // SAFETY: `translated_space` has just found the device realized, so it is on its bus.
+        attrs.set_requester_id(u32::from(unsafe { sys::pci_requester_id(self.as_ptr()) }));
         attrs.set_address_type(ADDRESS_TRANSLATED);
         attrs
     }
 
     fn translated_space(&self) -> Result<*mut sys::AddressSpace, DmaError> {
-        if self.is_bus_master() { Ok(self.bus_master_space().as_ptr()) } else { Err(DmaError::NotEnabled) }
+        if !self.is_bus_master() {
+            return Err(DmaError::NotEnabled);
+        }
+        // SAFETY: part of the device, there while it is realized.
+        Ok(unsafe { &raw mut (*self.as_ptr()).bus_master_as })
     }
 
     /// # Safety

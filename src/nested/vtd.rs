@@ -159,6 +159,15 @@ impl AssignedDevices {
         self.guest.walk.as_ref().is_some_and(|walk| walk.cause() == Cause::Registers)
     }
 
+    /// What a descriptor began is given up: the guest has stopped the queue, or the queue is in error, and may change its tables
+    /// before it gives the same descriptor again, which has to be done as a whole then.
+    pub fn abandon(&mut self) {
+        self.guest.collecting = None;
+        if !self.walks_for_registers() {
+            self.guest.walk = None;
+        }
+    }
+
     /// Goes on with what registers ask for.
     pub fn proceed(&mut self, mem: &dyn GuestMemory) -> Progress {
         if self.walks_for_registers() {
@@ -181,6 +190,7 @@ impl AssignedDevices {
             }
             if collected == Progress::Done || flushed.is_err() {
                 self.guest.by_register = None;
+                self.guest.collecting = None;
             }
         }
         Progress::Done
@@ -213,7 +223,8 @@ impl AssignedDevices {
 
     /// The same for what a register asks for: see [`set_state`](Self::set_state).
     pub fn invalidated_by_register(&mut self, mem: &dyn GuestMemory, what: &Invalidation) {
-        // What is under way may be about other address spaces.
+        // What is under way may be about other address spaces, and is past some of those that this one is about.
+        self.abandon();
         self.guest.by_register =
             Some(if self.guest.by_register.is_some() { Invalidation::IotlbGlobal } else { *what });
         if self.walks_for_registers() {

@@ -215,10 +215,12 @@ impl<E: Engine> Vtd<E> {
         state.registers.gsts = status.bits();
         state.unsettled = changes(state.unsettled, before, status, command);
         if before.qie() != 0 && status.qie() == 0 {
-            // §11.4.9.1: the head is 0 while the queue is off. A wait descriptor that was waiting is forgotten.
+            // §11.4.9.1: the head is 0 while the queue is off. A wait descriptor that was waiting is forgotten,
+            // and so is what hosts were told of one that was half done.
             state.registers.iqh = 0;
             state.is_draining = false;
             state.wait_put_off = false;
+            state.assigned.abandon();
         }
         self.publish(&state.registers);
         if state.unsettled != 0 {

@@ -203,5 +203,5 @@ fn changes_tables(what: &Invalidation) -> bool {
 fn not_forwarded(state: &mut State, failed: &NotForwarded, effects: &mut Effects) {
     log::error!(target: HOST_ERRORS, "VT-d: {failed}");
     state.registers.iqh = failed.position.into();
-    queue_error(&mut state.registers, iqei::NONE, effects);
+    queue_error(state, iqei::NONE, effects);
 }

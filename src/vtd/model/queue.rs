@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use super::super::command::{Command, Interrupts, Wait};
-use super::super::registers::{EventKind, Registers};
+use super::super::registers::EventKind;
 use super::super::spec::registers::{Fsts, Ics, Iqa, Iqercd, iqei};
 use super::super::stats::{add, add_alone};
 use super::super::translate::Invalidation;
@@ -51,19 +51,19 @@ impl<E: Engine> Vtd<E> {
         }
         let ring = registers.invalidation_queue();
         if !ring.contains(registers.iqt) {
-            queue_error(registers, iqei::TAIL, effects);
+            queue_error(state, iqei::TAIL, effects);
             return false;
         }
         let head = registers.iqh;
         let wide = Iqa::from(registers.iqa).dw() != 0;
         let Some(words) = read_descriptor(mem, ring.entry(head), wide) else {
-            queue_error(registers, iqei::FETCH, effects);
+            queue_error(state, iqei::FETCH, effects);
             return false;
         };
         let command = match Command::decode(&self.features, wide, words) {
             Ok(command) => command,
             Err(illegal) => {
-                queue_error(registers, illegal.0, effects);
+                queue_error(state, illegal.0, effects);
                 return false;
             }
         };
@@ -288,7 +288,10 @@ fn read_descriptor(mem: &dyn GuestMemory, at: u64, wide: bool) -> Option<[u64; 4
     Some(words)
 }
 
-pub(super) fn queue_error(registers: &mut Registers, reason: u64, effects: &mut Effects) {
+/// The queue stops at its head. What stands there is fetched again, and done as a whole.
+pub(super) fn queue_error(state: &mut State, reason: u64, effects: &mut Effects) {
+    state.assigned.abandon();
+    let registers = &mut state.registers;
     registers.iqercd = Iqercd::from(registers.iqercd).with_iqei(reason).bits();
     send(registers.queue_error(Fsts::default().with_iqe(1)), effects);
 }

@@ -199,6 +199,44 @@ fn a_register_invalidates_every_address_space_in_turns() {
 }
 
 #[test]
+fn a_register_request_that_is_repeated_begins_anew() {
+    let mut scene = Scene::enabled();
+    let entry = scene.first();
+    for pasid in 0..64 {
+        scene.guest.set_pasid(scene.function, pasid, &entry);
+    }
+    let leaf = scene.guest.mem.get(scene.function.directory) & !0xfff;
+    scene.repeat(leaf);
+    scene.turns(Invalidation::PasidGlobal);
+    let forwarded = |scene: &Scene| -> usize {
+        let sizes = |call| if let Call::Invalidate(batch) = call { batch.len() } else { 0 };
+        scene.host.calls().into_iter().map(sizes).sum()
+    };
+    let global = Invalidation::IotlbGlobal;
+    scene.devices.invalidated_by_register(&scene.guest.mem, &global);
+    let first = forwarded(&scene);
+    assert!(scene.devices.is_behind() && first > 0);
+    scene.devices.invalidated_by_register(&scene.guest.mem, &global);
+    settle(&mut scene.devices, &scene.guest.mem);
+    // What waited of the first one may be among them.
+    assert!(forwarded(&scene) > PASIDS, "{first} of the first one");
+    // One that failed is over, and a descriptor at the queue's start is another.
+    scene
+        .host
+        .fail(Failure::Invalidate(2, Error::Failed { call: "IOMMU_HWPT_INVALIDATE", errno: libc::EIO }));
+    scene.devices.invalidated_by_register(&scene.guest.mem, &global);
+    settle(&mut scene.devices, &scene.guest.mem);
+    scene.host.calls();
+    let mut all = 0;
+    while scene.devices.collect(&global, 0) != Progress::Done {
+        scene.devices.flush().unwrap();
+        all += forwarded(&scene);
+    }
+    scene.devices.flush().unwrap();
+    assert_eq!(all + forwarded(&scene), PASIDS + 1);
+}
+
+#[test]
 fn a_search_stops_where_it_was_enough() {
     use crate::vtd::config::Seek;
     let scene = Scene::enabled();

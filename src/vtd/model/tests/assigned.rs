@@ -242,3 +242,100 @@ fn a_full_queue_and_lost_requests_are_an_overflow() {
     scene.submit(&[response(0, 0), wait(1)]);
     assert_eq!(scene.host.calls(), []);
 }
+
+/// Directory entries of a table of 2^20 PASIDs.
+const DIRECTORY: usize = 1 << 14;
+
+fn iotlb_domain() -> [u64; 4] {
+    [u64::from(DID) << 16 | 2 << 4 | 2, 0, 0, 0]
+}
+
+fn every_pasid() -> [u64; 4] {
+    [3 << 4 | 7, 0, 0, 0]
+}
+
+impl Scene {
+    /// As many PASIDs as a device may have, and the queue's head at 0.
+    fn crowded() -> Self {
+        let mut scene = Self::new();
+        scene.crowd(scene.function);
+        scene.submit(&[every_pasid(), wait(1)]);
+        assert_eq!(scene.host.bindings(), nested::vtd::PASIDS + 1);
+        scene.restart_queue();
+        scene.host.calls();
+        scene
+    }
+
+    /// Every directory entry of the device names one table with 64 entries.
+    fn crowd(&self, function: Function) {
+        for pasid in 0..64 {
+            self.guest.set_pasid(function, pasid, &pasid_first(&self.tables, DID));
+        }
+        let leaf = self.guest.mem.get(function.directory);
+        self.guest.mem.put_all(function.directory, &[leaf; DIRECTORY]);
+    }
+
+    /// The guest switches the queue off, and on again with the tail at 0. No bottom half runs.
+    fn restart_queue(&mut self) {
+        self.vtd.mmio_write(&self.guest.mem, reg::GCMD, 1 << 31, 4);
+        self.vtd.mmio_write(&self.guest.mem, reg::IQT, 0, 4);
+        self.vtd.mmio_write(&self.guest.mem, reg::GCMD, 1 << 31 | 1 << 26, 4);
+        self.tail = 0;
+    }
+
+    /// Descriptors are given, and no bottom half runs.
+    fn give(&mut self, descriptors: &[[u64; 4]]) -> Vec<Effect> {
+        for descriptor in descriptors {
+            self.guest.mem.put_all(QUEUE + self.tail, descriptor);
+            self.tail = (self.tail + 32) % 8192;
+        }
+        self.vtd.mmio_write(&self.guest.mem, reg::IQT, self.tail, 4).0
+    }
+}
+
+#[test]
+fn a_queue_that_was_switched_off_resumes_no_descriptor_in_the_middle() {
+    let all = nested::vtd::PASIDS + 1;
+    // Translations of a domain.
+    let mut scene = Scene::crowded();
+    assert_eq!(scene.give(&[iotlb_domain(), wait(2)]), []);
+    let first: usize = scene.batches().iter().sum();
+    assert!((1..all).contains(&first), "{first}");
+    scene.restart_queue();
+    // What waited was forwarded before the queue went off.
+    scene.batches();
+    assert_eq!(scene.submit(&[iotlb_domain(), wait(3)]), [status(3)]);
+    assert_eq!(scene.batches().iter().sum::<usize>(), all);
+    // Tables: an entry that the first walk is past changes while the queue is off.
+    let mut scene = Scene::crowded();
+    assert_eq!(scene.give(&[every_pasid(), wait(2)]), []);
+    scene.restart_queue();
+    let other = scene.guest.first_stage(4);
+    scene.guest.set_pasid(scene.function, PASID, &pasid_first(&other, DID));
+    assert_eq!(scene.submit(&[every_pasid(), wait(3)]), [status(3)]);
+    let Some(Config::FirstStage(bound)) = scene.bound() else { panic!("{:?}", scene.bound()) };
+    assert_eq!(bound.table, other.root);
+}
+
+#[test]
+fn a_descriptor_in_error_is_done_as_a_whole_when_it_is_given_again() {
+    let all = nested::vtd::PASIDS + 1;
+    // A host fails at a part of it; the rest of that part was not tried.
+    let mut scene = Scene::crowded();
+    scene.host.fail(Failure::Invalidate(2, io_error()));
+    assert_eq!(scene.submit(&[iotlb_domain(), wait(2)]), [msi(FAULT_MSI)]);
+    assert_eq!((scene.read(reg::IQH), scene.read(reg::FSTS) & 1 << 4), (0, 1 << 4));
+    scene.batches();
+    assert_eq!(scene.write(reg::FSTS, 1 << 4), [status(2)]);
+    assert_eq!(scene.batches().iter().sum::<usize>(), all);
+    // Software replaces it by what cannot be, and puts it back.
+    let mut scene = Scene::crowded();
+    assert_eq!(scene.give(&[iotlb_domain(), wait(2)]), []);
+    scene.guest.mem.put_all(QUEUE, &[0xf; 4]);
+    assert_eq!(scene.run(), [msi(FAULT_MSI)]);
+    scene.guest.mem.put_all(QUEUE, &iotlb_domain());
+    scene.vtd.mmio_write(&scene.guest.mem, reg::FECTL, 0, 4);
+    scene.batches();
+    assert_eq!(scene.write(reg::FSTS, 1 << 4), [status(2)]);
+    assert_eq!(scene.batches().iter().sum::<usize>(), all);
+}

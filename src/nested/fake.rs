@@ -47,6 +47,8 @@ struct Inner {
 pub enum Failure {
     /// Of the next call that binds.
     Bind(Error),
+    /// Of the next call that binds to something else.
+    Replace(Error),
     /// Of the next batch, after as many.
     Invalidate(usize, Error),
 }
@@ -237,6 +239,10 @@ impl Host for FakeHost {
     fn replace(&self, binding: BindingId, config: &Config, _faults: FaultRouting) -> Result<()> {
         let mut inner = self.inner.lock().unwrap();
         inner.failure()?;
+        if let Some(Failure::Replace(error)) = inner.failures.front().cloned() {
+            inner.failures.pop_front();
+            return Err(error);
+        }
         let Some((device, pasid, _)) = inner.bindings.get(&binding).copied() else {
             return Err(Error::UnknownBinding(binding));
         };

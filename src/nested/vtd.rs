@@ -100,7 +100,7 @@ impl AssignedDevices {
         })
     }
 
-    /// Takes a device in, and binds it as the guest's unit says now.
+    /// Takes a device in, and binds it as the guest's unit says now. What is left of that, [`is_behind`](Self::is_behind) says.
     ///
     /// # Errors
     /// The unit offers more than the host has, or the host fails. The device is not taken in then.
@@ -132,12 +132,16 @@ impl AssignedDevices {
             _ => Walk::new(Cause::Registers),
         };
         self.guest.walk = Some(before.with(serial, Scope::All));
-        match self.advance(mem) {
-            (_, None) => Ok(()),
-            (_, Some(error)) => {
+        match self.advance(mem).1 {
+            Some(failed) if failed.serial == serial => {
                 self.devices.retain(|device| device.serial != serial);
-                Err(error)
+                Err(failed.error)
             }
+            Some(failed) => {
+                failed.log();
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
@@ -172,8 +176,8 @@ impl AssignedDevices {
     pub fn proceed(&mut self, mem: &dyn GuestMemory) -> Progress {
         if self.walks_for_registers() {
             let (progress, failed) = self.advance(mem);
-            if let Some(error) = failed {
-                log::error!(target: HOST_ERRORS, "an assigned device keeps its old translation: {error}");
+            if let Some(failed) = failed {
+                failed.log();
             }
             if progress != Progress::Done {
                 return progress;
@@ -217,7 +221,7 @@ impl AssignedDevices {
         }
         match self.advance(mem) {
             (progress, None) => Ok(progress),
-            (_, Some(error)) => Err(NotForwarded { position, error }),
+            (_, Some(failed)) => Err(NotForwarded { position, error: failed.error }),
         }
     }
 

@@ -574,7 +574,12 @@ impl<E: Engine> Model for Vtd<E> {
     }
 
     fn assign(&self, mem: &dyn GuestMemory, assignment: Assignment) -> nested::Result<()> {
-        lock(&self.state).assigned.add(mem, assignment)
+        let mut state = lock(&self.state);
+        let added = state.assigned.add(mem, assignment);
+        if state.assigned.is_behind() {
+            self.pending.want();
+        }
+        added
     }
 
     fn unassign(&self, device: DeviceId) -> Effects {

@@ -54,7 +54,21 @@ pub(super) struct Walk {
     done: usize,
     inside: Option<Inside>,
     /// The last failure that left an old binding.
-    failed: Option<Error>,
+    failed: Option<Failed>,
+}
+
+/// A device keeps its old translation.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) serial: u64,
+    pub(super) error: Error,
+}
+
+impl Failed {
+    /// For where the guest cannot be told.
+    pub(super) fn log(&self) {
+        log::error!(target: HOST_ERRORS, "an assigned device keeps its old translation: {}", self.error);
+    }
 }
 
 /// In the middle of a device.
@@ -110,7 +124,7 @@ impl AssignedDevices {
     }
 
     /// Goes on with the walk that is under way, and says at its end whether a device kept an old binding.
-    pub(super) fn advance(&mut self, mem: &dyn GuestMemory) -> (Progress, Option<Error>) {
+    pub(super) fn advance(&mut self, mem: &dyn GuestMemory) -> (Progress, Option<Failed>) {
         let Some(mut walk) = self.guest.walk.take() else { return (Progress::Done, None) };
         while let Some((serial, scope)) = walk.devices.get(walk.done).copied() {
             let Some(at) = self.devices.iter().position(|device| device.serial == serial) else {
@@ -144,11 +158,13 @@ impl AssignedDevices {
         device: &mut Device<Spaces>,
         scope: Scope,
         inside: Option<Inside>,
-        failed: &mut Option<Error>,
+        failed: &mut Option<Failed>,
     ) -> Step {
         if !self.work.has(STEP) {
             return Step::Later(inside);
         }
+        let serial = device.serial;
+        let of_device = |error: Option<Error>| error.map(|error| Failed { serial, error });
         let f = self.guest.features;
         let counted = Counted::new(mem);
         let mut changed = Vec::new();
@@ -163,7 +179,7 @@ impl AssignedDevices {
                 let space = view.rid(&counted, &f, device.sid, &device.own.capabilities);
                 if scope.covers(device.own.rid.tag) || scope.covers(space.tag) {
                     let result = self.bind_rid(device, &space, &mut changed);
-                    *failed = result.or(failed.take());
+                    *failed = of_device(result).or(failed.take());
                 }
                 let table = view.table.filter(|table| table.with_pasid);
                 // PASID 0 of a host is that of requests without PASID.
@@ -182,7 +198,7 @@ impl AssignedDevices {
                     let known = device.own.pasids.get(&pasid).and_then(|bound| bound.tag);
                     if scope.covers(known) || scope.covers(space.tag) {
                         let result = self.bind_pasid(device, pasid, &space, &mut changed);
-                        *failed = result.or(failed.take());
+                        *failed = of_device(result).or(failed.take());
                     }
                     Step::Inside(Inside { next: pasid.saturating_add(1), ..inside })
                 }

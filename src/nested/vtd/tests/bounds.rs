@@ -237,6 +237,46 @@ fn a_register_request_that_is_repeated_begins_anew() {
 }
 
 #[test]
+fn another_device_that_fails_does_not_remove_the_one_that_is_plugged() {
+    let error = || Error::Failed { call: "IOMMU_HWPT_ALLOC", errno: libc::EIO };
+    // The host fails to bind the first device and to abort it, and the device's directory takes several turns.
+    let under_way = || {
+        let mut scene = Scene::new();
+        let entry = scene.first();
+        scene.guest.set_pasid(scene.function, 0, &entry);
+        let root = scene.guest.scalable_root();
+        scene.host.fail(Failure::Replace(error()));
+        scene.host.fail(Failure::Replace(error()));
+        scene.devices.set_state(&scene.guest.mem, VtdState::On(root));
+        assert!(scene.devices.is_behind());
+        scene
+    };
+    let mut scene = under_way();
+    let mut turns = 1;
+    while scene.devices.proceed(&scene.guest.mem) != Progress::Done {
+        turns += 1;
+    }
+    // The walk ends in the turn in which another device is plugged.
+    let mut scene = under_way();
+    for _ in 1..turns {
+        assert_eq!(scene.devices.proceed(&scene.guest.mem), Progress::Later);
+    }
+    assert_eq!(scene.devices.add(&scene.guest.mem, scene.host.device(2, OTHER)), Ok(()));
+    assert!(!scene.devices.is_behind());
+    assert_eq!(scene.host.bound(2, None), Some(Config::Abort));
+    // Its own failure takes it out again.
+    assert_eq!(scene.devices.remove(DeviceId(2)), Some(OTHER));
+    let other = scene.guest.function(OTHER);
+    let small = scene.guest.context0(other).with_pdts(0);
+    scene.guest.set_context(other, small, ScalableContext1::default());
+    scene.guest.set_pasid(other, 0, &scene.first());
+    scene.host.fail(Failure::Replace(error()));
+    scene.host.fail(Failure::Replace(error()));
+    assert_eq!(scene.devices.add(&scene.guest.mem, scene.host.device(2, OTHER)), Err(error()));
+    assert_eq!((scene.devices.devices.len(), scene.host.bound(2, None)), (1, None));
+}
+
+#[test]
 fn a_search_stops_where_it_was_enough() {
     use crate::vtd::config::Seek;
     let scene = Scene::enabled();

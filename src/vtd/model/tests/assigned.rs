@@ -339,3 +339,19 @@ fn a_descriptor_in_error_is_done_as_a_whole_when_it_is_given_again() {
     assert_eq!(scene.write(reg::FSTS, 1 << 4), [status(2)]);
     assert_eq!(scene.batches().iter().sum::<usize>(), all);
 }
+
+#[test]
+fn a_device_that_is_plugged_into_a_running_guest_is_bound_without_another_register_write() {
+    let mut scene = Scene::new();
+    let other = scene.guest.function(SID + 8);
+    scene.crowd(other);
+    scene.vtd.assign(&scene.guest.mem, scene.host.device(2, SID + 8)).unwrap();
+    let mut runs = 0;
+    while scene.vtd.needs_run() {
+        scene.run();
+        runs += 1;
+    }
+    assert!(runs > 1, "{runs}");
+    assert!(scene.host.bound(2, Some(4000)).is_some());
+    assert_eq!(scene.submit(&[wait(5)]), [status(5)]);
+}

@@ -51,6 +51,11 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.0.retain_mut(|(key, value)| keep(key, value));
     }
 
+    /// Everything, in order; nothing is left.
+    pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> {
+        self.0.drain(..)
+    }
+
     /// The first key from that one on.
     pub fn next_key(&self, from: K) -> Option<K> {
         let at = self.0.partition_point(|(key, _)| *key < from);
@@ -82,4 +87,6 @@ fn keys_are_in_order_and_each_once() {
     assert_eq!((map.remove(&1), map.remove(&1), map.len()), (Some(10), None, 2));
     map.retain(|key, _| *key == 3);
     assert_eq!((map.len(), map.get(&3)), (1, Some(&30)));
+    assert_eq!(map.drain().collect::<Vec<_>>(), [(3, 30)]);
+    assert_eq!(map.len(), 0);
 }

@@ -72,6 +72,10 @@ pub struct Spaces {
     rid: Bound,
     /// Page request groups that wait for the guest.
     open: SortedMap<(Option<SubstreamId>, u16), Cookie>,
+    /// The guest numbers it otherwise than before, and no walk has looked at all of it since.
+    is_renamed: bool,
+    /// Groups that were asked for by an old number, for which no answer can come.
+    given_up: Vec<(Option<SubstreamId>, Cookie)>,
 }
 
 /// The guest's unit.
@@ -124,6 +128,8 @@ impl AssignedDevices {
             pasids: SortedMap::new(),
             rid,
             open: SortedMap::new(),
+            is_renamed: false,
+            given_up: Vec::new(),
         };
         let serial = self.next_serial();
         self.devices.push(Device { serial, sid, own, assignment });

@@ -4,11 +4,10 @@
 //! A guest decides how large its tables are, so a walk is done in turns. It stops between two address spaces, and goes on
 //! there.
 
-use super::super::assigned::{Assignment, Device};
+use super::super::assigned::{Assignment, Device, answer};
 use super::super::binding::Binding;
 use super::super::error::{Error, Result};
-use super::super::host::{BindingId, Config, FaultRouting, Invalidation as HostInvalidation};
-use super::super::sorted::SortedMap;
+use super::super::host::{BindingId, Config, FaultRouting, Invalidation as HostInvalidation, Response};
 use super::super::work::{Counted, Progress, STEP};
 use super::entry::{self, Space};
 use super::{AssignedDevices, Bound, PASIDS, Spaces, VtdState};
@@ -114,9 +113,9 @@ impl AssignedDevices {
     pub(super) fn start(&mut self, cause: Cause, scope: Scope, concerned: impl Fn(StreamId) -> bool) -> bool {
         let mut walk = Walk::new(cause);
         for device in &mut self.devices {
-            let is_renamed = device.rename();
-            if is_renamed || concerned(device.sid) {
-                walk = walk.with(device.serial, if is_renamed { Scope::All } else { scope });
+            device.rename();
+            if device.own.is_renamed || concerned(device.sid) {
+                walk = walk.with(device.serial, scope);
             }
         }
         self.guest.walk = Some(walk);
@@ -168,8 +167,9 @@ impl AssignedDevices {
         let f = self.guest.features;
         let counted = Counted::new(mem);
         let mut changed = Vec::new();
-        let is_renamed = device.rename();
-        let step = match inside.filter(|inside| !is_renamed && inside.sid == device.sid) {
+        device.rename();
+        let scope = if device.own.is_renamed { Scope::All } else { scope };
+        let step = match inside.filter(|inside| inside.sid == device.sid) {
             None => {
                 let root = match self.guest.state {
                     VtdState::Off => None,
@@ -186,7 +186,11 @@ impl AssignedDevices {
                 Step::Inside(Inside { sid: device.sid, table, next: 1, is_full: false })
             }
             Some(mut inside) => match self.next_candidate(&counted, device, scope, &mut inside) {
-                Seek::End => Step::Done,
+                Seek::End if self.answer_given_up(device) => {
+                    device.own.is_renamed = false;
+                    Step::Done
+                }
+                Seek::End => Step::Later(Some(inside)),
                 Seek::Stopped(next) => Step::Later(Some(Inside { next, ..inside })),
                 Seek::Found(pasid) => {
                     let space = match &inside.table {
@@ -209,6 +213,7 @@ impl AssignedDevices {
         for (pasid, binding) in changed {
             // The host has answered what was open, and forgotten what was cached.
             device.own.open.retain(|(of, _), _| *of != pasid);
+            device.own.given_up.retain(|(of, _)| *of != pasid);
             self.batch.retain(|waiting| !is_of(&waiting.what, binding));
         }
         if let Step::Later(_) = step {
@@ -217,6 +222,21 @@ impl AssignedDevices {
             let _ = self.work.has(u32::MAX);
         }
         step
+    }
+
+    /// Answers groups that were asked for by an old number, as many as there is room for. `false`: some are left.
+    fn answer_given_up(&mut self, device: &mut Device<Spaces>) -> bool {
+        let host = device.assignment.host.as_ref();
+        while !device.own.given_up.is_empty() {
+            if !self.work.has(STEP) {
+                return false;
+            }
+            self.work.spend_calls(1);
+            if let Some((_, cookie)) = device.own.given_up.pop() {
+                answer(host, cookie, Response::Invalid);
+            }
+        }
+        true
     }
 
     /// The next PASID that may have changed: one that is bound, or one that is present.
@@ -376,15 +396,17 @@ impl AssignedDevices {
 }
 
 impl Device<Spaces> {
-    /// Asks for the guest's number of it. Whether it has changed; then nothing that was asked by the old one is answered.
-    fn rename(&mut self) -> bool {
+    /// Asks for the guest's number of it. Where it has changed, the guest's answers to what was asked by the old one find
+    /// nothing: the walk that is to look at the whole device refuses what no end of a binding has answered.
+    fn rename(&mut self) {
         let sid = (self.assignment.stream)();
         if sid == self.sid {
-            return false;
+            return;
         }
-        self.own.open = SortedMap::new();
+        let Spaces { open, given_up, is_renamed, .. } = &mut self.own;
+        given_up.extend(open.drain().map(|((pasid, _), cookie)| (pasid, cookie)));
+        *is_renamed = true;
         self.sid = sid;
-        true
     }
 
     /// Who answers page requests of an address space: the guest, if it enabled them and the host passes them on.

@@ -158,3 +158,42 @@ fn requests_by_an_old_number_are_given_up() {
     scene.devices.respond(0x200, Some(5), 4, PageResponseCode::Success);
     assert!(!scene.host.calls().iter().any(|call| matches!(call, Call::Respond(..))));
 }
+
+#[test]
+fn requests_by_an_old_number_are_answered_where_the_table_stays() {
+    let mut scene = Bridges::new(&[1]);
+    scene.on();
+    // The entry for the new number has the same table, so that no binding ends.
+    let function = scene.guest.function(0x300);
+    scene.guest.set_pasid(function, 5, &pasid_first(&scene.tables[0], DID));
+    for group in 0..400 {
+        scene.host.fault(fault(1, group, true, group.into()));
+    }
+    while scene.devices.open_groups() < 400 {
+        scene.devices.page_requests();
+    }
+    scene.host.calls();
+    scene.number(&[3]);
+    // A call counts for many reads: these take more than a turn.
+    let (mut progress, mut answers) = (Progress::Later, Vec::new());
+    while progress != Progress::Done {
+        progress = scene.devices.invalidated(&scene.guest.mem, &Invalidation::ContextGlobal, 0).unwrap();
+        answers.push(scene.host.calls().len());
+    }
+    answers.retain(|calls| *calls != 0);
+    assert_eq!((scene.host.open(), scene.devices.open_groups()), (0, 0));
+    assert!(answers.len() > 1 && answers.iter().all(|calls| *calls <= 256), "{answers:?}");
+    assert_eq!(scene.bound(), [scene.of(1)]);
+    // A walk that is given up leaves none of them behind.
+    scene.host.fault(fault(1, 4, true, 500));
+    scene.devices.page_requests();
+    scene.number(&[1]);
+    assert_eq!(
+        scene.devices.invalidated(&scene.guest.mem, &Invalidation::ContextGlobal, 0),
+        Ok(Progress::Later)
+    );
+    scene.invalidate(Invalidation::ContextDevice { sid: 0x200, function_mask: 0 });
+    assert_eq!((scene.host.open(), scene.devices.open_groups()), (0, 0));
+    let invalid = Call::Respond(Cookie(500), Response::Invalid);
+    assert_eq!(scene.host.calls().iter().filter(|call| **call == invalid).count(), 1);
+}

@@ -234,26 +234,23 @@ const SUITES: &[Row] = &[
     row(Suite::Messages, 0.5, messages::run),
 ];
 
-/// What the packages are for that any wanted suite will ask for: it is better to fail for want of one now than in half an hour.
-fn needs(runner: &Runner) -> Result<Vec<Need>> {
-    let source = &runner.source;
-    let soaks = runner.suites.contains(&Suite::Soak);
-    let wanted: Vec<Suite> =
-        SUITES.iter().map(|row| row.suite).filter(|suite| soaks || runner.wants_suite(*suite)).collect();
+/// Suites that start no QEMU.
+const WITHOUT_QEMU: &[Suite] = &[Suite::Lint, Suite::Unit];
+
+/// What suites need whatever is in the cache: a QEMU that was built before needs its libraries to start, and the C examples
+/// are compiled with the headers of the same packages.
+fn standing_needs(wanted: &[Suite]) -> Vec<Need> {
     let any = |suites: &[Suite]| suites.iter().any(|suite| wanted.contains(suite));
     let mut needs = Vec::new();
-    if wanted.iter().any(|suite| ![Suite::Lint, Suite::Unit].contains(suite)) {
-        needs.extend(setup::qemu::needs(source)?);
-        needs.push(Need::FirmwareX86);
-    }
-    if wanted.iter().any(|suite| boots_guests(*suite)) {
-        for model in [Model::Smmuv3, Model::Vtd] {
-            needs.extend(setup::kernel::needs(source, model, PageSize::K4)?);
-        }
-        needs.extend(setup::rust::needs());
+    if wanted.iter().any(|suite| !WITHOUT_QEMU.contains(suite)) {
+        needs.extend([Need::Qemu, Need::FirmwareX86]);
     }
     if any(&[Suite::Matrix, Suite::Units]) {
         needs.push(Need::FirmwareArm);
+    }
+    // The first assembles a program of its own; the second's toolchains have no target of the guest's.
+    if any(&[Suite::Interrupts, Suite::Fresh]) {
+        needs.push(Need::KernelArm64);
     }
     // Their kernels and modules are compiled from what is not in the cache of a first run.
     if any(&[Suite::Matrix, Suite::Driver]) {
@@ -267,6 +264,25 @@ fn needs(runner: &Runner) -> Result<Vec<Need>> {
     }
     if any(&[Suite::Vhost]) {
         needs.push(Need::Testpmd);
+    }
+    needs
+}
+
+/// What the packages are for that any wanted suite will ask for: it is better to fail for want of one now than in half an hour.
+fn needs(runner: &Runner) -> Result<Vec<Need>> {
+    let source = &runner.source;
+    let soaks = runner.suites.contains(&Suite::Soak);
+    let wanted: Vec<Suite> =
+        SUITES.iter().map(|row| row.suite).filter(|suite| soaks || runner.wants_suite(*suite)).collect();
+    let mut needs = standing_needs(&wanted);
+    if wanted.iter().any(|suite| !WITHOUT_QEMU.contains(suite)) {
+        needs.extend(setup::qemu::needs(source)?);
+    }
+    if wanted.iter().any(|suite| boots_guests(*suite)) {
+        for model in [Model::Smmuv3, Model::Vtd] {
+            needs.extend(setup::kernel::needs(source, model, PageSize::K4)?);
+        }
+        needs.extend(setup::rust::needs());
     }
     Ok(needs)
 }
@@ -362,4 +378,13 @@ fn finish(runner: &Runner, started: Instant) -> Result<u8> {
     let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
     println!("{passed} passed, {failed} failed{skipped}");
     Ok(if failed == 0 && passed > 0 { exit::PASS } else { exit::FAIL })
+}
+
+#[test]
+fn packages_hang_on_suites_and_not_on_the_cache() {
+    for Row { suite, .. } in SUITES.iter().filter(|row| !WITHOUT_QEMU.contains(&row.suite)) {
+        assert!(standing_needs(&[*suite]).contains(&Need::Qemu), "{suite:?} starts QEMU");
+    }
+    assert!(standing_needs(WITHOUT_QEMU).is_empty());
+    assert!(standing_needs(&[Suite::Interrupts]).contains(&Need::KernelArm64));
 }

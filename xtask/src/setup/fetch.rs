@@ -218,32 +218,42 @@ pub fn member(source: &Path, name: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The command that downloads one address into `to`, resuming when it can; none where no program for it is installed.
+pub fn downloader(address: &str, to: &Path) -> Option<Command> {
+    if on_path("curl") {
+        let mut c = Command::new("curl");
+        c.args(["-fsSL", "--retry", "2", "--connect-timeout", "20", "-C", "-", "-o"]).arg(to).arg(address);
+        return Some(c);
+    }
+    if Path::new(APT_HELPER).exists() {
+        let mut c = Command::new(APT_HELPER);
+        c.arg("download-file").arg(address).arg(to);
+        return Some(c);
+    }
+    on_path("wget").then(|| {
+        let mut c = Command::new("wget");
+        c.args(["-q", "-c", "-O"]).arg(to).arg(address);
+        c
+    })
+}
+
+const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
+
 /// Downloads one address into `to`, resuming when it can.
 ///
 /// # Errors
 ///
 /// One line that says why.
 pub fn download(step: &Step, address: &str, to: &Path, size: u64) -> Result<()> {
-    let mut command = if on_path("curl") {
-        let mut c = Command::new("curl");
-        c.args(["-fsSL", "--retry", "2", "--connect-timeout", "20", "-C", "-", "-o"]).arg(to).arg(address);
-        c
-    } else if Path::new("/usr/lib/apt/apt-helper").exists() {
-        let mut c = Command::new("/usr/lib/apt/apt-helper");
-        c.arg("download-file").arg(address).arg(to);
-        c
-    } else {
-        let mut c = Command::new("wget");
-        c.args(["-q", "-c", "-O"]).arg(to).arg(address);
-        c
-    };
+    let mut command = downloader(address, to)
+        .ok_or_else(|| advice("there is no program to download with", "install curl"))?;
     step.note(&crate::ui::shell_words(&command));
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| advice(format!("no program to download with: {e}"), "install curl"))?;
+        .map_err(|e| advice(format!("cannot start the program that downloads: {e}"), "install curl"))?;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;

@@ -7,7 +7,7 @@ mod places;
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -283,8 +283,47 @@ fn stand_ins(dir: &Path, rustup: Rustup) -> Result<Option<OsString>> {
     }
     let mut path = vec![bin, real.join("bin")];
     let usual = std::env::var_os("PATH").unwrap_or_default();
-    path.extend(std::env::split_paths(&usual).filter(|dir| !dir.join("rustup").exists()));
+    for (n, usual) in std::env::split_paths(&usual).enumerate() {
+        path.push(if usual.join("rustup").exists() {
+            without_rustup(&usual, &dir.join(format!("path-{n}")))?
+        } else {
+            usual
+        });
+    }
     Ok(Some(std::env::join_paths(path).context("PATH")?))
+}
+
+/// Links to a directory's programs, but for rustup and what is rustup under another name (`cargo`, `rustc`). Where it is
+/// `/usr/bin`, the C compiler and the shell are beside it.
+fn without_rustup(from: &Path, to: &Path) -> Result<PathBuf> {
+    let file_of = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    let rustup = file_of(&from.join("rustup"));
+    place::make_dir(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let (program, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if name != "rustup" && file_of(&program) != rustup {
+            symlink(&program, to.join(&name)).with_context(|| format!("linking {}", program.display()))?;
+        }
+    }
+    Ok(to.to_owned())
+}
+
+#[test]
+fn what_is_beside_rustup_stays_on_path() {
+    let dir = std::env::temp_dir().join(format!("qemu-iommu-beside-rustup-{}", std::process::id()));
+    let (from, to) = (dir.join("from"), dir.join("to"));
+    fs::create_dir_all(&from).unwrap();
+    for name in ["rustup", "cc", "sh"] {
+        fs::write(from.join(name), name).unwrap();
+    }
+    symlink("rustup", from.join("cargo")).unwrap();
+    fs::hard_link(from.join("rustup"), from.join("rustc")).unwrap();
+    without_rustup(&from, &to).unwrap();
+    let mut names: Vec<_> = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["cc", "sh"]);
+    assert_eq!(fs::read(to.join("cc")).unwrap(), b"cc");
+    fs::remove_dir_all(&dir).unwrap();
 }
 
 fn script(file: &Path, text: &str) -> Result<()> {

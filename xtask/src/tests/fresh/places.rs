@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -190,6 +190,9 @@ fn packages_of_the_day(runner: &Runner, dir: PathBuf) -> Result<Verdict> {
     else {
         return Ok(Verdict::Skip("apt is configured with no archive of Debian".into()));
     };
+    if fetch::downloader("", Path::new("")).is_none() {
+        return Ok(Verdict::Skip("no program to download with: install curl".into()));
+    }
     let relayed = dir.join("relayed");
     fs::create_dir_all(&relayed)?;
     let server = Server::start(move |path| {
@@ -197,11 +200,9 @@ fn packages_of_the_day(runner: &Runner, dir: PathBuf) -> Result<Verdict> {
         // `/DAY/…` below the archive, `-security/DAY/…` below the other.
         let (suffix, rest) = rest.split_once(&format!("/{}/", fetch::DAY))?;
         let to = relayed.join(rest.replace('/', "_"));
-        let got = Command::new("curl")
-            .args(["-fsSL", "--retry", "2", "-o"])
-            .arg(&to)
-            .arg(format!("{mirror}{suffix}/{rest}"))
-            .status();
+        let _ = fs::remove_file(&to);
+        let mut c = fetch::downloader(&format!("{mirror}{suffix}/{rest}"), &to)?;
+        let got = c.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         got.is_ok_and(|status| status.success()).then_some(to)
     })?;
     let step = Step::begin("firmware of the archive's day", "fresh-packages")?;

@@ -211,10 +211,25 @@ pub fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|v| v == "true" || v == "1")
 }
 
-/// The command that installs them.
+/// The command by which the user of this process installs them.
 pub fn install_command(missing: &[&Package]) -> String {
     let names: Vec<&str> = missing.iter().map(|p| p.name).collect();
-    format!("sudo apt-get update && sudo apt-get install --no-install-recommends {}", names.join(" "))
+    install_line(&names.join(" "), is_root(), on_path("sudo"))
+}
+
+fn install_line(names: &str, root: bool, sudo: bool) -> String {
+    let by = if sudo && !root { "sudo " } else { "" };
+    let line = format!("{by}apt-get update && {by}apt-get install --no-install-recommends {names}");
+    if root || sudo { line } else { format!("su - -c '{line}'") }
+}
+
+/// What to do where packages are missing and were not installed. `--yes` helps where it was not given and can be followed.
+fn ways_out(line: String, can_install: bool, yes: bool) -> String {
+    if can_install && !yes {
+        format!("{line}\nor give --yes: the same command installs them then")
+    } else {
+        line
+    }
 }
 
 /// Makes sure that the packages for `needs` are there: lists what is missing and what for, installs it after a
@@ -242,18 +257,22 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
         ));
     }
     let root = is_root();
+    let can_install = root || on_path("sudo");
     let go = if root && is_ci() {
         true
     } else if yes {
-        root || on_path("sudo")
+        can_install
     } else {
-        std::io::stdin().is_terminal() && (root || on_path("sudo")) && asked()
+        std::io::stdin().is_terminal() && can_install && asked()
     };
     if !go {
         return Err(advice(
             format!("{} packages are missing (list above)", missing.len()),
-            install_command(&missing),
+            ways_out(install_command(&missing), can_install, yes),
         ));
+    }
+    if !root {
+        authenticate(&missing)?;
     }
     let step = Step::begin("packages", "packages")?;
     let apt = |args: &[&str]| {
@@ -278,6 +297,19 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
     }
     step.finish(&format!("{} installed", missing.len()));
     Ok(())
+}
+
+/// Lets sudo ask for the password before a step draws over its prompt. Without a terminal it cannot ask, and apt-get may be
+/// allowed without a password all the same.
+fn authenticate(missing: &[&Package]) -> Result<()> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let status = Command::new("sudo").arg("-v").status();
+    if status.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    Err(advice("sudo does not let this user install packages", install_command(missing)))
 }
 
 /// What the configured archives do not have any more is in the distribution's archive of all versions, signed as ever.
@@ -333,4 +365,23 @@ fn asked() -> bool {
 fn patterns_match_files() {
     assert!(matches("/et*/pass*"));
     assert!(!matches("/et*/no-such-file*"));
+}
+
+#[test]
+fn the_command_is_one_that_its_user_can_run() {
+    assert_eq!(
+        install_line("bc kmod", true, true),
+        "apt-get update && apt-get install --no-install-recommends bc kmod"
+    );
+    assert_eq!(
+        install_line("bc", false, true),
+        "sudo apt-get update && sudo apt-get install --no-install-recommends bc"
+    );
+    assert_eq!(
+        install_line("bc", false, false),
+        "su - -c 'apt-get update && apt-get install --no-install-recommends bc'"
+    );
+    assert!(ways_out("line".into(), true, false).contains("--yes"));
+    assert_eq!(ways_out("line".into(), true, true), "line");
+    assert_eq!(ways_out("line".into(), false, false), "line");
 }

@@ -142,16 +142,17 @@ pub fn pinned(p: &Pinned, sources: Option<&Path>) -> Result<PathBuf> {
         let _ = fs::remove_file(&partial);
     }
     for address in addresses {
-        match download(&step, &address, &partial, p.size) {
+        let resumed = has_begun(&partial);
+        let mut got = download_pinned(&step, &address, &partial, p);
+        // The beginning was another's: this address may have the right one.
+        if got.is_err() && resumed && !partial.exists() {
+            got = download_pinned(&step, &address, &partial, p);
+        }
+        match got {
             Ok(()) => {
-                let sum = place::sha256(&partial)?;
-                if sum == p.sha256 {
-                    fs::rename(&partial, &target).context("renaming the download")?;
-                    step.finish("sha256 as pinned");
-                    return Ok(target);
-                }
-                let _ = fs::remove_file(&partial);
-                tried.push(format!("{address}: its sha256 is {sum}"));
+                fs::rename(&partial, &target).context("renaming the download")?;
+                step.finish("sha256 as pinned");
+                return Ok(target);
             }
             Err(e) => tried.push(format!("{address}: {e}")),
         }
@@ -161,6 +162,22 @@ pub fn pinned(p: &Pinned, sources: Option<&Path>) -> Result<PathBuf> {
         format!("no source for {} (sha256 {})\n    tried {}", p.file, p.sha256, tried.join("\n    tried ")),
         "check the network and the proxy settings, or get the file by hand, put it in a directory and give that with --sources DIR",
     ))
+}
+
+/// Whether there is a beginning to which a download adds the rest.
+fn has_begun(partial: &Path) -> bool {
+    fs::metadata(partial).is_ok_and(|m| m.len() > 0)
+}
+
+/// Downloads one address into `partial`, and removes what is not the pinned file.
+fn download_pinned(step: &Step, address: &str, partial: &Path, p: &Pinned) -> Result<()> {
+    download(step, address, partial, p.size)?;
+    let sum = place::sha256(partial)?;
+    if sum != p.sha256 {
+        let _ = fs::remove_file(partial);
+        anyhow::bail!("its sha256 is {sum}");
+    }
+    Ok(())
 }
 
 /// Unpacks a package, installing nothing.
@@ -222,7 +239,9 @@ pub fn member(source: &Path, name: &str) -> Result<String> {
 pub fn downloader(address: &str, to: &Path) -> Option<Command> {
     if on_path("curl") {
         let mut c = Command::new("curl");
-        c.args(["-fsSL", "--retry", "2", "--connect-timeout", "20", "-C", "-", "-o"]).arg(to).arg(address);
+        c.args(["-fsSL", "--retry", "2", "--connect-timeout", "20", "-C", "-"]);
+        // A server that accepts the connection and then says nothing must not hold up the set-up for ever.
+        c.args(["--speed-limit", "1000", "--speed-time", "60", "-o"]).arg(to).arg(address);
         return Some(c);
     }
     if Path::new(APT_HELPER).exists() {
@@ -232,19 +251,20 @@ pub fn downloader(address: &str, to: &Path) -> Option<Command> {
     }
     on_path("wget").then(|| {
         let mut c = Command::new("wget");
-        c.args(["-q", "-c", "-O"]).arg(to).arg(address);
+        c.args(["-q", "-c", "--timeout=60", "--tries=3", "-O"]).arg(to).arg(address);
         c
     })
 }
 
 const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
 
-/// Downloads one address into `to`, resuming when it can.
+/// Downloads one address into `to`, resuming when it can, and from the beginning where the server does not resume.
 ///
 /// # Errors
 ///
 /// One line that says why.
 pub fn download(step: &Step, address: &str, to: &Path, size: u64) -> Result<()> {
+    let resumed = has_begun(to);
     let mut command = downloader(address, to)
         .ok_or_else(|| advice("there is no program to download with", "install curl"))?;
     step.note(&crate::ui::shell_words(&command));
@@ -271,6 +291,9 @@ pub fn download(step: &Step, address: &str, to: &Path, size: u64) -> Result<()> 
         let _ = stderr.read_to_string(&mut text);
     }
     step.note(&text);
+    if resumed && is_refused_range(status.code(), &text) && fs::remove_file(to).is_ok() {
+        return download(step, address, to, size);
+    }
     let why = text.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("no reason given").trim().to_owned();
     if text.contains("No space left") || status.code() == Some(23) {
         return Err(advice(
@@ -279,6 +302,13 @@ pub fn download(step: &Step, address: &str, to: &Path, size: u64) -> Result<()> 
         ));
     }
     anyhow::bail!("{why}")
+}
+
+/// Whether a download failed because of what was there before: curl's codes for a server without ranges and for a resumption
+/// that cannot be, and HTTP's status for a range outside of the file. On other failures the beginning is kept for the next try.
+fn is_refused_range(code: Option<i32>, text: &str) -> bool {
+    matches!(code, Some(33 | 36))
+        || text.lines().any(|line| line.contains("error: 416") || line.contains("ERROR 416"))
 }
 
 /// Fails when less than `mib` MiB are free where `dir` is.

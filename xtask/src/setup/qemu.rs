@@ -396,10 +396,17 @@ fn upstream(sources: Option<&Path>) -> Result<PathBuf> {
     };
     let tree = downloads.join("upstream.tmp");
     let _ = fs::remove_dir_all(&tree);
-    fetch::unpack_source(&step, &candidate, &tree)?;
+    // Nothing can be added to what is whole and wrong: the next run has to begin anew.
+    let give_up = || {
+        if candidate.starts_with(&downloads) {
+            let _ = fs::remove_file(&candidate);
+        }
+    };
+    fetch::unpack_source(&step, &candidate, &tree).inspect_err(|_| give_up())?;
     let sum = content_sum(&tree)?;
     fs::remove_dir_all(&tree).with_context(|| format!("removing {}", tree.display()))?;
     if sum != CONTENT_SHA256 {
+        give_up();
         return Err(not_as_released(&candidate, &sum));
     }
     if candidate.starts_with(&downloads) {

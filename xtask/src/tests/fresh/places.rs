@@ -3,7 +3,7 @@
 //! what they are said to have is not tested here.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,6 +16,7 @@ use super::super::{Runner, Verdict};
 use crate::cli::{Model, SourceArgs};
 use crate::place;
 use crate::setup::apt::Archive;
+use crate::setup::packages::on_path;
 use crate::setup::{fetch, foreign, initramfs, kernel, qemu, rust};
 use crate::ui::Step;
 
@@ -43,6 +44,9 @@ const PLACES: [(Place, &str); 4] = [
 pub fn run(runner: &mut Runner) {
     for (place, name) in PLACES {
         runner.test(&format!("fresh/from-{name}"), |r, dir| download_from(r, place, &dir));
+    }
+    for (resumes, name) in [(true, "resuming"), (false, "not-resuming")] {
+        runner.test(&format!("fresh/wrong-beginning-{name}"), |r, dir| wrong_beginning(r, resumes, &dir));
     }
     runner.test("fresh/from-nowhere", from_nowhere);
     runner.test("fresh/packages-of-the-day", packages_of_the_day);
@@ -125,6 +129,38 @@ fn download_from(runner: &Runner, place: Place, dir: &Path) -> Result<Verdict> {
     }
     let _ = fs::remove_dir_all(&cache);
     Ok(Verdict::Pass(format!("{} files", all.len())))
+}
+
+/// A download that another run began with something else, from a server that adds the rest to it and from one that cannot.
+fn wrong_beginning(runner: &Runner, resumes: bool, dir: &Path) -> Result<Verdict> {
+    if !on_path("curl") {
+        return Ok(Verdict::Skip("curl alone resumes".into()));
+    }
+    let all = files(&runner.source)?;
+    let mut routes = Vec::new();
+    for file in &all {
+        routes.push((path_in(Place::Mirror, file)?, file.clone()));
+    }
+    let find = move |path: &str| routes.iter().find(|(at, _)| at == path).map(|(_, file)| file.clone());
+    let server = if resumes { Server::resuming(find)? } else { Server::start(find)? };
+    let cache = super::workshop()?.join("places");
+    let mut c = downloading(runner, &server, Place::Mirror, &cache)?;
+    let downloads = cache.join("downloads");
+    place::make_dir(&downloads)?;
+    for file in &all {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        fs::write(downloads.join(format!("{name}.partial")), "of another file")?;
+    }
+    let output = c.output().context("starting this program")?;
+    fs::write(dir.join("output"), [output.stdout.as_slice(), &output.stderr].concat())?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for file in &all {
+        let asked = path_in(Place::Mirror, file)?;
+        let times = server.asked().iter().filter(|path| **path == asked).count();
+        ensure!(times == 2, "{asked} was asked for {times} times");
+    }
+    let _ = fs::remove_dir_all(&cache);
+    Ok(Verdict::Pass(format!("{} files, each begun again", all.len())))
 }
 
 /// This program with an empty cache, and only `place` where there is anything.
@@ -232,8 +268,17 @@ struct Server {
 }
 
 impl Server {
-    /// `find` maps a path to a file.
+    /// `find` maps a path to a file, which is sent from its beginning whatever was asked for.
     fn start(find: impl Fn(&str) -> Option<PathBuf> + Send + Sync + 'static) -> Result<Self> {
+        Self::new(find, false)
+    }
+
+    /// The same, but what is asked for from a byte on is sent from there.
+    fn resuming(find: impl Fn(&str) -> Option<PathBuf> + Send + Sync + 'static) -> Result<Self> {
+        Self::new(find, true)
+    }
+
+    fn new(find: impl Fn(&str) -> Option<PathBuf> + Send + Sync + 'static, resumes: bool) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a port to listen on")?;
         let address = listener.local_addr()?;
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -241,7 +286,7 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (find, log) = (find.clone(), log.clone());
-                std::thread::spawn(move || serve(&stream, find.as_ref(), &log));
+                std::thread::spawn(move || serve(&stream, find.as_ref(), resumes, &log));
             }
         });
         Ok(Self { address, asked })
@@ -258,7 +303,12 @@ impl Server {
 }
 
 /// Requests of one connection, one after the other.
-fn serve(stream: &TcpStream, find: &dyn Fn(&str) -> Option<PathBuf>, log: &Mutex<Vec<String>>) -> Result<()> {
+fn serve(
+    stream: &TcpStream,
+    find: &dyn Fn(&str) -> Option<PathBuf>,
+    resumes: bool,
+    log: &Mutex<Vec<String>>,
+) -> Result<()> {
     let mut reader = BufReader::new(stream);
     let mut to = stream;
     loop {
@@ -266,10 +316,16 @@ fn serve(stream: &TcpStream, find: &dyn Fn(&str) -> Option<PathBuf>, log: &Mutex
         if reader.read_line(&mut request)? == 0 {
             return Ok(());
         }
+        let mut begin = 0;
         loop {
             let mut header = String::new();
             if reader.read_line(&mut header)? <= 2 {
                 break;
+            }
+            let header = header.to_ascii_lowercase();
+            if let Some(range) = header.trim().strip_prefix("range: bytes=").filter(|_| resumes) {
+                begin =
+                    range.trim_end_matches('-').parse().context("a range that this server does not know")?;
             }
         }
         let mut words = request.split_whitespace();
@@ -278,7 +334,17 @@ fn serve(stream: &TcpStream, find: &dyn Fn(&str) -> Option<PathBuf>, log: &Mutex
         log.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
         match find(&path).and_then(|file| fs::File::open(file).ok()) {
             Some(mut file) => {
-                write!(to, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.metadata()?.len())?;
+                let size = file.metadata()?.len();
+                file.seek(SeekFrom::Start(begin))?;
+                match begin {
+                    0 => write!(to, "HTTP/1.1 200 OK\r\n")?,
+                    _ => write!(
+                        to,
+                        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {begin}-{}/{size}\r\n",
+                        size.saturating_sub(1)
+                    )?,
+                }
+                write!(to, "Content-Length: {}\r\n\r\n", size.saturating_sub(begin))?;
                 std::io::copy(&mut file, &mut to)?;
             }
             None => write!(to, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?,

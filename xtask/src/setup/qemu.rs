@@ -20,6 +20,15 @@ pub const VERSION: &str = "11.1.1";
 
 /// Its neighbours, which a source may be given of.
 const SERIES: &str = "11.1.";
+/// From this micro version on it is no release: upstream's development tree after 11.1 calls itself 11.1.50, and the candidates
+/// of 11.2 11.1.90 and up.
+const DEVELOPMENT: u32 = 50;
+
+/// Whether a version is a release of the series.
+fn is_of_series(version: &str) -> bool {
+    let micro = version.strip_prefix(SERIES).and_then(|micro| micro.parse::<u32>().ok());
+    micro.is_some_and(|micro| micro < DEVELOPMENT)
+}
 
 const SOURCE: Pinned = Pinned {
     file: "qemu_11.1.1+ds.orig.tar.xz",
@@ -126,7 +135,7 @@ fn release(args: &SourceArgs) -> Result<Release> {
             version
         }
     };
-    if !version.starts_with(SERIES) {
+    if !is_of_series(&version) {
         return Err(advice(
             format!("--qemu-src {}: this is QEMU {version}; the patches are for {VERSION}", given.display()),
             format!("give the source of {VERSION} or of another {SERIES}x, or none"),
@@ -262,7 +271,7 @@ pub fn source(args: &SourceArgs) -> Result<(PathBuf, Key)> {
 /// Refuses a QEMU that is not ours: not of the expected version, or without the patch series.
 pub fn check(binary: &Path, expected: &str) -> Result<()> {
     let way_out = "leave --qemu-build and QEMU_IOMMU_QEMU_BUILD out, and `cargo xtask setup` builds the right one; \
-                   or apply patches/qemu to QEMU 11.1.1 and build it as docs/architecture.md says";
+                   or apply patches/qemu to QEMU 11.1.1 and build it as patches/README.md says";
     let output = Command::new(binary)
         .arg("--version")
         .output()
@@ -510,4 +519,14 @@ pub fn check_optimised(system: &Path) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[test]
+fn the_development_tree_is_no_release() {
+    for version in ["11.1.0", VERSION, "11.1.12", "11.1.49"] {
+        assert!(is_of_series(version), "{version}");
+    }
+    for version in ["11.1.50", "11.1.93", "11.2.0", "11.1.", "11.10.1", "unknown"] {
+        assert!(!is_of_series(version), "{version}");
+    }
 }

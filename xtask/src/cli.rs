@@ -298,7 +298,10 @@ pub struct SetupCmd {
     /// The guest kernel's page size
     #[arg(long, value_enum, default_value = "4k")]
     pub page_size: PageSize,
-    /// Only get the sources, for later, without a network
+    /// Only get the pinned sources, for later
+    ///
+    /// A set-up without a network needs more, which this does not fetch: Debian packages, crates, and from the Python index
+    /// meson and pycotap for QEMU's build.
     #[arg(long)]
     pub download_only: bool,
     /// Where things come from.

@@ -83,7 +83,8 @@ pub fn command(cmd: &SetupCmd) -> Result<()> {
     Ok(())
 }
 
-/// `setup --download-only`: what the set-up would get over the network, but for packages and crates.
+/// `setup --download-only`: the pinned files that the set-up would get over the network. Debian packages, crates and what QEMU's
+/// build takes from the Python index are not among them.
 fn download(cmd: &SetupCmd) -> Result<()> {
     let args = &cmd.source;
     let mut files = Vec::new();

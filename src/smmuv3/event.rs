@@ -9,7 +9,7 @@ use crate::iommu::{StreamId, SubstreamId};
 pub type Record = [u64; 4];
 
 /// Who waits for the outcome of a stalled transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Waiter {
     /// The endpoint.
     pub stream: StreamId,

@@ -308,6 +308,7 @@ impl<E: Engine> Smmu<E> {
                 self.record_stalls(state, mem, effects);
                 waiter.tag.is_some()
             }
+            Admission::Known => true,
             Admission::Line => {
                 // Behind others, although there is room: it is for them first.
                 if state.stalls.has_room() {

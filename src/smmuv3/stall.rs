@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Stalled transactions (`IHI0070 §3.12.2`): a fixed table of entries, each with its STAG, and a waiting line for
 //! requests that find the table full. Those in the line are held by their endpoints, without a record: `IDR5.STALL_MAX` is
-//! how many stalls software sees, and none is terminated for want of an entry. The line is as long as it needs to be, for
-//! endpoints have no more requests under way than they have tags.
+//! how many stalls software sees, and none is terminated for want of an entry. The line is as long as it needs to be:
+//! a tag waits once, however often its endpoint tries again untold, and endpoints have no more requests under way than they
+//! have tags.
 //!
 //! An entry lives from the fault until software answers: `CMD_RESUME`, `CMD_STALL_TERM`, or `SMMUEN` cleared. Its STAG
 //! is the entry's number and, in the bits above, a count of how often the entry was used, so that an answer
 //! that comes too late meets no other transaction. An entry whose endpoint gave the request up stays, as its STAG
 //! must not be used again before software has let go of it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::event::{Record, Waiter};
 use crate::iommu::fifo::Fifo;
@@ -55,6 +56,8 @@ impl Entry {
 /// What became of a request that stalls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
+    /// It waits already, with an entry or in the line: what answers the one answers the other.
+    Known,
     /// It has an entry, whose record is to be written.
     Entry,
     /// It waits for an entry.
@@ -69,13 +72,18 @@ pub struct StallTable {
     entries: Box<[Entry]>,
     free: Fifo<u16>,
     unrecorded: Fifo<u16>,
+    /// By ticket, the lowest first.
     line: VecDeque<Place>,
-    /// Taken out of the line, told to try again, and not seen since: the last ones. Where one faults again it finds its
-    /// place.
-    told: VecDeque<Place>,
+    /// The last ones that were taken out of the line and told to try again, by the numbers of their [`Told`]. Where one
+    /// faults again it finds its place.
+    told: VecDeque<(u64, Waiter)>,
+    /// Where each request with a tag is: those with an entry, in the line, or told.
+    standings: HashMap<Waiter, Standing>,
     /// How many were told in this round and were not seen since: as many free entries are for them.
     expected: usize,
     next_ticket: u64,
+    /// The next number of a [`Told`].
+    next_told: u64,
     index_bits: u32,
 }
 
@@ -85,6 +93,24 @@ struct Place {
     /// Counts up.
     ticket: u64,
     waiter: Waiter,
+}
+
+/// Where a request with a tag is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It has an entry, or it is in the line.
+    Waits,
+    /// It was told to try again, and was not seen since.
+    Told(Told),
+}
+
+/// A request was told to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    /// Counts up.
+    number: u64,
+    /// Its place.
+    ticket: u64,
 }
 
 impl StallTable {
@@ -101,8 +127,10 @@ impl StallTable {
             unrecorded: Fifo::new(size),
             line: VecDeque::new(),
             told: VecDeque::new(),
+            standings: HashMap::new(),
             expected: 0,
             next_ticket: 0,
+            next_told: 0,
             index_bits: u16::BITS.saturating_sub(capacity.saturating_sub(1).leading_zeros()),
         };
         table.clear();
@@ -115,6 +143,7 @@ impl StallTable {
         self.unrecorded.clear();
         self.line.clear();
         self.told.clear();
+        self.standings.clear();
         self.expected = 0;
         for (number, entry) in (0..=u16::MAX).zip(self.entries.iter_mut()) {
             *entry = Entry { uses: entry.uses, ..Entry::FREE };
@@ -141,11 +170,14 @@ impl StallTable {
 
     /// A transaction stalls. What can wait does not overtake those that wait already.
     pub fn admit(&mut self, waiter: Waiter, record: Record) -> Admission {
-        let came_before = self.told.iter().position(|place| place.waiter == waiter);
-        let ticket = came_before.and_then(|at| self.told.remove(at)).map(|place| place.ticket);
-        if ticket.is_some() {
-            self.expected = self.expected.saturating_sub(1);
-        }
+        let ticket = match self.standings.get(&waiter) {
+            Some(Standing::Waits) => return Admission::Known,
+            Some(&Standing::Told(told)) => {
+                self.expected = self.expected.saturating_sub(1);
+                Some(told.ticket)
+            }
+            None => None,
+        };
         let may_enter = ticket.is_some() || waiter.tag.is_none() || self.line.is_empty();
         let Some(number) = may_enter.then(|| self.free.pop()).flatten() else {
             if waiter.tag.is_none() || self.entries.is_empty() {
@@ -157,29 +189,39 @@ impl StallTable {
         if let Some(entry) = self.entries.get_mut(usize::from(number)) {
             *entry = Entry { phase: Phase::Unrecorded, waiter, record, ..*entry };
             self.unrecorded.push(number);
+            self.note_waiting(waiter);
         }
         Admission::Entry
     }
 
-    /// Puts a request into the line: where it was before, or at the end.
-    fn wait(&mut self, ticket: Option<u64>, waiter: Waiter) {
-        let Some(ticket) = ticket else {
-            self.line.push_back(Place { ticket: self.next_ticket, waiter });
-            self.next_ticket = self.next_ticket.wrapping_add(1);
-            return;
-        };
-        let mut before = Some(Place { ticket, waiter });
-        for place in std::mem::take(&mut self.line) {
-            if place.ticket > ticket
-                && let Some(before) = before.take()
-            {
-                self.line.push_back(before);
+    /// Puts a request into the line: where it was before, or at the end. `false`: it waits already.
+    fn wait(&mut self, ticket: Option<u64>, waiter: Waiter) -> bool {
+        match ticket {
+            Some(ticket) => self.put_back(Place { ticket, waiter }),
+            None => {
+                self.line.push_back(Place { ticket: self.next_ticket, waiter });
+                self.next_ticket = self.next_ticket.wrapping_add(1);
             }
-            self.line.push_back(place);
         }
-        if let Some(last) = before {
-            self.line.push_back(last);
+        self.note_waiting(waiter)
+    }
+
+    /// Puts one that was told where it was before. Those with lower tickets were told before it and are back: they are few
+    /// and at the front, however long the line is.
+    fn put_back(&mut self, place: Place) {
+        let mut before = Vec::new();
+        while self.line.front().is_some_and(|first| first.ticket < place.ticket) {
+            before.extend(self.line.pop_front());
         }
+        self.line.push_front(place);
+        for place in before.into_iter().rev() {
+            self.line.push_front(place);
+        }
+    }
+
+    /// A request waits from now on. `false`: it does already.
+    fn note_waiting(&mut self, waiter: Waiter) -> bool {
+        waiter.tag.is_none() || self.standings.insert(waiter, Standing::Waits) != Some(Standing::Waits)
     }
 
     /// Whether an entry is free.
@@ -230,6 +272,7 @@ impl StallTable {
         let waiter = entry.waiter;
         *entry = Entry { uses: entry.uses.wrapping_add(1) & uses_mask, ..Entry::FREE };
         self.free.push(number);
+        self.standings.remove(&waiter);
         Some(waiter)
     }
 
@@ -258,7 +301,8 @@ impl StallTable {
             }
         }
         self.forget_freed();
-        self.told.retain(|place| !concerned(&place.waiter));
+        self.told.retain(|(_, waiter)| !concerned(waiter));
+        self.standings.retain(|waiter, _| !concerned(waiter));
         self.line.retain(|Place { waiter, .. }| {
             let concerned = concerned(waiter);
             if concerned {
@@ -292,7 +336,8 @@ impl StallTable {
             }
         }
         self.forget_freed();
-        self.told.retain(|place| !given_up(&place.waiter));
+        self.told.retain(|(_, waiter)| !given_up(waiter));
+        self.standings.retain(|waiter, _| !given_up(waiter));
         self.line.retain(|Place { waiter, .. }| {
             let given_up = given_up(waiter);
             count = count.saturating_add(given_up.into());
@@ -307,7 +352,7 @@ impl StallTable {
         self.expected = 0;
         if self.line.is_empty() {
             // There is no order to be kept.
-            self.told.clear();
+            while self.forget_told() {}
         }
     }
 
@@ -317,13 +362,27 @@ impl StallTable {
         if self.expected >= self.free.len() {
             return None;
         }
-        let next = self.line.pop_front()?;
+        let Place { ticket, waiter } = self.line.pop_front()?;
         if self.told.len() >= Self::TOLD {
-            self.told.pop_front();
+            self.forget_told();
         }
-        self.told.push_back(next);
+        let number = self.next_told;
+        self.next_told = number.wrapping_add(1);
+        self.told.push_back((number, waiter));
+        self.standings.insert(waiter, Standing::Told(Told { number, ticket }));
         self.expected = self.expected.saturating_add(1);
-        Some(next.waiter)
+        Some(waiter)
+    }
+
+    /// Forgets the first one in `told`, and its place unless it was seen since. `false`: there is none.
+    fn forget_told(&mut self) -> bool {
+        let Some((number, waiter)) = self.told.pop_front() else { return false };
+        let standing = self.standings.get(&waiter);
+        if standing.is_some_and(|standing| matches!(standing, Standing::Told(told) if told.number == number))
+        {
+            self.standings.remove(&waiter);
+        }
+        true
     }
 
     /// Everybody who waits.
@@ -361,7 +420,8 @@ impl StallTable {
     }
 
     /// A table with that content, or `None` if it contradicts itself: more entries than there are, free ones that
-    /// are not blank, use counts beyond their range, a list of unrecorded entries that does not name each of them once, a line of nobody.
+    /// are not blank, use counts beyond their range, a list of unrecorded entries that does not name each of them once, a line of nobody,
+    /// an access that waits twice.
     #[must_use]
     pub fn restore(capacity: u16, entries: &[Entry], unrecorded: &[u16], line: &[Waiter]) -> Option<Self> {
         let mut table = Self::new(capacity);
@@ -403,168 +463,19 @@ impl StallTable {
             *seen = true;
             table.unrecorded.push(*number);
         }
-        for waiter in line {
-            if waiter.tag.is_none() || capacity == 0 {
+        for entry in entries.iter().filter(|entry| entry.phase != Phase::Free) {
+            if !table.note_waiting(entry.waiter) {
                 return None;
             }
-            table.wait(None, *waiter);
+        }
+        for waiter in line {
+            if waiter.tag.is_none() || capacity == 0 || !table.wait(None, *waiter) {
+                return None;
+            }
         }
         Some(table)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn waiter(stream: u32, tag: u64) -> Waiter {
-        Waiter { stream, substream: Some(5), tag: Some(tag) }
-    }
-
-    fn record_all(table: &mut StallTable) -> Vec<u16> {
-        let mut stags = Vec::new();
-        while let Some((stag, _)) = table.next_unrecorded() {
-            stags.push(stag);
-            table.recorded();
-        }
-        stags
-    }
-
-    #[test]
-    fn every_use_has_a_stag_of_its_own() {
-        for capacity in [1, 2, 3, 255, 256, 257, 0xffff] {
-            let mut table = StallTable::new(capacity);
-            let mut last = None;
-            for round in 0..3 {
-                for tag in 0..u64::from(capacity) {
-                    assert_eq!(table.admit(waiter(1, tag), [0; 4]), Admission::Entry, "{capacity} {round}");
-                }
-                assert_eq!(table.admit(waiter(1, 77), [0; 4]), Admission::Line);
-                assert_eq!(table.next_in_line(), None);
-                let stags = record_all(&mut table);
-                let distinct: std::collections::HashSet<_> = stags.iter().collect();
-                assert_eq!(distinct.len(), usize::from(capacity));
-                if capacity <= 257 {
-                    assert_ne!(last, Some(stags.clone()), "STAGs change with use");
-                }
-                for (tag, stag) in stags.iter().enumerate() {
-                    assert_eq!(table.resume(2, *stag), None, "another stream");
-                    assert_eq!(table.resume(1, *stag), Some(waiter(1, tag as u64)));
-                    assert_eq!(table.resume(1, *stag), None, "once");
-                }
-                assert_eq!(table.next_in_line(), Some(waiter(1, 77)));
-                assert_eq!((table.in_use(), table.line_length()), (0, 0));
-                last = Some(stags);
-            }
-        }
-    }
-
-    #[test]
-    fn unrecorded_entries_do_not_answer() {
-        let mut table = StallTable::new(4);
-        table.admit(waiter(1, 10), [1; 4]);
-        table.admit(waiter(1, 11), [2; 4]);
-        let (stag, entry) = table.next_unrecorded().unwrap();
-        assert_eq!((entry.phase, entry.record), (Phase::Unrecorded, [1; 4]));
-        assert_eq!(table.resume(1, stag), None);
-        table.expire();
-        assert_eq!(table.next_unrecorded().unwrap().1.phase, Phase::Stale);
-        assert_eq!(table.drop_unrecorded(), Some(waiter(1, 10)));
-        table.recorded();
-        assert_eq!((table.next_unrecorded(), table.in_use()), (None, 1));
-    }
-
-    #[test]
-    fn cancelled_entries_keep_their_stag() {
-        let mut table = StallTable::new(2);
-        table.admit(waiter(1, 10), [0; 4]);
-        let stag = record_all(&mut table)[0];
-        table.admit(waiter(1, 11), [0; 4]);
-        table.admit(waiter(1, 12), [0; 4]);
-        assert_eq!(table.line_length(), 1);
-        assert_eq!(table.cancel(|w| w.stream == 1), 3);
-        assert_eq!((table.in_use(), table.line_length()), (1, 0), "only what software knows of is left");
-        assert_eq!(table.waiters().count(), 0);
-        assert_eq!(table.next_unrecorded(), None);
-        assert_eq!(table.resume(1, stag), Some(Waiter { tag: None, ..waiter(1, 10) }));
-        assert_eq!(table.cancel(|_| true), 0);
-    }
-
-    #[test]
-    fn terminate_is_by_stream() {
-        let mut table = StallTable::new(3);
-        table.admit(waiter(1, 10), [0; 4]);
-        table.admit(waiter(2, 20), [0; 4]);
-        record_all(&mut table);
-        table.admit(waiter(1, 11), [0; 4]);
-        table.admit(waiter(1, 12), [0; 4]);
-        let mut ended = Vec::new();
-        table.terminate(Some(1), |w, recorded| ended.push((w.tag.unwrap(), recorded)));
-        assert_eq!(ended, [(10, true), (11, false), (12, false)]);
-        assert_eq!(table.waiters().collect::<Vec<_>>(), [waiter(2, 20)]);
-        assert_eq!(table.next_unrecorded(), None);
-        table.terminate(None, |w, recorded| assert_eq!((w.tag, recorded), (Some(20), true)));
-        assert_eq!(table.in_use(), 0);
-    }
-
-    #[test]
-    fn nobody_waits_in_line_without_a_name() {
-        let mut table = StallTable::new(1);
-        table.admit(waiter(1, 1), [0; 4]);
-        assert_eq!(table.admit(Waiter { tag: None, ..waiter(1, 0) }, [0; 4]), Admission::Refused);
-        for tag in 0..100_000 {
-            assert_eq!(table.admit(waiter(1, tag), [0; 4]), Admission::Line);
-        }
-        assert_eq!(table.line_length(), 100_000);
-        assert_eq!(StallTable::new(0).admit(waiter(1, 1), [0; 4]), Admission::Refused);
-    }
-
-    /// Who was told to try again, and faults again before there is an entry, has its place back; newcomers do not overtake.
-    #[test]
-    fn the_line_keeps_its_order() {
-        let mut table = StallTable::new(1);
-        table.admit(waiter(1, 0), [0; 4]);
-        let stag = record_all(&mut table)[0];
-        for tag in 1..=4 {
-            table.admit(waiter(1, tag), [0; 4]);
-        }
-        table.resume(1, stag);
-        // Both are told, and the second one is faster.
-        assert_eq!(table.next_in_line(), Some(waiter(1, 1)));
-        assert_eq!(table.next_in_line(), None, "there is one entry");
-        table.begin_round();
-        assert_eq!(table.next_in_line(), Some(waiter(1, 2)));
-        assert_eq!(table.admit(waiter(1, 9), [0; 4]), Admission::Line, "a newcomer, although there is room");
-        assert_eq!(table.admit(waiter(1, 2), [0; 4]), Admission::Entry);
-        assert_eq!(table.admit(waiter(1, 1), [0; 4]), Admission::Line);
-        let line: Vec<_> = table.line().filter_map(|waiter| waiter.tag).collect();
-        assert_eq!(line, [1, 3, 4, 9]);
-        // A place that was given up belongs to no access.
-        let stag = record_all(&mut table)[0];
-        table.resume(1, stag);
-        table.begin_round();
-        assert_eq!(table.next_in_line(), Some(waiter(1, 1)));
-        table.cancel(|waiter| waiter.tag == Some(1));
-        assert_eq!(table.admit(waiter(1, 1), [0; 4]), Admission::Line);
-        let line: Vec<_> = table.line().filter_map(|waiter| waiter.tag).collect();
-        assert_eq!(line, [3, 4, 9, 1]);
-    }
-
-    #[test]
-    fn restore_refuses_contradictions() {
-        let mut table = StallTable::new(2);
-        table.admit(waiter(1, 1), [7; 4]);
-        let entries = table.entries().to_vec();
-        let restored = StallTable::restore(2, &entries, &[0], &[waiter(1, 9)]).unwrap();
-        assert_eq!(restored.entries(), table.entries());
-        assert_eq!((restored.next_unrecorded(), restored.line_length()), (table.next_unrecorded(), 1));
-        assert!(StallTable::restore(3, &entries, &[0], &[]).is_none());
-        for unrecorded in [&[][..], &[1], &[0, 0], &[9]] {
-            assert!(StallTable::restore(2, &entries, unrecorded, &[]).is_none(), "{unrecorded:?}");
-        }
-        assert!(StallTable::restore(2, &entries, &[0], &[Waiter { tag: None, ..waiter(1, 1) }]).is_none());
-        let mut used = entries.clone();
-        used[1].uses = 0x8000;
-        assert!(StallTable::restore(2, &used, &[0], &[]).is_none());
-    }
-}
+mod tests;

@@ -33,6 +33,19 @@ impl Endpoints {
         effects
     }
 
+    /// One that waits tries again without having been told, and goes on waiting, whatever comes of it.
+    fn ask_again(&self, rig: &Rig, nth: usize, locked: bool) -> Vec<Effect> {
+        let Some((&(stream, tag), &addr)) = self.waiting.iter().cycle().nth(nth) else { return vec![] };
+        let req = DmaRequest { stream, ..request(addr, Some(tag)) };
+        let (outcome, Effects(mut effects)) = rig.smmu.translate(&rig.mem, &req, locked);
+        if let Outcome::Translated { epoch, .. } = outcome
+            && rig.smmu.end(epoch)
+        {
+            effects.extend(rig.run());
+        }
+        effects
+    }
+
     /// Does what they are told, until there is nothing more.
     fn hear(&mut self, rig: &Rig, mut told: Vec<Effect>) {
         for round in 0.. {
@@ -134,6 +147,11 @@ enum Step {
         page: u64,
         locked: bool,
     },
+    /// Of those that wait, untold.
+    AskAgain {
+        nth: usize,
+        locked: bool,
+    },
     Answer {
         nth: usize,
         action: u64,
@@ -166,6 +184,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (stream(), 0..40u64, 0..6u64, any::<bool>())
             .prop_map(|(stream, tag, page, locked)| Step::Ask { stream, tag, page, locked }),
+        3 => (0..40usize, any::<bool>()).prop_map(|(nth, locked)| Step::AskAgain { nth, locked }),
         4 => (0..8usize, 0..2u64, 0..2u64).prop_map(|(nth, action, abort)| Step::Answer { nth, action, abort }),
         1 => stream().prop_map(|stream| Step::Terminate { stream }),
         1 => (stream(), prop::option::of(0..40u64)).prop_map(|(stream, tag)| Step::Cancel { stream, tag }),
@@ -200,6 +219,7 @@ proptest! {
                 Step::Ask { stream, tag, page, locked } => {
                     endpoints.ask(&rig, stream, tag, page << 12, locked)
                 }
+                Step::AskAgain { nth, locked } => endpoints.ask_again(&rig, nth, locked),
                 Step::Answer { nth, action, abort } if !records.is_empty() => {
                     let (stream, stag) = records.remove(nth % records.len());
                     rig.command(resume(stream, stag, action, abort))

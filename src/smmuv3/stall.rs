@@ -75,12 +75,16 @@ pub struct StallTable {
     /// By ticket, the lowest first.
     line: VecDeque<Place>,
     /// The last ones that were taken out of the line and told to try again, by the numbers of their [`Told`]. Where one
-    /// faults again it finds its place.
+    /// faults again before long it finds its place.
     told: VecDeque<(u64, Waiter)>,
     /// Where each request with a tag is: those with an entry, in the line, or told.
     standings: HashMap<Waiter, Standing>,
     /// How many were told in this round and were not seen since: as many free entries are for them.
     expected: usize,
+    /// Counts rounds.
+    round: u64,
+    /// The last round of which one that was told has faulted again.
+    seen: u64,
     next_ticket: u64,
     /// The next number of a [`Told`].
     next_told: u64,
@@ -109,6 +113,8 @@ enum Standing {
 struct Told {
     /// Counts up.
     number: u64,
+    /// When it was.
+    round: u64,
     /// Its place.
     ticket: u64,
 }
@@ -116,6 +122,8 @@ struct Told {
 impl StallTable {
     /// How many requests that were told to try again keep their place in the line.
     const TOLD: usize = 4096;
+    /// How many rounds later another one must have been told, and seen again, for a place to be lost.
+    const ROUNDS_KEPT: u64 = 2;
 
     /// A table of `capacity` entries.
     #[must_use]
@@ -129,6 +137,8 @@ impl StallTable {
             told: VecDeque::new(),
             standings: HashMap::new(),
             expected: 0,
+            round: 0,
+            seen: 0,
             next_ticket: 0,
             next_told: 0,
             index_bits: u16::BITS.saturating_sub(capacity.saturating_sub(1).leading_zeros()),
@@ -174,7 +184,7 @@ impl StallTable {
             Some(Standing::Waits) => return Admission::Known,
             Some(&Standing::Told(told)) => {
                 self.expected = self.expected.saturating_sub(1);
-                Some(told.ticket)
+                self.claim(&told)
             }
             None => None,
         };
@@ -192,6 +202,14 @@ impl StallTable {
             self.note_waiting(waiter);
         }
         Admission::Entry
+    }
+
+    /// A request with the name of one that was told faults. The table does not see accesses that succeed, so it may be a
+    /// new access, whose endpoint uses the tag again. The place is lost once a request that was told two rounds later has
+    /// been seen. One round would be too soon: the retry of a request told one round later may be the faster one.
+    fn claim(&mut self, told: &Told) -> Option<u64> {
+        self.seen = self.seen.max(told.round);
+        (self.seen.saturating_sub(told.round) < Self::ROUNDS_KEPT).then_some(told.ticket)
     }
 
     /// Puts a request into the line: where it was before, or at the end. `false`: it waits already.
@@ -350,6 +368,7 @@ impl StallTable {
     /// ones in line.
     pub fn begin_round(&mut self) {
         self.expected = 0;
+        self.round = self.round.wrapping_add(1);
         if self.line.is_empty() {
             // There is no order to be kept.
             while self.forget_told() {}
@@ -369,7 +388,7 @@ impl StallTable {
         let number = self.next_told;
         self.next_told = number.wrapping_add(1);
         self.told.push_back((number, waiter));
-        self.standings.insert(waiter, Standing::Told(Told { number, ticket }));
+        self.standings.insert(waiter, Standing::Told(Told { number, round: self.round, ticket }));
         self.expected = self.expected.saturating_add(1);
         Some(waiter)
     }

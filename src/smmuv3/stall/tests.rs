@@ -192,3 +192,26 @@ fn an_access_waits_once_however_often_it_comes() {
     assert_eq!(ended, 4);
     assert_eq!(table.admit(waiter(1, 3), [0; 4]), Admission::Entry);
 }
+
+/// The endpoint uses a tag again once its access was told and succeeded, which the table does not see.
+#[test]
+fn a_tag_that_is_used_again_has_no_place_of_its_predecessor() {
+    let mut table = StallTable::new(1);
+    table.admit(waiter(1, 0), [0; 4]);
+    for tag in [7, 1, 2, 3, 4] {
+        table.admit(waiter(1, tag), [0; 4]);
+    }
+    let stag = record_all(&mut table)[0];
+    table.resume(1, stag);
+    assert_eq!(table.next_in_line(), Some(waiter(1, 7)));
+    for tag in 1..=2 {
+        table.begin_round();
+        assert_eq!(table.next_in_line(), Some(waiter(1, tag)));
+        assert_eq!(table.admit(waiter(1, tag), [0; 4]), Admission::Entry);
+        let stag = record_all(&mut table)[0];
+        table.resume(1, stag);
+    }
+    assert_eq!(table.admit(waiter(1, 7), [0; 4]), Admission::Line, "although there is room");
+    let line: Vec<_> = table.line().filter_map(|waiter| waiter.tag).collect();
+    assert_eq!(line, [3, 4, 7]);
+}

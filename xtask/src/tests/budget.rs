@@ -13,7 +13,7 @@ use crate::cli::Suite;
 use crate::ui;
 
 /// What suites that are still to come may take, in minutes: accelerators, tracing, fuzzing and comparison.
-const RESERVED: f32 = 8.0;
+const RESERVED: f32 = 7.0;
 /// What the whole test command may take where everything is built, in minutes.
 #[cfg(test)]
 const WARM: f32 = 45.0;

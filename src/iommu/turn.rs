@@ -31,7 +31,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The next answer, for one call. `None`: all are told, or it was enough for now.
-    pub fn next(&mut self) -> Option<Effect> {
+    pub fn take(&mut self) -> Option<Effect> {
         self.left = self.left.checked_sub(1)?;
         self.calls = self.calls.checked_sub(1)?;
         lock(self.queue).pop_front()
@@ -62,7 +62,7 @@ mod tests {
         while !lock(queue).is_empty() {
             let mut turn = Turn::new(queue);
             let mut calls = 0;
-            while let Some(Effect::PageResponse { substream, group, .. }) = turn.next() {
+            while let Some(Effect::PageResponse { substream, group, .. }) = turn.take() {
                 match substream {
                     Some(pasid) => {
                         calls += 1;
@@ -95,10 +95,10 @@ mod tests {
     fn a_turn_ends_with_what_was_there_when_it_began() {
         let queue = Mutex::new(VecDeque::from([answer(Some(1), 0)]));
         let mut turn = Turn::new(&queue);
-        assert_eq!(turn.next(), Some(answer(Some(1), 0)));
+        assert_eq!(turn.take(), Some(answer(Some(1), 0)));
         // The endpoint asks again at once, and is answered.
         lock(&queue).push_back(answer(Some(1), 1));
-        assert_eq!(turn.next(), None);
+        assert_eq!(turn.take(), None);
         assert_eq!(lock(&queue).len(), 1);
     }
 }

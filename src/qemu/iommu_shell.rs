@@ -465,7 +465,7 @@ fn deliver<D: IommuDevice>(this: &Qom<D>, core: &Core<D::Model>) {
     }
     let told = core.tells.swap(true, Ordering::Relaxed);
     let mut turn = Turn::new(&core.answers);
-    while let Some(answer) = turn.next() {
+    while let Some(answer) = turn.take() {
         turn.instead(&function::deliver(this, core, answer));
     }
     core.tells.store(told, Ordering::Relaxed);

@@ -34,8 +34,10 @@ pub const THOROUGH: usize = 51;
 const AGAIN: usize = 41;
 const ATTEMPTS: u32 = 2;
 
-/// Scenarios in which ours may be slower, and why.
-const EXCEPTIONS: &[(&str, &str)] = &[];
+/// Scenarios in which ours may be slower, by how much, and why.
+const EXCEPTIONS: &[(&str, f64, &str)] = &[("x86_64/sync", 1.6, WAITS), ("x86_64/legacy/sync", 1.6, WAITS)];
+/// Some 50 ns, whatever the host: the faster that runs QEMU's model, the larger is their share.
+const WAITS: &str = "looks for accesses in flight, and writes the status without its lock";
 
 /// One scenario's figures.
 pub struct Row {
@@ -56,14 +58,15 @@ pub struct Row {
 impl Row {
     /// Ours is slower than it may be. A neighbour on the machine can spoil medians or a lucky moment, and seldom both.
     pub fn is_slower(&self) -> bool {
-        let slower = |ratio: Option<f64>| ratio.is_some_and(|ratio| ratio > MARGIN);
-        slower(self.ratio) && slower(self.best) && self.exception().is_none()
+        let margin = self.exception().map_or(MARGIN, |(margin, _)| margin);
+        let slower = |ratio: Option<f64>| ratio.is_some_and(|ratio| ratio > margin);
+        slower(self.ratio) && slower(self.best)
     }
 
-    /// Why it may be slower.
-    fn exception(&self) -> Option<&'static str> {
+    /// By how much more it may be slower, and why.
+    fn exception(&self) -> Option<(f64, &'static str)> {
         let name = format!("{}/{}", self.arch, self.scenario.name);
-        EXCEPTIONS.iter().find(|(exception, _)| *exception == name).map(|(_, why)| *why)
+        EXCEPTIONS.iter().find(|(exception, ..)| *exception == name).map(|(_, margin, why)| (*margin, *why))
     }
 
     fn to_json(&self) -> Vec<Value> {
@@ -98,7 +101,7 @@ impl Row {
             number(self.medians[0]),
             number(self.medians[1]),
             ratio,
-            style(self.exception().unwrap_or(self.scenario.about)).dim()
+            style(self.exception().map_or(self.scenario.about, |(_, why)| why)).dim()
         )
         .trim_end()
         .to_owned()

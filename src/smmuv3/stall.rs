@@ -439,7 +439,7 @@ impl StallTable {
     }
 
     /// A table with that content, or `None` if it contradicts itself: more entries than there are, free ones that
-    /// are not blank, use counts beyond their range, a list of unrecorded entries that does not name each of them once, a line of nobody,
+    /// are not blank, use counts beyond their range, a list of unrecorded entries that does not name each of them once, a line without accesses,
     /// an access that waits twice.
     #[must_use]
     pub fn restore(capacity: u16, entries: &[Entry], unrecorded: &[u16], line: &[Waiter]) -> Option<Self> {

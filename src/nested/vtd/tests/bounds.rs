@@ -14,6 +14,15 @@ impl Scene {
         self.guest.mem.put_all(self.function.directory, &words);
     }
 
+    /// Every PASID of 2^20 is a first-stage one, by one table of 64 entries.
+    fn fill_directory(&self) {
+        let entry = self.first();
+        for pasid in 0..64 {
+            self.guest.set_pasid(self.function, pasid, &entry);
+        }
+        self.repeat(self.guest.mem.get(self.function.directory) & !0xfff);
+    }
+
     /// Gives an invalidation until it is done. The reads of each turn, and the calls to the host.
     fn turns(&mut self, what: Invalidation) -> Vec<(u64, usize)> {
         let mut turns = Vec::new();
@@ -69,12 +78,7 @@ fn a_directory_of_a_million_empty_entries_is_read_in_turns() {
 #[test]
 fn every_pasid_present_and_then_none() {
     let mut scene = Scene::enabled();
-    let entry = scene.first();
-    for pasid in 0..64 {
-        scene.guest.set_pasid(scene.function, pasid, &entry);
-    }
-    let leaf = scene.guest.mem.get(scene.function.directory) & !0xfff;
-    scene.repeat(leaf);
+    scene.fill_directory();
     let turns = scene.turns(Invalidation::PasidGlobal);
     Scene::assert_bounded(&turns);
     assert_eq!(scene.host.bindings(), PASIDS + 1);
@@ -112,12 +116,7 @@ fn every_pasid_present_and_then_none() {
 #[test]
 fn translation_is_switched_on_and_off_in_turns_and_a_reset_is_complete() {
     let mut scene = Scene::new();
-    let entry = scene.first();
-    for pasid in 0..64 {
-        scene.guest.set_pasid(scene.function, pasid, &entry);
-    }
-    let leaf = scene.guest.mem.get(scene.function.directory) & !0xfff;
-    scene.repeat(leaf);
+    scene.fill_directory();
     let root = scene.guest.scalable_root();
     scene.devices.set_state(&scene.guest.mem, VtdState::On(root));
     assert!(scene.devices.is_behind());
@@ -175,12 +174,7 @@ fn what_happens_between_two_turns() {
 #[test]
 fn a_register_invalidates_every_address_space_in_turns() {
     let mut scene = Scene::enabled();
-    let entry = scene.first();
-    for pasid in 0..64 {
-        scene.guest.set_pasid(scene.function, pasid, &entry);
-    }
-    let leaf = scene.guest.mem.get(scene.function.directory) & !0xfff;
-    scene.repeat(leaf);
+    scene.fill_directory();
     scene.turns(Invalidation::PasidGlobal);
     scene.devices.invalidated_by_register(&scene.guest.mem, &Invalidation::IotlbGlobal);
     assert!(scene.devices.is_behind());
@@ -201,12 +195,7 @@ fn a_register_invalidates_every_address_space_in_turns() {
 #[test]
 fn a_register_request_that_is_repeated_begins_anew() {
     let mut scene = Scene::enabled();
-    let entry = scene.first();
-    for pasid in 0..64 {
-        scene.guest.set_pasid(scene.function, pasid, &entry);
-    }
-    let leaf = scene.guest.mem.get(scene.function.directory) & !0xfff;
-    scene.repeat(leaf);
+    scene.fill_directory();
     scene.turns(Invalidation::PasidGlobal);
     let forwarded = |scene: &Scene| -> usize {
         let sizes = |call| if let Call::Invalidate(batch) = call { batch.len() } else { 0 };
